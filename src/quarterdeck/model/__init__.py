@@ -1,0 +1,1 @@
+"""The nouns: what users write (pydantic) and what we write (dataclasses). No I/O, no clock."""

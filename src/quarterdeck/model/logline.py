@@ -1,0 +1,61 @@
+"""One line of a run's log, a gap in it, and the cursor behind what was read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """`number` is the runner's own, from 1 without holes per source; `more`: the next one continues it."""
+
+    number: int
+    at: datetime
+    origin: str  # runner payload engine installer
+    stream: str  # stdout stderr event result
+    text: str
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where each source (attempt, or pod) was read to; opaque to all but its executor."""
+
+    positions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogChunk:
+    """Lines of one source, oldest first, and the cursor behind them.
+
+    `gap` says why lines are missing before these, where the executor knows. `ended`: there will be no more.
+    """
+
+    source: str
+    lines: tuple[LogLine, ...]
+    cursor: Cursor
+    gap: str = ""
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLine:
+    """A line as the run log keeps it: `seq` from 1 over all sources; a gap has origin `gap`.
+
+    A gap's `number` is the first missing, `upto` the last missing number; `text` says why.
+    """
+
+    seq: int
+    source: str
+    number: int
+    at: datetime
+    origin: str
+    stream: str
+    text: str
+    more: bool = False
+    upto: int = 0
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether this stands for lines that are missing."""
+        return self.origin == "gap"

@@ -1,0 +1,136 @@
+"""What was seen, unclassified: answers of an executor and outcomes of acts. `lifecycle` reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from quarterdeck.model.errors import Problem
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.receipt import ReapReport, Receipt
+
+
+class Phase(StrEnum):
+    """Where an attempt stands, as its executor sees it."""
+
+    WAITING = "waiting"  # prepared; the word to begin has not been given
+    PENDING = "pending"  # released; waits for a place
+    STARTING = "starting"  # has its place; engine not ready
+    RUNNING = "running"  # the payload has begun
+    ENDED = "ended"  # stopped by itself or by us; `last_word` if the runner spoke
+    GONE = "gone"  # what the receipt names does not exist
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One attempt as seen at `at`.
+
+    `because` is the fact that moved it (event, exit code, condition). `last_word` is the runner's, parsed
+    and checked for run and attempt; without it an ended attempt is never green. `evidence` is kept.
+    `failure` is the executor's own finding (image, node, memory), if it has one. `began_at` is the
+    runner's first line.
+    """
+
+    at: datetime
+    phase: Phase
+    because: str
+    last_word: Mapping[str, Any] | None = None
+    evidence: tuple[str, ...] = ()
+    failure: Reason | None = None
+    object: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    began_at: datetime | None = None
+    placement: str = ""
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The executor got no answer since `since`."""
+
+    since: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """May a queued run be dispatched now; if not, what it waits for and its place in the line."""
+
+    free: bool
+    what: str = ""
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """Freeze resolved everything. `timeout_s` and `cluster` are read by lifecycle and executor choice."""
+
+    sha256: str
+    timeout_s: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Freeze, check or prepare refused: nothing was started."""
+
+    reason: Reason
+    problems: tuple[Problem, ...]
+    object: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The executor's preflight passed; `notes` are its warnings."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All of the attempt exists and waits."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The word to begin was given (now or earlier)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """What stands under the attempt's name is not ours; nothing was released."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A cancel step was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reaped:
+    """Reaping looked."""
+
+    report: ReapReport
+
+
+Fact = (
+    Observation
+    | Silent
+    | Room
+    | Frozen
+    | Refused
+    | Checked
+    | Prepared
+    | Released
+    | Fenced
+    | Stepped
+    | Reaped
+)

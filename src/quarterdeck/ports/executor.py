@@ -1,0 +1,135 @@
+"""What the service asks of a place where runs execute. Implementations: `executors`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, Protocol
+
+from quarterdeck.model.ids import RunId
+from quarterdeck.model.logline import Cursor, LogChunk
+from quarterdeck.model.observation import Observation, Silent
+from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
+from quarterdeck.model.run import CancelStep
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a cluster or of a launch: what was looked at, and what to do if it failed.
+
+    `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite or unreachable.
+    """
+
+    name: str
+    level: str
+    message: str
+    advice: str = ""
+    evidence: str = ""
+    code: str = "prerequisite"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What freeze pins of a place: engine (`pysail 0.7.2`), client, Python, platform, image, tz data."""
+
+    engine: str
+    client: str
+    python: str
+    platform: str
+    timezone_data: str
+    image: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that the runner needs beside its spec; `open` gives its bytes."""
+
+    name: str
+    sha256: str
+    size: int
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One attempt as plain data, made by the service.
+
+    `frozen` are the exact bytes whose SHA-256 is `frozen_sha256`; `wait_s` is how long what was prepared may wait
+    for the word to begin. `namespace` and `service_account` are the team's on a Kubernetes cluster.
+    """
+
+    workspace: str
+    run: RunId
+    attempt: int
+    actor: str
+    trigger: str
+    tick: str | None
+    frozen: bytes
+    frozen_sha256: str
+    wait_s: float
+    files: tuple[InputFile, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    namespace: str = ""
+    service_account: str = ""
+
+
+class FencedError(Exception):
+    """What stands under the attempt's name is not ours: it is neither adopted nor released."""
+
+
+class Executor(Protocol):
+    """One per cluster; never reads the store. May be called from any thread.
+
+    Every call that asks the cluster raises UnreachableError within its own time limit when there is no answer.
+    """
+
+    kind: str
+
+    def check(self, launch: Launch | None) -> list[Check]:
+        """Check the cluster itself (None), or whether this run could start there, before `prepare`."""
+        ...
+
+    def place(self) -> Place:
+        """Return what freeze pins; PrerequisiteError when the engine is not there."""
+        ...
+
+    def prepare(self, launch: Launch) -> Receipt:
+        """Make all of the attempt exist and wait. Idempotent by run and attempt, also after a crash.
+
+        Raises FencedError when something else stands under that name.
+        """
+        ...
+
+    def release(self, receipt: Receipt) -> None:
+        """Give the word to begin; a second call changes nothing. FencedError if it is not ours any more."""
+        ...
+
+    def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:
+        """Say of each what is seen now; no answer is a value."""
+        ...
+
+    def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
+        """Yield lines behind `cursor`, oldest first, at most 1,000 to a chunk.
+
+        Following: a chunk, perhaps empty, each second until the source has ended.
+        """
+        ...
+
+    def cancel(self, receipt: Receipt, step: CancelStep) -> None:
+        """Take one step of the ladder; idempotent, returns at once."""
+        ...
+
+    def reap(self, receipt: Receipt) -> ReapReport:
+        """Leave nothing behind; say what was found. Safe to repeat. The log must have been archived before."""
+        ...
+
+    def owned(self) -> list[Owned]:
+        """Return all that carries this workspace's label."""
+        ...
+
+    def close(self) -> None:
+        """End its threads."""
+        ...
+
+
+ExecutorFactory = Callable[[Mapping[str, Any]], Executor]

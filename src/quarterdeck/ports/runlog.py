@@ -1,0 +1,59 @@
+"""What the service asks of durable run logs. Implementation: `logs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from quarterdeck.model.ids import RunId
+from quarterdeck.model.logline import Cursor, LogChunk, StoredLine
+
+
+class LogWriter(Protocol):
+    """The one writer of a run's log while its lock is held."""
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where each source was read to, by what is kept."""
+        ...
+
+    def append(self, chunk: LogChunk) -> int:
+        """Keep the chunk's lines that were not seen before, with its cursor; return how many.
+
+        A number seen before is dropped; a hole in the numbers becomes one gap line. Lines and cursor are
+        kept together: after a crash both are as before the chunk, or both as after it.
+        """
+        ...
+
+    def gap(self, source: str, why: str) -> None:
+        """Say that lines of `source` behind the last one are missing and will not come."""
+        ...
+
+
+class RunLogs(Protocol):
+    """The logs of all runs, by run id."""
+
+    def writer(self, run: RunId) -> AbstractContextManager[LogWriter | None]:
+        """Take the writer's lock, or give None at once if another process holds it."""
+        ...
+
+    def lines(self, run: RunId, *, after: int = 0, limit: int = 1_000) -> list[StoredLine]:
+        """Return lines with `seq` > `after`, oldest first; empty for a run without a log."""
+        ...
+
+    def tail(self, run: RunId, count: int) -> list[StoredLine]:
+        """Return the last `count` lines, oldest first, without reading the whole log."""
+        ...
+
+    def search(self, run: RunId, text: str, *, limit: int = 100) -> Iterator[StoredLine]:
+        """Yield lines that contain `text`, oldest first, whole log."""
+        ...
+
+    def count(self, run: RunId) -> int:
+        """Return how many lines are kept."""
+        ...
+
+    def size(self, run: RunId) -> int:
+        """Return the bytes kept."""
+        ...

@@ -1,0 +1,252 @@
+"""What the service asks of a store, and what a store asks of its backend. Implementations: `store`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePath
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from quarterdeck.model.actor import Actor
+from quarterdeck.model.ids import Rev
+from quarterdeck.model.job import AuditRecord, Definition, Draft, Job, Revision, Version, Workspace
+from quarterdeck.model.run import Run
+
+T = TypeVar("T")
+Op = Literal["=", "!=", "<", "<=", ">", ">=", "in"]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """One condition over a declared field; several are joined by AND. `in` takes a sequence.
+
+    None compares as SQL's IS NULL with `=` and IS NOT NULL with `!=`.
+    """
+
+    field: str
+    op: Op
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document as the backend keeps it: `by` and `at` are its last writer's."""
+
+    id: str
+    rev: Rev
+    body: Mapping[str, Any]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of the change feed; `seq` grows over all tables and processes."""
+
+    seq: int
+    table: str
+    id: str
+    rev: Rev | None  # None: deleted
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What `verify` found wrong: where (table/id, file) and what."""
+
+    where: str
+    what: str
+
+
+class Backend(Protocol):
+    """Transactional rows by table and id. Callable from any thread; one suite holds every implementation.
+
+    `put` and `delete` outside a `transaction` are transactions of their own. Acknowledged means: survives
+    `kill -9` and power loss. Raises StaleError, ConflictError (lock not given in 5 s), StoreFaultError.
+    """
+
+    def get(self, table: str, id: str) -> Row | None:
+        """Return the row, or None."""
+        ...
+
+    def put(
+        self,
+        table: str,
+        id: str,
+        body: Mapping[str, Any],
+        *,
+        seen: Rev | None,
+        by: str,
+        at: datetime,
+    ) -> Rev:
+        """Write the row; `seen` is the revision it had (None: it must not exist). StaleError says who wrote."""
+        ...
+
+    def delete(self, table: str, id: str, *, seen: Rev, by: str, at: datetime) -> None:
+        """Remove the row seen at `seen`."""
+        ...
+
+    def page(
+        self, table: str, *, where: Sequence[Where] = (), order: str = "id", descending: bool = False,
+        after: str | None = None, limit: int = 50,
+    ) -> list[Row]:  # fmt: skip
+        """Return at most `limit` rows behind the row with id `after`, by the declared field `order`, then id.
+
+        Reads by index; a field that is not declared is a ValueError.
+        """
+        ...
+
+    def scan(self, table: str) -> Iterable[Row]:
+        """Yield every row by id, a batch at a time; for TinyDB's own conditions and for verify."""
+        ...
+
+    def count(self, table: str, where: Sequence[Where] = ()) -> int:
+        """Return how many rows match."""
+        ...
+
+    def changes(self, since: int, limit: int = 1_000) -> list[Change]:
+        """Return what changed after `since`, oldest first; of one row only its last change need be told."""
+        ...
+
+    def last_change(self) -> int:
+        """Return the sequence number of the newest change; 0 for none."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside happens or nothing does; nested calls join. The write lock is taken at once."""
+        ...
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that exist."""
+        ...
+
+    def close(self) -> None:
+        """End this thread's and all other connections."""
+        ...
+
+
+class Collection(Protocol, Generic[T]):
+    """Documents of one kind. Revisions travel beside the value: `Kept`."""
+
+    def find(self, id: str) -> Kept[T] | None:
+        """Return the document with its revision, or None."""
+        ...
+
+    def get(self, id: str) -> Kept[T]:
+        """Return the document; NotFoundError names its kind and id."""
+        ...
+
+    def put(self, value: T, *, seen: Rev | None) -> Rev:
+        """Write it; StaleError says who wrote what meanwhile. Only inside a transaction."""
+        ...
+
+    def delete(self, id: str, *, seen: Rev) -> None:
+        """Remove it. Only inside a transaction."""
+        ...
+
+    def page(
+        self,
+        *where: Where,
+        order: str = "id",
+        descending: bool = False,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[Kept[T]]:
+        """Return a page; see Backend.page."""
+        ...
+
+    def count(self, *where: Where) -> int:
+        """Return how many match."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[T]):
+    """A value with the revision it was read at, its last writer and time."""
+
+    value: T
+    rev: Rev
+    by: str
+    at: datetime
+
+
+class Audit(Protocol):
+    """The audit trail: appended in the transaction of the act."""
+
+    def append(  # noqa: PLR0913  # one record's fields
+        self, action: str, subject: str, *, name: str = "", team: str | None = None,
+        before: object = None, after: object = None, outcome: str = "done", merge_s: float | None = None,
+    ) -> None:  # fmt: skip
+        """Record the act of the transaction's actor; digests are taken of `before` and `after`.
+
+        `merge_s`: seconds within which the newest record of the same actor, action and subject is counted up
+        instead (autosaves). Only inside a transaction.
+        """
+        ...
+
+    def page(
+        self, *where: Where, descending: bool = True, after: str | None = None, limit: int = 50
+    ) -> list[AuditRecord]:
+        """Return records, newest first."""
+        ...
+
+
+class Documents(Protocol):
+    """The collections; reads outside a transaction see the newest committed state."""
+
+    workspace: Collection[Workspace]
+    definitions: Collection[Definition]
+    revisions: Collection[Revision]
+    jobs: Collection[Job]
+    versions: Collection[Version]
+    drafts: Collection[Draft]
+    runs: Collection[Run]
+    frozen: Collection[Mapping[str, Any]]  # {"id": sha256, "spec": canonical JSON text}
+    audit: Audit
+
+
+class Store(Documents, Protocol):
+    """One workspace's documents, artifacts and their upkeep."""
+
+    folder: PurePath
+
+    def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:
+        """Open a transaction whose writes are `actor`'s; commits at the end, nothing at an exception."""
+        ...
+
+    def changes(self, since: int, limit: int = 1_000) -> list[Change]:
+        """The change feed, over all processes."""
+        ...
+
+    def last_change(self) -> int:
+        """The newest change's number."""
+        ...
+
+    def artifact_put(self, content: bytes) -> str:
+        """Keep `content` durably under its SHA-256 and return that; a second call changes nothing."""
+        ...
+
+    def artifact_path(self, sha256: str) -> PurePath:
+        """Return where the artifact lies; NotFoundError if it is not kept."""
+        ...
+
+    def verify(self) -> list[Finding]:
+        """Check database, documents, revisions, version numbers, audit chain and artifacts."""
+        ...
+
+    def stats(self) -> Mapping[str, Any]:
+        """Return {"documents": {table: n}, "bytes": {...}, "changes": n, "format": n}."""
+        ...
+
+    def backup(self, target: PurePath) -> Mapping[str, Any]:
+        """Write a consistent copy while in use (one file); returns {"path", "bytes", "sha256"}."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections."""
+        ...
+
+
+NewId = Callable[[str], str]
