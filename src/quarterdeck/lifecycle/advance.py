@@ -1,0 +1,356 @@
+"""One pure function decides every transition and the next act; `service.advancing` saves, acts and observes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from quarterdeck.lifecycle import retry, steps
+from quarterdeck.lifecycle.classify import End, classify, ended_by
+from quarterdeck.lifecycle.states import ORDER
+from quarterdeck.lifecycle.steps import Decision
+from quarterdeck.model.failure import Failure, Reason
+from quarterdeck.model.instants import from_epoch_ms
+from quarterdeck.model.observation import (
+    Checked,
+    Fact,
+    Fenced,
+    Frozen,
+    Observation,
+    Phase,
+    Prepared,
+    Reaped,
+    Refused,
+    Released,
+    Room,
+    Silent,
+    Stepped,
+)
+from quarterdeck.model.run import (
+    Act,
+    ActKind,
+    Attempt,
+    Cancel,
+    CancelStep,
+    Entered,
+    Reap,
+    Run,
+    RunState,
+)
+
+STEP_S: Final = {
+    CancelStep.ASK: 20.0,
+    CancelStep.END: 10.0,
+    CancelStep.DELETE: 10.0,
+    CancelStep.FORCE: 20.0,
+}
+"""Seconds that each cancel step is given before the next; after the last the run is `lost`."""
+NEXT_STEP: Final = {
+    None: CancelStep.ASK,
+    CancelStep.ASK: CancelStep.END,
+    CancelStep.END: CancelStep.DELETE,
+    CancelStep.DELETE: CancelStep.FORCE,
+    CancelStep.FORCE: None,
+}
+REAP_AFTER: Final = (timedelta(0), timedelta(seconds=60), timedelta(minutes=5))
+RUNNER_GRACE: Final = timedelta(seconds=90)
+"""How long past its timeout the runner may take to end a run before we do."""
+SILENCE: Final = timedelta(minutes=30)
+SEEN_EVERY: Final = timedelta(seconds=10)
+_PHASES: Final = {
+    Phase.PENDING: RunState.PENDING,
+    Phase.STARTING: RunState.STARTING,
+    Phase.RUNNING: RunState.RUNNING,
+}
+
+
+def advance(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    """Return the run as it stands after `fact`, and what to do next (None: look again later).
+
+    A fact that does not fit the run's state (an answer that came late, an act done twice) changes nothing. With no
+    fact the pending act is returned again, so that a crash repeats an act and never invents a state.
+    """
+    if run.is_terminal:
+        return _after_the_end(run, fact, now)
+    if run.state is RunState.QUEUED:
+        return _queued(run, fact, now)
+    if run.state is RunState.DISPATCHING:
+        return _dispatching(run, fact, now)
+    if run.act is not None and run.act.kind is ActKind.NEXT_ATTEMPT:
+        return _next_attempt(run, fact, now)
+    if run.state is RunState.CANCELLING:
+        return _cancelling(run, fact, now)
+    return _dispatched(run, fact, now)
+
+
+# --- before anything executes -----------------------------------------------------------
+
+
+def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    if run.cancel is not None:
+        return steps.end(run, ended_by(run.cancel, "cancelled while queued"), now)
+    if now >= run.queue_deadline:
+        what = run.waiting.what if run.waiting else "a place"
+        failure = Failure(Reason.QUOTA, "", (f"waited for {what}",))
+        return steps.end(run, End(RunState.REJECTED, "the queue deadline passed", failure), now)
+    next_at = run.attempts[-1].next_at if run.attempts else None
+    if next_at is not None and now < next_at:
+        return steps.wait(run, "the next attempt", run.attempts[-1].rule, now), None
+    if not isinstance(fact, Room):
+        return run, None
+    if not fact.free:
+        return steps.wait(run, fact.what, f"place {fact.position} in the line", now), None
+    attempt = Attempt(number=len(run.attempts) + 1, claimed_at=now)
+    claimed = replace(run, attempts=(*run.attempts, attempt), waiting=None)
+    claimed = steps.enter(
+        claimed, RunState.DISPATCHING, now, f"claimed for attempt {attempt.number}"
+    )
+    kind = ActKind.FREEZE if run.frozen_sha256 is None else ActKind.CHECK
+    return steps.pend(claimed, Act(kind))
+
+
+def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    act, attempt = run.act, run.attempt
+    if act is None or attempt is None:
+        raise AssertionError(f"{run.id} is dispatching without an act")
+    if run.cancel is not None and act.kind is not ActKind.PREPARE:
+        if attempt.receipt is not None:
+            return _start_cancel(run, now)
+        return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
+    if isinstance(fact, (Refused, Fenced)):
+        return _refused(run, fact, now)
+    match fact:
+        case Frozen() if act.kind is ActKind.FREEZE:
+            notes = (*run.notes, *fact.notes)
+            frozen = replace(run, frozen_sha256=fact.sha256, timeout_s=fact.timeout_s, notes=notes)
+            return steps.pend(frozen, Act(ActKind.CHECK))
+        case Checked() if act.kind is ActKind.CHECK:
+            return steps.pend(replace(run, notes=(*run.notes, *fact.notes)), Act(ActKind.PREPARE))
+        case Prepared() if act.kind is ActKind.PREPARE:
+            kept = steps.with_attempt(run, replace(attempt, receipt=fact.receipt))
+            return (
+                _start_cancel(kept, now) if run.cancel else steps.pend(kept, Act(ActKind.RELEASE))
+            )
+        case Released() if act.kind is ActKind.RELEASE:
+            released = steps.with_attempt(run, replace(attempt, released_at=now))
+            released = replace(
+                released, act=None, submitted_at=run.submitted_at or now, seen_at=now
+            )
+            released = steps.enter(released, RunState.SUBMITTED, now, "released")
+            return steps.wait(released, "the runner", "released", now), None
+        case Silent():
+            return _unanswered(run, fact, now)
+        case _:
+            return run, act
+
+
+def _refused(run: Run, fact: Refused | Fenced, now: datetime) -> Decision:
+    if isinstance(fact, Fenced):
+        failure = Failure(Reason.START_FENCED, fact.detail)
+        return steps.end(run, End(RunState.FAILED, fact.detail, failure), now)
+    evidence = tuple(f"{p.path}: {p.message}" for p in fact.problems)
+    failure = Failure(fact.reason, fact.object, evidence)
+    end = End(RunState.REJECTED, "refused before the start", failure)
+    return steps.end(replace(run, problems=fact.problems), end, now)
+
+
+def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
+    """Wait for the cluster, at most until the queue deadline; what may have been prepared is named."""
+    if now < run.queue_deadline:
+        return steps.wait(run, "the cluster to answer", fact.why, now), None
+    attempt = run.attempt
+    prepared = run.act is not None and run.act.kind in (ActKind.PREPARE, ActKind.RELEASE)
+    left = (
+        f"attempt {attempt.number} may have been prepared"
+        if prepared and attempt
+        else "nothing was prepared"
+    )
+    failure = Failure(Reason.QUOTA, "", (f"the cluster did not answer: {fact.why}", left))
+    state = RunState.FAILED if prepared else RunState.REJECTED
+    return steps.end(run, End(state, "the queue deadline passed", failure), now)
+
+
+# --- while it executes ------------------------------------------------------------------
+
+
+def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
+        return _end_attempt(_told_by(run, fact, now), classify(fact, run.cancel), now)
+    if run.cancel is not None:
+        return _start_cancel(run, now)
+    if isinstance(fact, Silent):
+        return _silence(run, fact, now)
+    if isinstance(fact, Observation):
+        run = _seen(run, fact, now)
+    overdue = _overdue(run, now)
+    if overdue is not None:
+        due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
+        return _start_cancel(replace(run, cancel=due), now)
+    return run, None
+
+
+def _seen(run: Run, fact: Observation, now: datetime) -> Run:
+    attempt = run.attempt
+    if attempt is not None and attempt.began_at is None and fact.began_at is not None:
+        run = steps.with_attempt(run, replace(attempt, began_at=fact.began_at))
+        run = replace(run, started_at=run.started_at or fact.began_at)
+    state = _PHASES.get(fact.phase)
+    if state is not None and ORDER[state] > ORDER[run.state]:
+        at = fact.began_at if state is RunState.STARTING and fact.began_at else fact.at
+        run = steps.enter(run, state, at, fact.because)
+        run = replace(run, phase=state.value, seen_at=now)
+    if run.seen_at is None or now - run.seen_at >= SEEN_EVERY or run.silent_since is not None:
+        run = replace(run, seen_at=now, silent_since=None)
+    if fact.placement and fact.placement != run.placement:
+        run = replace(run, placement=fact.placement)
+    what = {
+        RunState.SUBMITTED: "the runner",
+        RunState.PENDING: "a place",
+        RunState.STARTING: "the engine",
+    }
+    return steps.wait(run, what.get(run.state, "the end of the payload"), fact.because, now)
+
+
+def _told_by(run: Run, fact: Observation, now: datetime) -> Run:
+    """Enter the states that nobody watched, at the times that the runner's last word gives."""
+    word, attempt = fact.last_word, run.attempt
+    run = replace(run, seen_at=now, silent_since=None, placement=fact.placement or run.placement)
+    run = replace(run, last_word=word)
+    if word is None or attempt is None or not word.get("began_ms"):
+        return run
+    began = from_epoch_ms(word["began_ms"])
+    run = steps.with_attempt(run, replace(attempt, began_at=attempt.began_at or began))
+    run = replace(run, started_at=run.started_at or began, phase=word.get("phase") or run.phase)
+    for state, epoch_ms in (
+        (RunState.STARTING, word["began_ms"]),
+        (RunState.RUNNING, word.get("running_ms")),
+    ):
+        if epoch_ms and ORDER[state] > ORDER[run.state] and run.state is not RunState.CANCELLING:
+            at = min(now, from_epoch_ms(epoch_ms))
+            run = steps.enter(run, state, at, "told by the runner's last word")
+    return run
+
+
+def _overdue(run: Run, now: datetime) -> Reason | None:
+    due = steps.deadline(run)
+    if due is None:
+        return None
+    if run.state is RunState.RUNNING:
+        return Reason.TIMEOUT if now >= due + RUNNER_GRACE else None
+    if now < due:
+        return None
+    return Reason.UNSCHEDULABLE if run.state is RunState.PENDING else Reason.ENGINE_START
+
+
+def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
+    since = run.silent_since or fact.since
+    run = replace(run, silent_since=since)
+    attempt = run.attempt
+    latest = (
+        run.queued_at
+        if attempt is None
+        else (attempt.began_at or attempt.released_at or attempt.claimed_at)
+    )
+    bound = max(since, latest + timedelta(seconds=run.timeout_s)) + SILENCE
+    if now < bound:
+        return steps.wait(run, "the cluster to answer", fact.why, now), None
+    left = attempt.receipt.id if attempt is not None and attempt.receipt is not None else run.id
+    failure = Failure(
+        Reason.LOST, left, (f"no answer since {since:%Y-%m-%d %H:%M:%S} UTC: {fact.why}",)
+    )
+    return steps.end(run, End(RunState.LOST, "the cluster never answered again", failure), now)
+
+
+# --- cancel -----------------------------------------------------------------------------
+
+
+def _start_cancel(run: Run, now: datetime) -> Decision:
+    cancel = run.cancel
+    if cancel is None:
+        raise AssertionError(f"{run.id} has no cancel")
+    run = steps.enter(
+        run, RunState.CANCELLING, now, f"{cancel.reason}, asked by {cancel.asked_by}"
+    )
+    return _step(run, cancel, CancelStep.ASK, now)
+
+
+def _step(run: Run, cancel: Cancel, step: CancelStep, now: datetime) -> Decision:
+    at = now + timedelta(seconds=STEP_S[step])
+    cancel = replace(cancel, step=step, next_step=NEXT_STEP[step], next_step_at=at)
+    run = steps.wait(replace(run, cancel=cancel), "what is left to end", f"step {step}", now)
+    return steps.pend(run, Act(ActKind.CANCEL, step))
+
+
+def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    cancel = run.cancel
+    if cancel is None or cancel.next_step_at is None:
+        raise AssertionError(f"{run.id} is cancelling without a step")
+    if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
+        return _end_attempt(_told_by(run, fact, now), classify(fact, cancel), now)
+    if isinstance(fact, Stepped):
+        run = replace(run, act=None)
+    if isinstance(fact, Observation) and fact.left != cancel.left:
+        cancel = replace(cancel, left=fact.left)
+        run = replace(run, cancel=cancel, seen_at=now)
+    if cancel.next_step_at is not None and now < cancel.next_step_at:
+        return run, run.act
+    if cancel.next_step is not None:
+        return _step(run, cancel, cancel.next_step, now)
+    receipt = run.attempts[-1].receipt
+    left = cancel.left or ((receipt.id,) if receipt is not None else ())
+    failure = Failure(Reason.LOST, ", ".join(left), ("still there after the last cancel step",))
+    return steps.end(
+        run, End(RunState.LOST, "the last cancel step's deadline passed", failure), now
+    )
+
+
+# --- the end ----------------------------------------------------------------------------
+
+
+def _end_attempt(run: Run, end: End, now: datetime) -> Decision:
+    """End the attempt; the run ends with it unless the retry policy makes another."""
+    attempt, failure = run.attempt, end.failure
+    if attempt is None or failure is None or run.cancel is not None:
+        return steps.end(run, end, now)
+    next_at, rule = retry.next_at(run.spec["retry"], failure.reason, attempt.number, now)
+    attempt = replace(attempt, rule=rule, next_at=next_at)
+    run = steps.with_attempt(run, attempt)
+    if next_at is None:
+        return steps.end(run, end, now)
+    run = steps.with_attempt(run, steps.closed(attempt, end, now))
+    return steps.pend(run, Act(ActKind.NEXT_ATTEMPT))
+
+
+def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    """Queue the next attempt once nothing of the last one is left."""
+    if run.cancel is not None:
+        return steps.end(run, ended_by(run.cancel, "cancelled between two attempts"), now)
+    if not isinstance(fact, Reaped) or fact.report.left:
+        return run, run.act
+    attempt = run.attempts[-1]
+    queued = replace(run, act=None, silent_since=None, phase="")
+    entered = Entered(len(run.attempts) + 1, RunState.QUEUED, now, attempt.rule)
+    return replace(queued, state=RunState.QUEUED, timeline=(*run.timeline, entered)), None
+
+
+def _after_the_end(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    """Look for what is left: at the end, after one minute and after five, or once if that is past."""
+    if run.reap.next_at is None or run.ended_at is None:
+        return run, None
+    if not isinstance(fact, Reaped):
+        if now < run.reap.next_at:
+            return run, None
+        return (run, run.act) if run.act is not None else steps.pend(run, Act(ActKind.REAP))
+    looks = run.reap.looks + 1
+    due = [run.ended_at + after for after in REAP_AFTER]
+    later = [at for at in due if at > now]
+    found = (
+        *run.reap.removed,
+        *(name for name in fact.report.removed if name not in run.reap.removed),
+    )
+    next_at = later[0] if later else None
+    if fact.report.left and next_at is None and looks < len(REAP_AFTER):
+        next_at = now + REAP_AFTER[1]
+    reap = Reap(looks=looks, next_at=next_at, removed=found, left=fact.report.left)
+    return replace(run, act=None, reap=reap, is_open=next_at is not None), None

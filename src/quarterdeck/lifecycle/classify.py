@@ -1,0 +1,67 @@
+"""What an ended attempt means: its final state and failure, from the runner's last word or without one."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quarterdeck.model.failure import Failure, Reason
+from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.run import Cancel, RunState
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How an attempt ended. `because` is the fact; `failure` is None for a success."""
+
+    state: RunState
+    because: str
+    failure: Failure | None = None
+
+
+_BY_REASON = {
+    Reason.TIMEOUT: RunState.TIMED_OUT,
+    Reason.CANCELLED: RunState.CANCELLED,
+    Reason.LOST: RunState.LOST,
+}
+
+
+def classify(seen: Observation, cancel: Cancel | None) -> End:
+    """Return how the attempt ended that was seen `ended` or `gone`.
+
+    The runner's own word holds, also when a cancel came too late. Without it nothing is green: a cancel under way
+    decides, then the executor's finding, then `lost`.
+    """
+    if seen.last_word is not None:
+        return _from_word(seen.last_word, seen)
+    if cancel is not None and cancel.step is not None:
+        return ended_by(cancel, f"{seen.because}, after the cancel", seen.evidence)
+    if seen.failure is not None:
+        state = _BY_REASON.get(seen.failure, RunState.FAILED)
+        return End(state, seen.because, Failure(seen.failure, seen.object, seen.evidence))
+    if seen.phase is Phase.GONE:
+        failure = Failure(Reason.DELETED_EXTERNALLY, seen.object, seen.evidence)
+        return End(RunState.FAILED, seen.because, failure)
+    return End(RunState.LOST, seen.because, Failure(Reason.LOST, seen.object, seen.evidence))
+
+
+def ended_by(cancel: Cancel, because: str, evidence: tuple[str, ...] = ()) -> End:
+    """Return the end that a completed cancel brings: its reason says whether it was asked for or a deadline."""
+    state = _BY_REASON.get(cancel.reason, RunState.FAILED)
+    if cancel.reason is Reason.CANCELLED:
+        evidence = (f"asked for by {cancel.asked_by}", *evidence)
+    return End(state, because, Failure(cancel.reason, "", evidence))
+
+
+def _from_word(word: Mapping[str, Any], seen: Observation) -> End:
+    state = RunState(word["state"])
+    because = f"the runner's last word: {state}, exit code {word['exit_code']}"
+    if state is RunState.SUCCEEDED:
+        return End(state, because)
+    reason = Reason(word["reason"])
+    if reason is Reason.LOST:
+        state = RunState.LOST
+    said = [word["message"]] if word.get("message") else []
+    if word.get("line"):
+        said.append(f"line {word['line']}, column {word.get('column') or 1}")
+    evidence = (*said, *word.get("evidence", ()), *seen.evidence)
+    return End(state, because, Failure(reason, word.get("object") or "", evidence))

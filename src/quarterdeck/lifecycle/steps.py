@@ -1,0 +1,107 @@
+"""The small steps that `advance` is made of: enter a state, wait, end a run. No rule of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from quarterdeck.lifecycle.classify import End
+from quarterdeck.lifecycle.states import FOLLOWS
+from quarterdeck.model.instants import from_epoch_ms
+from quarterdeck.model.run import (
+    Act,
+    ActKind,
+    Attempt,
+    Entered,
+    Reap,
+    Run,
+    RunState,
+    Waiting,
+)
+
+Decision = tuple[Run, Act | None]
+
+
+def deadline(run: Run) -> datetime | None:
+    """Return the instant at which the clock that runs now runs out, or None after the end."""
+    attempt = run.attempt
+    if run.is_terminal:
+        return None
+    if run.state is RunState.QUEUED or attempt is None or attempt.released_at is None:
+        return run.queue_deadline
+    if attempt.began_at is not None and run.state is not RunState.STARTING:
+        return attempt.began_at + timedelta(seconds=run.timeout_s)
+    if run.state is RunState.PENDING:
+        return run.queue_deadline
+    return attempt.released_at + timedelta(seconds=run.start_deadline_s)
+
+
+def enter(run: Run, state: RunState, at: datetime, because: str) -> Run:
+    """Return the run in `state`, its timeline one line longer and never running backwards."""
+    if state not in FOLLOWS[run.state]:
+        raise AssertionError(f"{run.id}: {run.state} is never followed by {state}")
+    if run.timeline:
+        at = max(at, run.timeline[-1].at)
+    number = len(run.attempts)
+    entered = Entered(attempt=max(1, number), state=state, at=at, because=because)
+    return replace(run, state=state, timeline=(*run.timeline, entered))
+
+
+def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:
+    """Return the run waiting for `what`; `since` stays as long as that does."""
+    before = run.waiting
+    since = before.since if before is not None and before.what == what else now
+    due = deadline(run)
+    if before is not None and (before.what, before.last_fact, before.deadline) == (
+        what,
+        last_fact,
+        due,
+    ):
+        return run
+    return replace(run, waiting=Waiting(what, since, last_fact, now, due))
+
+
+def with_attempt(run: Run, attempt: Attempt) -> Run:
+    """Return the run with its last attempt replaced."""
+    return replace(run, attempts=(*run.attempts[:-1], attempt))
+
+
+def pend(run: Run, act: Act) -> Decision:
+    """Return the run with the act that is to be done next."""
+    return replace(run, act=act), act
+
+
+def closed(attempt: Attempt, end: End, now: datetime) -> Attempt:
+    """Return the attempt as ended."""
+    failure = end.failure
+    return replace(
+        attempt,
+        ended_at=now,
+        state=end.state,
+        reason=failure.reason if failure else None,
+        object=failure.object if failure else "",
+        evidence=failure.evidence if failure else (),
+    )
+
+
+def end(run: Run, end: End, now: datetime) -> Decision:
+    """End the run: reason and evidence from `end`, then clean-up if anything was ever prepared."""
+    at = now
+    if run.last_word is not None and run.last_word.get("ended_ms"):
+        at = min(now, from_epoch_ms(run.last_word["ended_ms"]))
+    if run.attempts and run.attempts[-1].state is None:
+        run = with_attempt(run, closed(run.attempts[-1], end, at))
+    run = enter(run, end.state, at, end.because)
+    failure = end.failure
+    run = replace(
+        run,
+        act=None,
+        waiting=None,
+        ended_at=run.timeline[-1].at,
+        reason=failure.reason if failure else None,
+        object=failure.object if failure else "",
+        evidence=failure.evidence if failure else (),
+    )
+    if not any(attempt.receipt for attempt in run.attempts):
+        return replace(run, archived=True, is_open=False), None
+    return pend(replace(run, reap=Reap(next_at=now)), Act(ActKind.REAP))

@@ -1,0 +1,1 @@
+"""Draft, publish, activate, diff, effective settings and freeze, as pure functions over plain specs."""

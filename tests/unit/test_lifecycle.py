@@ -1,0 +1,368 @@
+"""Every transition that `advance` decides, as tables and as random walks."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quarterdeck.lifecycle import retry
+from quarterdeck.lifecycle.advance import NEXT_STEP, STEP_S, advance
+from quarterdeck.lifecycle.advice import ADVICE
+from quarterdeck.lifecycle.states import FOLLOWS, ORDER
+from quarterdeck.lifecycle.steps import deadline
+from quarterdeck.model.errors import Problem
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.observation import (
+    Checked,
+    Fact,
+    Fenced,
+    Frozen,
+    Observation,
+    Phase,
+    Prepared,
+    Reaped,
+    Refused,
+    Released,
+    Room,
+    Silent,
+    Stepped,
+)
+from quarterdeck.model.receipt import ReapReport
+from quarterdeck.model.run import TERMINAL, Act, ActKind, Cancel, CancelStep, Run, RunState
+from tests.support.builders import NOW, a_receipt, a_run, a_spec
+
+FREE = Room(free=True)
+DISPATCH: list[Fact] = [
+    FREE,
+    Frozen("ab" * 32, 3600.0),
+    Checked(),
+    Prepared(a_receipt()),
+    Released(),
+]
+
+
+def seen(phase: Phase, **facts: Any) -> Observation:
+    return Observation(at=NOW, phase=phase, because=f"seen {phase}", **facts)
+
+
+def word(state: str = "succeeded", **facts: Any) -> dict[str, Any]:
+    return {"state": state, "reason": None, "exit_code": 0, "phase": "running", **facts}
+
+
+def after(*facts: Fact, run: Run | None = None, at: datetime = NOW) -> tuple[Run, Act | None]:
+    run, act = run or a_run(), None
+    for fact in facts:
+        run, act = advance(run, fact, at)
+    return run, act
+
+
+def test_tables_are_total() -> None:
+    assert set(FOLLOWS) == set(RunState)
+    assert set(ADVICE) == set(Reason)
+    assert len(set(ADVICE.values())) == len(Reason)
+    assert all(not FOLLOWS[state] for state in TERMINAL)
+    assert set(STEP_S) == set(CancelStep)
+    assert set(NEXT_STEP) == {None, *CancelStep}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "act"),
+    [
+        (0, RunState.QUEUED, None),
+        (1, RunState.DISPATCHING, ActKind.FREEZE),
+        (2, RunState.DISPATCHING, ActKind.CHECK),
+        (3, RunState.DISPATCHING, ActKind.PREPARE),
+        (4, RunState.DISPATCHING, ActKind.RELEASE),
+        (5, RunState.SUBMITTED, None),
+    ],
+)
+def test_dispatch_goes_on_from_any_step_after_a_crash(
+    facts: int, state: RunState, act: ActKind | None
+) -> None:
+    run, last = after(*DISPATCH[:facts])
+    assert run.state is state
+    assert (last.kind if last else None) is act
+    again, repeated = advance(run, None, NOW)
+    assert (again, repeated) == (run, last)
+
+
+def test_an_answer_that_came_twice_changes_nothing() -> None:
+    run, _ = after(*DISPATCH)
+    for fact in DISPATCH[1:]:
+        assert advance(run, fact, NOW)[0] == run
+
+
+def test_the_receipt_is_kept_before_the_release() -> None:
+    run, act = after(*DISPATCH[:4])
+    assert run.attempt is not None
+    assert run.attempt.receipt == a_receipt()
+    assert act == Act(ActKind.RELEASE)
+    assert run.attempt.released_at is None
+
+
+ENDS = [
+    (seen(Phase.ENDED, last_word=word()), RunState.SUCCEEDED, None),
+    (
+        seen(Phase.ENDED, last_word=word("failed", reason="user_error", message="boom")),
+        RunState.FAILED,
+        Reason.USER_ERROR,
+    ),
+    (
+        seen(Phase.ENDED, last_word=word("timed_out", reason="timeout")),
+        RunState.TIMED_OUT,
+        Reason.TIMEOUT,
+    ),
+    (seen(Phase.ENDED, last_word=word("failed", reason="lost")), RunState.LOST, Reason.LOST),
+    (seen(Phase.ENDED), RunState.LOST, Reason.LOST),
+    (seen(Phase.ENDED, exit_code=0), RunState.LOST, Reason.LOST),
+    (seen(Phase.ENDED, failure=Reason.OOM_DRIVER), RunState.FAILED, Reason.OOM_DRIVER),
+    (seen(Phase.GONE), RunState.FAILED, Reason.DELETED_EXTERNALLY),
+]
+
+
+@pytest.mark.parametrize(("fact", "state", "reason"), ENDS)
+def test_an_end_is_green_only_by_the_runners_word(
+    fact: Observation, state: RunState, reason: Reason | None
+) -> None:
+    run, act = after(*DISPATCH, fact)
+    assert (run.state, run.reason) == (state, reason)
+    assert act == Act(ActKind.REAP)
+    assert run.ended_at is not None
+    assert run.attempts[-1].state is state
+
+
+def test_unwatched_states_are_entered_at_the_runners_times() -> None:
+    run, _ = after(*DISPATCH)
+    began = int(NOW.timestamp() * 1000) + 1_000
+    told = word(began_ms=began, running_ms=began + 2_000, ended_ms=began + 5_000)
+    run, _ = advance(run, seen(Phase.ENDED, last_word=told), NOW + timedelta(hours=1))
+    names = [one.state.value for one in run.timeline]
+    assert names[-4:] == ["submitted", "starting", "running", "succeeded"]
+    assert run.ended_at == NOW + timedelta(seconds=6)
+
+
+def test_refused_before_the_start_lists_everything() -> None:
+    problems = (Problem("spec.profile", "is gone"), Problem("spec.source.uri", "is gone"))
+    run, act = after(FREE, Refused(Reason.CONFIG_ERROR, problems))
+    assert (run.state, run.reason, act) == (RunState.REJECTED, Reason.CONFIG_ERROR, None)
+    assert run.problems == problems
+    assert not run.is_open
+
+
+def test_what_is_not_ours_is_fenced() -> None:
+    run, _ = after(*DISPATCH[:3], Fenced("another hash"))
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.START_FENCED)
+
+
+def test_a_full_house_waits_until_its_deadline() -> None:
+    run, act = after(Room(free=False, what="1 of 1 runs of the job", position=2))
+    assert (run.state, act) == (RunState.QUEUED, None)
+    assert run.waiting is not None
+    assert run.waiting.deadline == run.queue_deadline
+    run, _ = advance(run, FREE, run.queue_deadline)
+    assert (run.state, run.reason) == (RunState.REJECTED, Reason.QUOTA)
+
+
+def asked(run: Run) -> Run:
+    return replace(run, cancel=Cancel(asked_by="ana", asked_at=NOW))
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        (0, RunState.CANCELLED),
+        (1, RunState.CANCELLED),
+        (2, RunState.CANCELLED),
+        (3, RunState.DISPATCHING),  # what may have been prepared is found first
+        (4, RunState.CANCELLING),
+        (5, RunState.CANCELLING),
+    ],
+)
+def test_cancel_from_every_step_of_the_dispatch(facts: int, state: RunState) -> None:
+    run, _ = after(*DISPATCH[:facts])
+    run, act = advance(asked(run), None, NOW)
+    assert run.state is state
+    if facts == 3:
+        run, act = advance(run, Prepared(a_receipt()), NOW)
+        assert run.state is RunState.CANCELLING
+    if run.state is RunState.CANCELLING:
+        assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+
+
+def test_cancel_climbs_the_ladder_and_ends_lost_by_name() -> None:
+    run, act = advance(asked(after(*DISPATCH)[0]), None, NOW)
+    steps, now = [], NOW
+    while act is not None and act.kind is ActKind.CANCEL and act.step is not None:
+        steps.append(act.step)
+        run, _ = advance(run, Stepped(), now)
+        stuck = seen(Phase.RUNNING, left=("pid 7 (sail)",))
+        run, _ = advance(run, stuck, now)
+        now += timedelta(seconds=STEP_S[act.step])
+        run, act = advance(run, stuck, now)
+    assert steps == list(CancelStep)
+    assert (run.state, run.reason, run.object) == (RunState.LOST, Reason.LOST, "pid 7 (sail)")
+
+
+def test_cancelled_only_when_nothing_is_left() -> None:
+    run, _ = advance(asked(after(*DISPATCH)[0]), None, NOW)
+    run, _ = advance(run, seen(Phase.ENDED, left=("pid 7 (sail)",)), NOW)
+    assert run.state is RunState.CANCELLING
+    run, _ = advance(run, seen(Phase.ENDED), NOW)
+    assert (run.state, run.reason) == (RunState.CANCELLED, Reason.CANCELLED)
+
+
+def test_a_run_that_ended_first_keeps_its_own_end() -> None:
+    run, _ = after(*DISPATCH)
+    run, _ = advance(asked(run), seen(Phase.ENDED, last_word=word()), NOW)
+    assert run.state is RunState.SUCCEEDED
+    run, _ = advance(asked(after(*DISPATCH)[0]), None, NOW)
+    run, _ = advance(run, seen(Phase.ENDED, last_word=word()), NOW)
+    assert run.state is RunState.SUCCEEDED
+
+
+def test_a_runner_that_does_not_keep_the_timeout_is_ended_for_it() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    run, act = advance(run, seen(Phase.RUNNING), NOW + timedelta(seconds=3600 + 89))
+    assert (run.state, act) == (RunState.RUNNING, None)
+    run, act = advance(run, seen(Phase.RUNNING), NOW + timedelta(seconds=3600 + 90))
+    assert (run.state, act) == (RunState.CANCELLING, Act(ActKind.CANCEL, CancelStep.ASK))
+    run, _ = advance(run, seen(Phase.ENDED), NOW + timedelta(seconds=3700))
+    assert (run.state, run.reason) == (RunState.TIMED_OUT, Reason.TIMEOUT)
+
+
+def test_an_engine_that_never_gets_ready_ends_by_the_start_deadline() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.STARTING, began_at=NOW))
+    assert deadline(run) == NOW + timedelta(seconds=600)
+    run, act = advance(run, seen(Phase.STARTING), NOW + timedelta(seconds=600))
+    assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+    run, _ = advance(run, seen(Phase.ENDED), NOW + timedelta(seconds=601))
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.ENGINE_START)
+
+
+def test_silence_is_no_end_until_timeout_and_half_an_hour() -> None:
+    run, _ = after(*DISPATCH)
+    silent = Silent(NOW, "no route")
+    late = NOW + timedelta(seconds=3600, minutes=30)
+    run, act = advance(run, silent, late - timedelta(seconds=1))
+    assert (run.state, act) == (RunState.SUBMITTED, None)
+    assert advance(run, seen(Phase.RUNNING), late)[0].silent_since is None
+    run, _ = advance(run, silent, late)
+    assert (run.state, run.reason, run.object) == (RunState.LOST, Reason.LOST, f"{run.id}-1")
+
+
+def test_reaping_looks_three_times_and_then_closes_the_run() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
+    looks = []
+    for seconds in (0, 30, 60, 120, 300, 301):
+        now = NOW + timedelta(seconds=seconds)
+        run, act = advance(run, None, now)
+        if act == Act(ActKind.REAP):
+            looks.append(seconds)
+            run, _ = advance(run, Reaped(ReapReport(removed=("pid 7",))), now)
+    assert looks == [0, 60, 300]
+    assert not run.is_open
+    assert run.reap.removed == ("pid 7",)
+
+
+def test_one_look_is_enough_long_after_the_end() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
+    run, _ = advance(run, Reaped(ReapReport()), NOW + timedelta(hours=1))
+    assert not run.is_open
+
+
+POLICY = {"attempts": 3, "backoff": 30.0, "on": ["node_lost", "user_error"]}
+
+
+@pytest.mark.parametrize(
+    ("reason", "attempt", "seconds"),
+    [
+        (Reason.NODE_LOST, 1, 30),
+        (Reason.NODE_LOST, 2, 60),
+        (Reason.NODE_LOST, 3, None),
+        (Reason.OOM_DRIVER, 1, None),
+        (Reason.USER_ERROR, 1, None),
+    ],
+)
+def test_only_listed_reasons_are_retried(
+    reason: Reason, attempt: int, seconds: int | None
+) -> None:
+    at, rule = retry.next_at(POLICY, reason, attempt, NOW)
+    assert at == (None if seconds is None else NOW + timedelta(seconds=seconds))
+    assert rule
+
+
+def test_a_next_attempt_keeps_the_frozen_spec_and_starts_after_its_wait() -> None:
+    run = a_run(spec=a_spec(retry=POLICY))
+    run, act = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.NODE_LOST), run=run)
+    assert act == Act(ActKind.NEXT_ATTEMPT)
+    assert run.attempts[0].reason is Reason.NODE_LOST
+    run, _ = advance(run, Reaped(ReapReport()), NOW)
+    assert run.state is RunState.QUEUED
+    assert advance(run, FREE, NOW + timedelta(seconds=29))[1] is None
+    run, act = advance(run, FREE, NOW + timedelta(seconds=30))
+    assert act == Act(ActKind.CHECK)
+    assert len(run.attempts) == 2
+    assert run.frozen_sha256 == "ab" * 32
+
+
+FACTS = st.sampled_from(
+    [
+        None,
+        *DISPATCH,
+        Room(free=False, what="full", position=1),
+        Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)),
+        Fenced("x"),
+        Stepped(),
+        Silent(NOW, "no route"),
+        Reaped(ReapReport()),
+        Reaped(ReapReport(left=("pid 7",))),
+        *(seen(phase) for phase in Phase),
+        seen(Phase.ENDED, left=("pid 7",)),
+        *(fact for fact, _, _ in ENDS),
+    ]
+)
+STEPS = st.tuples(FACTS, st.sampled_from([0, 1, 15, 60, 700, 4000, 30000]), st.booleans())
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(STEPS, max_size=40), st.booleans())
+def test_any_walk_keeps_the_order_and_never_leaves_an_end(
+    steps: list[tuple[Fact | None, int, bool]], retried: bool
+) -> None:
+    spec = a_spec(retry={"attempts": 3, "backoff": 1.0, "on": ["lost", "node_lost"]})
+    run, now = a_run(spec=spec if retried else a_spec()), NOW
+    for fact, seconds, cancel in steps:
+        now += timedelta(seconds=seconds)
+        if cancel and run.cancel is None and not run.is_terminal:
+            run = asked(run)
+        before = run
+        run, _ = advance(run, fact, now)
+        if before.is_terminal:
+            assert run.state is before.state
+        for earlier, later in zip(run.timeline, run.timeline[1:], strict=False):
+            assert later.at >= earlier.at
+            assert later.attempt >= earlier.attempt
+            if later.attempt == earlier.attempt:
+                assert ORDER[later.state] > ORDER[earlier.state]
+        assert not (run.state is RunState.SUCCEEDED and run.reason)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(STEPS, max_size=12))
+def test_every_run_comes_to_an_end_when_nothing_answers_any_more(
+    steps: list[tuple[Fact | None, int, bool]],
+) -> None:
+    run, now = a_run(), NOW
+    for fact, seconds, _ in steps:
+        now += timedelta(seconds=seconds)
+        run, _ = advance(run, fact, now)
+    for _ in range(2_000):
+        if run.is_terminal:
+            break
+        now += timedelta(minutes=1)
+        run, _ = advance(run, Silent(now, "no route"), now)
+    assert run.is_terminal
+    assert run.reason is not None
