@@ -1,0 +1,1813 @@
+"""The runner: starts the engine, runs an attempt's statements or payload, says how it ended.
+
+One file on purpose: it is shipped as text and run as `python runner.py IN OUT`, here or in a pod,
+so it imports nothing of this package and at load only the standard library. The words that it
+shares with the application stand in `model/wire`.
+"""
+
+from __future__ import annotations
+
+import base64
+import codecs
+import ctypes
+import datetime
+import fcntl
+import hashlib
+import json
+import os
+import re
+import select
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import uuid
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from json.encoder import encode_basestring
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, cast
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql.connect.session import SparkSession
+
+# --- words (model/wire) ----------------------------------------------------------------------
+
+PROTOCOL: Final = 1
+LAUNCH_FILE: Final = "launch.json"
+FROZEN_FILE: Final = "frozen.json"
+IDENTITY_FILE: Final = "runner.json"
+LOCK_FILE: Final = "lock"
+WORD_FILE: Final = "go"
+BEGAN_FILE: Final = "began"
+PHASE_FILE: Final = "phase"
+LAST_WORD_FILE: Final = "last_word"
+SCRATCH_FOLDER: Final = "scratch"
+MARKER_ENV: Final = "QUARTERDECK_ATTEMPT"
+LINE_LIMIT: Final = 8 * 1024
+LAST_WORD_LIMIT: Final = 4_000
+RESULT_ROWS: Final = 1_000
+RESULT_BYTES: Final = 1024 * 1024
+EXIT_OK: Final = 0
+EXIT_STATEMENT: Final = 1
+EXIT_CONFIG: Final = 64
+EXIT_ENGINE_START: Final = 70
+EXIT_ENGINE_LOST: Final = 71
+EXIT_FENCED: Final = 73
+EXIT_INSTALL: Final = 80
+EXIT_TIMEOUT: Final = 124
+EXIT_CANCELLED: Final = 143
+
+# --- words of its own ------------------------------------------------------------------------
+
+PARAMETERS_ENV: Final = "QUARTERDECK_PARAMETERS"  # a Python payload's parameters, as JSON
+ENGINE_READY_S: Final = 30.0
+PROBE_S: Final = 10.0
+PROBE_PODS_S: Final = 600.0  # a session of the Kubernetes mode starts pods first
+INTERRUPT_S: Final = 2.0
+ENGINE_STOP_S: Final = 3.0
+KILL_S: Final = 2.0
+DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
+STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
+# SIGINT is how it is asked to stop: no traceback at the end of every log.
+ENGINE_CODE: Final = """
+from pysail.cli import main
+try:
+    main()
+except KeyboardInterrupt:
+    pass
+"""
+CODES: Final = {
+    "user_error": EXIT_STATEMENT,
+    "config_error": EXIT_CONFIG,
+    "dependency_install": EXIT_INSTALL,
+    "engine_start": EXIT_ENGINE_START,
+    "engine_lost": EXIT_ENGINE_LOST,
+    "oom_driver": EXIT_ENGINE_LOST,
+    "start_fenced": EXIT_FENCED,
+    "timeout": EXIT_TIMEOUT,
+    "cancelled": EXIT_CANCELLED,
+    "lost": 70,
+}
+# What of the outer environment reaches engine and payload; the rest of a user's shell does not.
+KEPT_ENV: Final = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+)
+KEPT_PREFIXES: Final = ("LC_", "AWS_", "AZURE_", "GOOGLE_", "KUBERNETES_")
+UTF8_INNER: Final = 0b10  # how a byte within a character begins
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_CHILD_SUBREAPER: Final = 36
+LIBC: Final = ctypes.CDLL(None)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the attempt ends; `line` and `column` are places in the whole source text, from 1."""
+
+    state: str
+    reason: str | None = None
+    code: int = EXIT_OK
+    message: str = ""
+    object: str | None = None
+    evidence: tuple[str, ...] = ()
+    line: int | None = None
+    column: int | None = None
+
+
+class EndedError(Exception):
+    """Carries the end from where it is known to where it is said."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.message)
+        self.end = end
+
+
+def failed(reason: str, message: str, *, code: int | None = None, **more: Any) -> EndedError:
+    """Return the error that ends the attempt as failed for this reason."""
+    return EndedError(
+        End("failed", reason, CODES[reason] if code is None else code, message, **more)
+    )
+
+
+# --- SQL text; the same rules as model/sqltext -----------------------------------------------
+
+TOKEN: Final = re.compile(
+    r"""(?P<space>[ \t\r\n]+)|(?P<line>--[^\r\n]*)|(?P<block>/\*)
+    |(?P<string>[rR][ \t]*(?:'[^']*'|"[^"]*")|U&(?:'[^']*'|"[^"]*")
+      |'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`)
+    |(?P<marker>::|:(?P<name>[^\W\d]\w*))|(?P<word>\w+)|(?P<open>['"`])|(?P<dollar>\$)|(?P<end>;)|(?P<other>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+COMMENT: Final = re.compile(r"/\*|\*/")
+TAG: Final = re.compile(r"\$[^$]*\$")
+NEWLINE: Final = re.compile(r"\r\n|\r|\n")
+BOM: Final = "\ufeff"
+QUERY_WORDS: Final = frozenset({"select", "with", "values", "table"})
+LEFT_OPEN: Final = {"'": "string", '"': "string", "`": "quoted name", "$": "dollar-quoted string"}
+
+
+class Statement(NamedTuple):
+    """One statement of the source text; `offset` in characters, the rest from 1."""
+
+    number: int
+    text: str
+    offset: int
+    line: int
+    column: int
+
+
+class Token(NamedTuple):
+    """A piece of SQL text; `name` of a parameter marker."""
+
+    kind: str
+    start: int
+    end: int
+    name: str
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Yield what the engine's lexer would see; kind `open` reaches to the end of the text."""
+    at = len(BOM) if text.startswith(BOM) else 0
+    tags: dict[str, list[int]] = {}
+    for one, two in pairwise(match.start() for match in re.finditer(r"\$", text)):
+        tags.setdefault(text[one : two + 1], []).append(one)
+    while match := TOKEN.match(text, at):
+        kind, end = match.lastgroup or "other", match.end()
+        if kind == "line":
+            kind = "comment"
+        elif kind == "block":
+            closed = comment_end(text, at)
+            kind, end = ("comment", closed) if closed else ("open", len(text))
+        elif kind == "open":
+            end = len(text)
+        elif kind == "dollar" and (tag := TAG.match(text, at)):
+            starts = tags[tag.group()]
+            if (closing := bisect_left(starts, tag.end())) < len(starts):
+                kind, end = "string", starts[closing] + len(tag.group())
+        yield Token(kind, at, end, match["name"] or "")
+        at = end
+
+
+def comment_end(text: str, at: int) -> int:
+    """Return the offset behind the (nesting) comment at `at`; 0 if it is never closed."""
+    depth = 0
+    for match in COMMENT.finditer(text, at):
+        depth += 1 if match.group() == "/*" else -1
+        if depth == 0:
+            return match.end()
+    return 0
+
+
+def split(text: str) -> list[Statement]:
+    """Return the statements in order, without empty and comment-only pieces."""
+    found: list[tuple[int, int]] = []
+    first, last = -1, 0
+    for token in tokens(text):
+        if token.kind == "end":
+            if first >= 0:
+                found.append((first, last))
+            first = -1
+        elif token.kind not in {"space", "comment"}:
+            first = token.start if first < 0 else first
+            last = token.end
+    if first >= 0:
+        found.append((first, last))
+    starts = line_starts(text)
+    return [
+        Statement(number, text[start:end], start, *place(starts, start))
+        for number, (start, end) in enumerate(found, 1)
+    ]
+
+
+def line_starts(text: str) -> list[int]:
+    """Return the offset of each line; CR, LF and CRLF end one."""
+    return [len(BOM) * text.startswith(BOM), *(m.end() for m in NEWLINE.finditer(text))]
+
+
+def place(starts: Sequence[int], offset: int) -> tuple[int, int]:
+    """Return line and column (from 1, in characters) of an offset."""
+    line = max(1, bisect_right(starts, offset))
+    return line, offset - starts[line - 1] + 1
+
+
+def left_open(text: str) -> tuple[str, int] | None:
+    """Return what begins and is never closed, and where; None if all is closed."""
+    for token in tokens(text):
+        if token.kind == "open":
+            return LEFT_OPEN.get(text[token.start], "comment"), token.start
+        if token.kind == "dollar" and re.match(r"\$\w*\$", text[token.start : token.start + 128]):
+            return LEFT_OPEN["$"], token.start
+    return None
+
+
+def markers(text: str) -> tuple[str, ...]:
+    """Return the names of the parameter markers, each once, in order."""
+    return tuple(dict.fromkeys(token.name for token in tokens(text) if token.name))
+
+
+def is_query(text: str) -> bool:
+    """Whether this statement is a query: commands refuse parameters."""
+    for token in tokens(text):
+        word = text[token.start : token.end].lower()
+        if token.kind in {"space", "comment"} or word == "(":
+            continue
+        return token.kind == "word" and word in QUERY_WORDS
+    return False
+
+
+NAMED: Final = (
+    r"Table or view not found: (\S+)$",
+    r"The table or view `([^`]+)` cannot be found",
+    r"attribute ObjectName\(.*Identifier\(\"([^\"]+)\"\)\]\)",
+    r"unknown function: (\w+)",
+)
+
+
+def locate(statement: Statement, message: str) -> int | None:
+    """Return where in the statement the error is, in characters; None if it does not say."""
+    if found := re.search(r"found .* at (\d+):(\d+) expected", message, re.DOTALL):
+        return len(statement.text.encode()[: int(found[1])].decode(errors="ignore"))
+    if "found end of input" in message:
+        return len(statement.text)
+    for pattern in NAMED:
+        if found := re.search(pattern, message, re.MULTILINE):
+            name = found[1].rpartition(".")[2].strip("`").lower()
+            for token in tokens(statement.text):
+                if statement.text[token.start : token.end].strip("`").lower() == name:
+                    return token.start
+    return None
+
+
+# --- what an error means ---------------------------------------------------------------------
+
+SIGNS: Final = (  # in this order: the first that is found gives the reason
+    (
+        "Failed to allocate additional|Resources exhausted|Memory Exhausted"  # noqa: ISC004
+        "|The used disk space during the spilling process",
+        "oom_driver",
+        "The engine's memory pool or spill space is used up; raise its cap or read less at once.",
+    ),
+    (r"operation not found", "cancelled", "The operation was interrupted from outside."),
+    (
+        r"session \S+ is not running",
+        "user_error",
+        "The session was stopped or was idle for longer than spark.session_timeout_secs.",
+    ),
+    (
+        r"Generic S3 error|loading credentials|NoSuchBucket|Failed to load config",
+        "config_error",
+        "The storage or catalog could not be reached with these settings.",
+    ),
+    (
+        r"Python worker(?s:.*)ModuleNotFoundError",
+        "config_error",
+        "The engine cannot import this module; add it to the libraries.",
+    ),
+    (
+        r"task scheduling timeout|failed to start worker",
+        "config_error",
+        "The engine's workers do not start; look for its first error.",
+    ),
+    (
+        r"CANNOT_CONFIGURE_SPARK_CONNECT_MASTER",
+        "user_error",
+        "Leave out .master(…): SPARK_REMOTE names the engine.",
+    ),
+    (
+        r"CONNECT_URL_NOT_SET",
+        "user_error",
+        "SPARK_REMOTE was removed; SparkSession.builder.getOrCreate() needs it.",
+    ),
+    (
+        r"JVM_ATTRIBUTE_NOT_SUPPORTED",
+        "user_error",
+        "sparkContext and .rdd need a JVM; this engine has none.",
+    ),
+)
+
+
+def judge(message: str) -> tuple[str, str]:
+    """Return reason and hint for the text of an error of the user's statement or payload."""
+    for pattern, reason, hint in SIGNS:
+        if re.search(pattern, message):
+            return reason, hint
+    return "user_error", ""
+
+
+def last_error(lines: Sequence[str]) -> str:
+    """Return the exception text that ends these lines of a Python process; "" if there is none."""
+    begins = [i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
+    if begins:
+        for index, line in enumerate(lines[begins[-1] + 1 :], begins[-1] + 1):
+            if line and not line[0].isspace():
+                return "\n".join(lines[index:]).strip()
+    return ""
+
+
+def grpc_error(error: Exception) -> tuple[str, bool]:
+    """Return what a call's error says, and whether the call did not come through at all."""
+    said = str(error).strip() or repr(error)
+    if callable(details := getattr(error, "details", None)):
+        said = str(details())
+    lost = "UNAVAILABLE" in str(error) or "SparkConnectGrpc" in type(error).__name__
+    return said, lost
+
+
+def wire_field(number: int, data: bytes) -> bytes:
+    """Return a protobuf field of bytes: the client's own classes come with 0.5 s of imports."""
+    size, length = len(data), b""
+    while size > 0x7F:  # noqa: PLR2004  # seven bits a byte
+        length += bytes([size & 0x7F | 0x80])
+        size >>= 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + data
+
+
+def signal_name(number: int) -> str:
+    """Return `SIGKILL` for 9; the number for one without a name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+# --- options and environment -----------------------------------------------------------------
+
+
+def toml(value: object) -> str:
+    """Return an option's value as TOML, the form in which the engine reads its environment."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{toml(str(k))} = {toml(v)}" for k, v in value.items()) + "}"
+    raise failed("config_error", f"An option cannot be set to {value!r}.")
+
+
+def option_env(options: Mapping[str, object]) -> dict[str, str]:
+    """Return engine options as environment variables."""
+    return {
+        "SAIL_" + option.upper().replace(".", "__"): toml(value)
+        for option, value in options.items()
+    }
+
+
+def kept_environment(outer: Mapping[str, str]) -> dict[str, str]:
+    """Return what of the outer environment may reach engine and payload."""
+    kept = {
+        key: value
+        for key, value in outer.items()
+        if key.upper() in KEPT_ENV or key.startswith(KEPT_PREFIXES)
+    }
+    return kept | no_proxy(kept)
+
+
+def no_proxy(env: Mapping[str, str]) -> dict[str, str]:
+    """Return `no_proxy` with loopback added: a proxy would hang every call to the engine."""
+    hosts = ",".join(
+        filter(None, (env.get("no_proxy") or env.get("NO_PROXY"), "127.0.0.1,localhost"))
+    )
+    return {"no_proxy": hosts, "NO_PROXY": hosts}
+
+
+# --- output ----------------------------------------------------------------------------------
+
+
+def now_ms() -> int:
+    """Return the time in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def pieces(text: str) -> list[str]:
+    """Cut a text into parts of at most LINE_LIMIT bytes, never within a character."""
+    if len(text) * 4 <= LINE_LIMIT:
+        return [text]
+    data, found, at = text.encode("utf-8", "backslashreplace"), [], 0
+    while len(data) - at > LINE_LIMIT:
+        end = at + LINE_LIMIT
+        while data[end] >> 6 == UTF8_INNER:
+            end -= 1
+        found.append(data[at:end].decode())
+        at = end
+    return [*found, data[at:].decode()]
+
+
+class Log:
+    """The numbered lines on standard output. Any thread may write; lines are never mixed."""
+
+    def __init__(self, fd: int) -> None:
+        self.number = 0
+        self._fd = fd
+        self._lock = threading.Lock()
+        self._torn = False
+        self._closed = False
+
+    def lines(self, origin: str, stream: str, texts: Iterable[tuple[int, str]]) -> tuple[int, int]:
+        """Write (more, text) pairs, each within the limit; return the first and last number."""
+        with self._lock:
+            if self._closed:
+                return self.number, self.number
+            first = number = self.number + 1
+            head = f',{now_ms()},"{origin}","{stream}",'
+            out = []
+            for more, text in texts:
+                out.append(f"[{number}{head}{more},{encode_basestring(text)}]\n")
+                number += 1
+            self.number = number - 1
+            self._write("".join(out).encode("utf-8", "backslashreplace"))
+            return first, self.number
+
+    def text(self, origin: str, stream: str, text: str) -> tuple[int, int, list[str]]:
+        """Write one text as one line or several pieces; return their numbers and texts."""
+        parts = pieces(text)
+        pairs = [(1, part) for part in parts[:-1]]
+        return *self.lines(origin, stream, [*pairs, (0, parts[-1])]), parts
+
+    def event(self, name: str, **facts: object) -> None:
+        """Write an event of the runner."""
+        self.text("runner", "event", json.dumps({"event": name} | facts, separators=(",", ":")))
+
+    def close(self) -> None:
+        """Let nothing more be written."""
+        with self._lock:
+            self._closed = True
+
+    def _write(self, data: bytes) -> None:
+        view = memoryview(b"\n" + data if self._torn else data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+            self._torn = False
+        except OSError as error:  # disk full: the run goes on, the missing numbers show as a gap
+            self._torn = True
+            print(f"The log cannot be written: {error}", file=sys.stderr)
+
+
+@dataclass(eq=False)
+class Source:
+    """One pipe that is read: the text not yet ended by a newline, and the last lines."""
+
+    fd: int
+    origin: str
+    stream: str
+    watch: Callable[[Sequence[str]], None] | None = None
+    rest: bytes = b""
+    is_open: bool = False  # the last line written says that more comes
+    ended: bool = False
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=60))
+
+
+def whole(data: bytes) -> int:
+    """Return how many bytes of `data` end with a whole UTF-8 character."""
+    decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
+    decoder.decode(data)
+    return len(data) - len(decoder.getstate()[0])
+
+
+class Pump(threading.Thread):
+    """Reads what children write and logs it; an unfinished line waits for a second at most."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(name="pump", daemon=True)
+        self._log = log
+        self._new: deque[Source] = deque()
+        self._sources: list[Source] = []
+        self._wake_r, self._wake_w = os.pipe()
+        self._stopped = False
+
+    def add(self, source: Source) -> Source:
+        """Read this pipe from now on."""
+        with suppress(OSError):
+            fcntl.fcntl(source.fd, fcntl.F_SETPIPE_SZ, 1 << 20)
+        self._new.append(source)
+        os.write(self._wake_w, b".")
+        return source
+
+    def stop(self, limit_s: float) -> None:
+        """Log what is there, then end; waits at most `limit_s`."""
+        self._stopped = True
+        os.write(self._wake_w, b".")
+        self.join(limit_s)
+
+    def run(self) -> None:
+        """Read until stopped."""
+        chooser = selectors.DefaultSelector()
+        chooser.register(self._wake_r, selectors.EVENT_READ, None)
+        while not self._stopped:
+            waiting = any(source.rest for source in self._sources)
+            ready = chooser.select(1.0 if waiting else None)
+            if not ready:
+                for source in self._sources:
+                    self._flush(source)
+            for key, _ in ready:
+                if key.data is None:
+                    os.read(self._wake_r, 64)
+                    while self._new:
+                        source = self._new.popleft()
+                        self._sources.append(source)
+                        chooser.register(source.fd, selectors.EVENT_READ, source)
+                elif not self._read(key.data):
+                    chooser.unregister(key.fd)
+                    self._sources.remove(key.data)
+        for source in [*self._sources, *self._new]:
+            os.set_blocking(source.fd, False)
+            with suppress(BlockingIOError):
+                while self._read(source):
+                    pass
+            self._end(source)
+
+    def _read(self, source: Source) -> bool:
+        chunk = os.read(source.fd, 1 << 18)
+        if not chunk:
+            self._end(source)
+            return False
+        head, newline, source.rest = (source.rest + chunk).rpartition(b"\n")
+        if newline:
+            self._lines(source, head, last_more=0)
+        if len(source.rest) >= LINE_LIMIT:
+            self._flush(source)
+        return True
+
+    def _flush(self, source: Source) -> None:
+        cut = whole(source.rest)
+        if cut:
+            head, source.rest = source.rest[:cut], source.rest[cut:]
+            self._lines(source, head, last_more=1)
+
+    def _end(self, source: Source) -> None:
+        if not source.ended and (source.rest or source.is_open):
+            head, source.rest = source.rest, b""
+            self._lines(source, head, last_more=0)
+        source.ended = True
+
+    def _lines(self, source: Source, data: bytes, *, last_more: int) -> None:
+        texts = data.decode("utf-8", "backslashreplace").split("\n")
+        pairs: list[tuple[int, str]] = []
+        for text in texts:
+            if len(text) * 4 <= LINE_LIMIT:
+                pairs.append((0, text))
+            else:
+                *parts, last = pieces(text)
+                pairs += [(1, part) for part in parts]
+                pairs.append((0, last))
+        if last_more:
+            pairs[-1] = (1, pairs[-1][1])
+        source.is_open = bool(last_more)
+        source.tail.extend(texts[-60:])
+        if source.watch:
+            source.watch(texts)
+        self._log.lines(source.origin, source.stream, pairs)
+
+
+# --- processes -------------------------------------------------------------------------------
+
+
+def host_pid() -> int:
+    """Return this process's id as /proc counts, also from inside a PID namespace."""
+    return int(Path("/proc/self").readlink().name)
+
+
+def stat_fields(pid: int | str) -> list[str]:
+    """Return /proc/PID/stat behind the command: state, parent, …; the start time is [19]."""
+    return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+
+
+def host_pid_of(child: int) -> int:
+    """Return a child's process id as /proc counts."""
+    me = host_pid()
+    if me == os.getpid():
+        return child
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                status = (entry / "status").read_text(errors="replace")
+                if re.search(rf"^PPid:\t{me}$", status, re.M) and re.search(
+                    rf"^NSpid:.*\t{child}$", status, re.M
+                ):
+                    return int(entry.name)
+    return child
+
+
+def dies_with(parent: int) -> Callable[[], None]:
+    """Return what a child does before it becomes its program: it ends when this process ends."""
+
+    def bind() -> None:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind
+
+
+class Child:
+    """A logged process in a session of its own. Made in the main thread, whose end it shares."""
+
+    def __init__(
+        self,
+        origin: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        pump: Pump,
+        watch: Callable[[Sequence[str]], None] | None = None,
+    ) -> None:
+        self._process = subprocess.Popen(  # noqa: S603  # no shell; the command is ours
+            command,
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509  # no other way; it takes no lock
+        )
+        out, err = self._process.stdout, self._process.stderr
+        assert out is not None  # noqa: S101  # asked for above
+        assert err is not None  # noqa: S101
+        self.out = pump.add(Source(out.fileno(), origin, "stdout", watch))
+        self.err = pump.add(Source(err.fileno(), origin, "stderr", watch))
+        self.pid = self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code, minus the signal's number if one ended it; None while it lives."""
+        return self._process.poll()
+
+    @property
+    def drained(self) -> bool:
+        """Whether all it wrote has been logged."""
+        return self.out.ended and self.err.ended
+
+    def signal(self, number: signal.Signals, *, group: bool) -> None:
+        """Send a signal to it or to its whole group; one that is gone is no error."""
+        with suppress(ProcessLookupError, PermissionError):
+            if group:
+                os.killpg(self.pid, number)
+            else:
+                self._process.send_signal(number)
+
+    def exit_facts(self) -> Json:
+        """Return how it ended, for an event."""
+        code = self.code
+        if code is None or code >= 0:
+            return {"code": code, "signal": None}
+        return {"code": None, "signal": signal_name(-code)}
+
+
+class Task(threading.Thread):
+    """One blocking call beside the main thread, which supervises and is woken at its end."""
+
+    def __init__(self, work: Callable[[], object], wake: Callable[[], None]) -> None:
+        super().__init__(daemon=True)
+        self._work = work
+        self._wake = wake
+        self.error: Exception | None = None
+        self.done = False
+        self.start()
+
+    def run(self) -> None:
+        """Do the work; what it raises is kept for the main thread."""
+        try:
+            self._work()
+        except Exception as error:  # noqa: BLE001  # the main thread decides what it means
+            self.error = error
+        self.done = True
+        self._wake()
+
+
+def marked_processes(marker: str) -> list[int]:
+    """Return what lives and carries the marker or descends from us; not us or our ancestors."""
+    me = os.getpid()
+    if host_pid() != me:
+        return []  # /proc counts in another namespace: its numbers are not ours to kill
+    needle = f"{MARKER_ENV}={marker}".encode()
+    parents: dict[int, int] = {}
+    marked: set[int] = set()
+    for entry in os.scandir("/proc"):
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError):
+            state, parent, *_ = stat_fields(entry.name)
+            if state in "ZX":
+                continue
+            parents[int(entry.name)] = int(parent)
+            if needle in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                marked.add(int(entry.name))
+
+    def line_of(pid: int) -> list[int]:
+        found = [pid]
+        while (pid := parents.get(pid, 0)) and pid not in found:
+            found.append(pid)
+        return found
+
+    spared = set(line_of(me))
+    return [p for p in parents if p not in spared and (p in marked or me in line_of(p))]
+
+
+def oom_kills() -> int:
+    """Return how often the kernel killed in our control group for lack of memory."""
+    total = 0
+    with suppress(OSError):
+        group = Path("/proc/self/cgroup").read_text().rpartition("::")[2].strip()
+        for folder in {f"/sys/fs/cgroup{group}".rstrip("/"), "/sys/fs/cgroup"}:
+            with suppress(OSError):
+                events = Path(folder, "memory.events").read_text()
+                total += sum(map(int, re.findall(r"^oom_kill (\d+)", events, re.M)))
+    return total
+
+
+def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
+    """Replace a file in one step; `durable` waits for the disk."""
+    fresh = path.with_name(path.name + ".new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        if durable:
+            file.flush()
+            os.fsync(fd)
+    fresh.replace(path)
+
+
+# --- result rows -----------------------------------------------------------------------------
+
+
+def column_values(table: pa.Table, index: int) -> list[object]:
+    """Return a column as values that JSON can carry, or the word `unsupported` for each."""
+    try:
+        return [value for chunk in table.column(index).chunks for value in values(chunk)]
+    except KeyError:  # pyarrow has no name for this type: an interval of months
+        return ["unsupported"] * table.num_rows
+
+
+def values(array: pa.Array) -> list[object]:
+    """Return an array as values that JSON can carry."""
+    import pyarrow as pa  # not at load: heavy
+
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray):
+        return values(array.storage)
+    if pa.types.is_dictionary(kind):
+        return values(array.dictionary_decode())
+    if pa.types.is_struct(kind):
+        names = [kind.field(i).name for i in range(kind.num_fields)]
+        columns = [values(array.field(i)) for i in range(kind.num_fields)]
+        cells = zip(*columns, strict=True) if columns else iter([()] * len(array))
+        found = [record(list(zip(names, cell, strict=True))) for cell in cells]
+        valid = array.is_valid().to_pylist()
+        return [one if there else None for one, there in zip(found, valid, strict=True)]
+    if pa.types.is_map(kind):
+        entries = [item.values if item.is_valid else None for item in array]
+        return [None if each is None else map_record(each) for each in entries]
+    if pa.types.is_nested(kind) and not pa.types.is_union(kind):
+        return [values(item.values) if item.is_valid else None for item in array]
+    return flat_values(array)
+
+
+def map_record(entries: pa.StructArray) -> object:
+    """Return one map."""
+    keys, items = values(entries.field(0)), values(entries.field(1))
+    return record(list(zip(keys, items, strict=True)))
+
+
+def flat_values(array: pa.Array) -> list[object]:
+    """Return a column of a type without parts."""
+    import pyarrow as pa  # not at load: heavy
+
+    try:
+        return [plain(value) for value in array.to_pylist()]
+    except (OverflowError, ValueError, KeyError, NotImplementedError, pa.ArrowException):
+        pass  # years outside 1-9999, intervals of months
+    try:
+        return list(array.cast(pa.string()).to_pylist())
+    except (KeyError, NotImplementedError, pa.ArrowException):
+        return ["unsupported"] * len(array)
+
+
+def record(pairs: Sequence[tuple[object, object]]) -> object:
+    """Return an object; a list of pairs where names repeat or are no text."""
+    names = [name for name, _ in pairs]
+    if all(isinstance(name, str) for name in names) and len(set(names)) == len(names):
+        return dict(pairs)
+    return [list(pair) for pair in pairs]
+
+
+def plain(value: object) -> object:  # one line per type
+    """Return one value in a form that JSON has."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        if value != value:  # noqa: PLR0124  # only NaN differs from itself
+            return "NaN"
+        return value if abs(value) != float("inf") else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime.timedelta):
+        return f"PT{value / datetime.timedelta(seconds=1):.6f}".rstrip("0").rstrip(".") + "S"
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return str(value)
+
+
+class Result:
+    """The attempt's result lines: range, count, and hash over their texts joined by newlines."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._hash = hashlib.sha256()
+        self.lines = 0
+        self.first = 0
+        self.last = 0
+
+    def write(self, text: str) -> tuple[int, int]:
+        """Write one result text; return its first and last number."""
+        first, last, parts = self._log.text("runner", "result", text)
+        for part in parts:
+            self._hash.update(
+                (b"\n" if self.lines else b"") + part.encode("utf-8", "backslashreplace")
+            )
+            self.lines += 1
+        self.first = self.first or first
+        self.last = last
+        return first, last
+
+    def facts(self) -> Json | None:
+        """Return what the last word says of it; None without a line."""
+        if not self.lines:
+            return None
+        digest = self._hash.hexdigest()
+        return {"first": self.first, "last": self.last, "lines": self.lines, "sha256": digest}
+
+
+class Rows:
+    """One statement's result: the first rows are kept, the rest is counted."""
+
+    def __init__(self, result: Result, number: int) -> None:
+        self._result = result
+        self._number = number
+        self._kept_bytes = 0
+        self._batch: list[str] = []
+        self._batch_bytes = 0
+        self.columns: list[tuple[str, str]] | None = None
+        self.count = 0
+        self.kept = 0
+        self.first: int | None = None
+        self.last: int | None = None
+
+    def take(self, item: Any) -> None:
+        """Take what the client yields: the schema, or a table of some rows."""
+        if not hasattr(item, "num_rows"):
+            self._head([(field.name, field.dataType.simpleString()) for field in item.fields])
+            return
+        if self.columns is None:
+            self._head([(field.name, str(field.type)) for field in item.schema])
+        room = min(RESULT_ROWS - self.kept, item.num_rows)
+        if room > 0 and self.kept == self.count:
+            head = item.slice(0, room)
+            columns = [column_values(head, i) for i in range(head.num_columns)]
+            for row in zip(*columns, strict=True) if columns else [()] * room:
+                if not self._keep(compact(row)):
+                    break
+        self.count += item.num_rows
+
+    def finish(self, seconds: float, *, counts: bool) -> Json:
+        """Write the rest and return the facts; `counts`: the number of rows is one."""
+        self._head([])
+        self._flush()
+        facts: Json = {
+            "row_count": self.count if counts else None,
+            "truncated": self.kept < self.count,
+            "seconds": round(seconds, 6),
+        }
+        self._write({"number": self._number} | facts)
+        return {"number": self._number} | facts | {"result": [self.first, self.last]}
+
+    def _head(self, columns: list[tuple[str, str]]) -> None:
+        if self.columns is None:
+            self.columns = columns
+            named = [{"name": name, "type": kind} for name, kind in columns]
+            self._write({"number": self._number, "columns": named})
+
+    def _keep(self, row: str) -> bool:
+        size = len(row.encode("utf-8", "backslashreplace")) + 1
+        if self._kept_bytes + size > RESULT_BYTES:
+            return False
+        if self._batch_bytes + size > LINE_LIMIT - 64:
+            self._flush()
+        self._batch.append(row)
+        self._batch_bytes += size
+        self._kept_bytes += size
+        self.kept += 1
+        return True
+
+    def _flush(self) -> None:
+        if self._batch:
+            self._put(f'{{"number":{self._number},"rows":[{",".join(self._batch)}]}}')
+            self._batch, self._batch_bytes = [], 0
+
+    def _write(self, facts: Json) -> None:
+        self._put(compact(facts))
+
+    def _put(self, text: str) -> None:
+        first, self.last = self._result.write(text)
+        self.first = self.first or first
+
+
+# --- the attempt -----------------------------------------------------------------------------
+
+
+def compact(value: object) -> str:
+    """Return a value as short JSON."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def last_word(facts: Json) -> bytes:
+    """Return the last word as JSON within its limit: evidence goes first, then long texts."""
+    word = dict(facts)
+    word["evidence"] = [text[:400] for text in facts["evidence"]][:10]
+    word["statements_done"] = facts["statements_done"][:200]
+    for key in ("message", "object"):
+        word[key] = facts[key] and facts[key][:1_000]
+    while len(data := compact(word).encode("utf-8", "backslashreplace")) > LAST_WORD_LIMIT:
+        if word["evidence"]:
+            word["evidence"] = word["evidence"][:-1]
+        elif len(word["statements_done"]) > 1:
+            word["statements_done"] = word["statements_done"][: len(word["statements_done"]) // 2]
+        else:
+            word["message"] = (word["message"] or "")[: len(word["message"] or "") // 2]
+            word["object"] = word["object"] and word["object"][:100]
+    return data
+
+
+class Runner:
+    """One attempt, from waiting to its last word.
+
+    The main thread starts processes and supervises; calls to the engine block other threads.
+    """
+
+    def __init__(self, inputs: Path, out: Path, launch: Json) -> None:
+        self.inputs, self.out, self.launch = inputs, out, launch
+        self.scratch = out / SCRATCH_FOLDER
+        self.work = self.scratch / "work"
+        self.spec: Json = {}
+        self.statements: list[Statement] = []
+        self.text = ""
+        self.phase = "waiting"
+        self.signals = 0
+        self.started = time.monotonic()
+        self.began_ms: int | None = None
+        self.running_ms: int | None = None
+        self.deadline: float | None = None
+        self.installer: Child | None = None
+        self.engine: Child | None = None
+        self.engine_started = 0.0
+        self.engine_ready = False
+        self.payload: Child | None = None
+        self.spark: SparkSession | None = None
+        self.session = str(uuid.uuid4())
+        self.port: int | None = None
+        self.refused_worker = ""
+        self.current = 0
+        self.done: list[int] = []
+        self.oom_kills = oom_kills()
+        self._wake_r, self._wake_w = os.pipe()
+        for fd in (self._wake_r, self._wake_w):
+            os.set_blocking(fd, False)
+        fd = os.dup(1)
+        os.dup2(2, 1)  # whatever a library prints must not tear the log
+        self.log = Log(fd)
+        self.result = Result(self.log)
+        self.pump = Pump(self.log)
+
+    # -- waiting and watching
+
+    def listen(self) -> None:
+        """Take SIGTERM and SIGINT as a cancel; be woken when a child ends; adopt orphans."""
+
+        def ask(_number: int, _frame: object) -> None:
+            self.signals += 1
+
+        signal.signal(signal.SIGTERM, ask)
+        signal.signal(signal.SIGINT, ask)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(self._wake_w, warn_on_full_buffer=False)
+        if os.getpid() != 1:
+            LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+    def wake(self) -> None:
+        """Wake the main thread; a full pipe wakes it, too."""
+        with suppress(BlockingIOError):
+            os.write(self._wake_w, b".")
+
+    def pause(self, limit_s: float) -> None:
+        """Wait for a signal, a child's end, a task's end, or the limit."""
+        if select.select([self._wake_r], [], [], limit_s)[0]:
+            with suppress(BlockingIOError):
+                os.read(self._wake_r, 4096)
+
+    def reap(self) -> None:
+        """Take the exits of orphans that were handed to us; our own children keep theirs."""
+        known = {c.pid: c for c in (self.installer, self.engine, self.payload) if c is not None}
+        flags = os.WEXITED | os.WNOHANG | os.WNOWAIT
+        with suppress(ChildProcessError):
+            while seen := os.waitid(os.P_ALL, 0, flags):
+                child = known.get(seen.si_pid)
+                if child is None:
+                    os.waitpid(seen.si_pid, os.WNOHANG)
+                elif child.code is None:
+                    return
+
+    def supervise(self, over: Callable[[], bool], limit_s: float | None = None) -> bool:
+        """Wait until it is over; False at the limit. Raises what ends the attempt before that."""
+        until = None if limit_s is None else time.monotonic() + limit_s
+        while True:
+            self.reap()
+            if over():
+                return True
+            self.check()
+            if until is not None and time.monotonic() >= until:
+                return False
+            self.pause(0.2)
+
+    def settle(self, over: Callable[[], bool], limit_s: float, *, hard: bool = True) -> bool:
+        """Wait until it is over or the limit; a second signal ends the wait if `hard`."""
+        until = time.monotonic() + limit_s
+        while not over():
+            if time.monotonic() >= until or (hard and self.signals > 1):
+                return over()
+            self.reap()
+            self.pause(0.05)
+        return True
+
+    def check(self) -> None:
+        """Raise if the attempt must end: cancelled, timed out, engine gone, workers refused."""
+        if self.signals:
+            raise EndedError(
+                End(
+                    "cancelled",
+                    "cancelled",
+                    EXIT_CANCELLED,
+                    "The run was cancelled.",
+                    self.about(),
+                )
+            )
+        if self.deadline is not None and time.monotonic() >= self.deadline:
+            text = f"The timeout of {self.spec.get('timeout_s')} s passed while {self.phase}."
+            raise EndedError(End("timed_out", "timeout", EXIT_TIMEOUT, text, self.about()))
+        if self.engine is not None and self.engine.code is not None:
+            raise self.engine_ended(self.engine)
+        if self.refused_worker:
+            raise failed(
+                "config_error",
+                "The engine could not start a worker.",
+                evidence=(self.refused_worker,),
+            )
+
+    def about(self) -> str | None:
+        """Return which statement it is about, if one was started."""
+        return f"statement {self.current} of {len(self.statements)}" if self.current else None
+
+    def enter(self, phase: str) -> None:
+        """Enter a phase: on disk and in the log."""
+        self.phase = phase
+        if phase == "running":
+            self.running_ms = now_ms()
+        write_file(self.out / PHASE_FILE, phase.encode())
+        self.log.event("phase", phase=phase)
+
+    # -- before the word
+
+    def verify(self) -> None:
+        """Check all inputs; nothing is started. Raises EndedError."""
+        frozen = (self.inputs / FROZEN_FILE).read_bytes()
+        digest = hashlib.sha256(frozen).hexdigest()
+        if digest != self.launch["frozen_sha256"]:
+            text = f"{FROZEN_FILE} has the SHA-256 {digest}, not {self.launch['frozen_sha256']}."
+            raise failed("config_error", text)
+        self.spec = json.loads(frozen)
+        source = self.spec["source"]
+        if source["kind"] in {"snapshot", "saved_query"}:
+            self.verify_sql(source["text"])
+            return
+        name = source["file"]
+        if Path(name).name != name:
+            raise failed("config_error", f"{name!r} is no plain file name.")
+        found = hashlib.sha256((self.inputs / name).read_bytes()).hexdigest()
+        if found != source["sha256"]:
+            raise failed(
+                "config_error", f"{name} has the SHA-256 {found}, not {source['sha256']}."
+            )
+        if source["kind"] == "wheel" and not re.fullmatch(
+            r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*", source["entry_point"]
+        ):
+            text = f"The entry point {source['entry_point']!r} is not of the form module:function."
+            raise failed("config_error", text)
+
+    def verify_sql(self, text: str) -> None:
+        """Split the text; refuse what cannot run before anything starts."""
+        self.text = text
+        self.statements = split(text)
+        starts = line_starts(text)
+        if opened := left_open(text):
+            line, column = place(starts, opened[1])
+            what = f"A {opened[0]} begins here and is never closed."
+            message = f"{what} (line {line}, column {column})"
+            raise failed("user_error", message, code=EXIT_CONFIG, line=line, column=column)
+        if not self.statements:
+            raise failed("user_error", "There is no statement in the text.", code=EXIT_CONFIG)
+        declared = self.spec.get("parameters") or {}
+        for statement in self.statements:
+            used = [name for name in markers(statement.text) if name in declared]
+            if used and not is_query(statement.text):
+                message = (
+                    f"Parameters (:{', :'.join(used)}) can be bound in queries only, and statement"
+                    f" {statement.number} is a command: write the value there, or use a Python job."
+                )
+                raise failed(
+                    "user_error",
+                    message,
+                    code=EXIT_CONFIG,
+                    object=f"statement {statement.number} of {len(self.statements)}",
+                    line=statement.line,
+                    column=statement.column,
+                )
+
+    def wait_for_word(self) -> None:
+        """Return when the word to begin is there; nothing of the user's starts before it."""
+        limit = float(self.launch["wait_s"])
+        while self.launch["wait_for_word"] and not (self.out / WORD_FILE).exists():
+            waited = time.monotonic() - self.started
+            if not self.out.is_dir():
+                os._exit(EXIT_FENCED)  # the attempt was removed: nobody is left to tell
+            self.check()
+            if waited > limit:
+                text = f"No word to begin came within {limit:g} s; nothing was started."
+                raise failed("lost", text, code=EXIT_FENCED)
+            self.pause(0.005 if waited < 2 else 0.05)  # noqa: PLR2004  # s; a word comes at once or late
+
+    def begin(self) -> None:
+        """Claim the one start of this attempt and start its clock."""
+        try:
+            fd = os.open(self.out / BEGAN_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            text = "This attempt began before; it is not started a second time."
+            raise failed("start_fenced", text) from None
+        self.began_ms = now_ms()
+        with os.fdopen(fd, "w") as file:
+            file.write(str(self.began_ms))
+            file.flush()
+            os.fsync(fd)
+        timeout = float(self.spec.get("timeout_s", 3600))
+        self.deadline = time.monotonic() + timeout
+        self.log.event(
+            "began",
+            timeout_s=timeout,
+            deadline_ms=self.began_ms + int(timeout * 1000),
+            isolation=self.launch["isolation"],
+        )
+        self.enter("starting")
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        for folder in ("work", "tmp", "payload", "deps", "warehouse"):
+            (self.scratch / folder).mkdir(mode=0o700, parents=True)
+
+    # -- what is started
+
+    def environment(self) -> dict[str, str]:
+        """Return what engine, payload and installer have in common."""
+        own = {
+            key: str(value)
+            for key, value in (self.spec.get("env") or {}).items()
+            if not key.upper().startswith("SAIL_")
+        }
+        env = kept_environment(os.environ) | own
+        path = [str(self.scratch / "payload"), str(self.scratch / "deps")]
+        path += self.launch.get("payload_path") or []
+        path += filter(None, [own.get("PYTHONPATH")])
+        return (
+            env
+            | no_proxy(env)
+            | {
+                MARKER_ENV: self.launch["marker"],
+                "PYTHONPATH": os.pathsep.join(path),
+                "PYTHONUNBUFFERED": "1",
+                "SPARK_HOME": "/nonexistent",  # else the client looks for a Spark installation
+                "TMPDIR": str(self.scratch / "tmp"),
+            }
+        )
+
+    def install(self) -> None:
+        """Put the payload's files where it runs; a wheel through pip, without any index."""
+        source = self.spec["source"]
+        if "file" not in source:
+            return
+        copy = self.scratch / "payload" / source["file"]
+        data = (self.inputs / source["file"]).read_bytes()
+        if hashlib.sha256(data).hexdigest() != source["sha256"]:
+            raise failed("config_error", f"{source['file']} changed after it was checked.")
+        copy.write_bytes(data)
+        if source["kind"] != "wheel":
+            return
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-input"]
+        command += ["--no-compile", "--no-cache-dir", "--disable-pip-version-check"]
+        command += ["--target", str(self.scratch / "deps"), str(copy)]
+        self.installer = child = Child(
+            "installer", command, self.environment(), self.work, self.pump
+        )
+        self.supervise(lambda: child.code is not None)
+        self.settle(lambda: child.drained, DRAIN_S)
+        seconds = round(time.monotonic() - begun, 3)
+        named = f"{source['package']} {source.get('version') or ''}".strip()
+        self.log.event(
+            "install", package=named, file=source["file"], code=child.code, seconds=seconds
+        )
+        copy.unlink()
+        if child.code:
+            tail = tuple(line for line in [*child.out.tail, *child.err.tail] if line.strip())[-6:]
+            raise failed(
+                "dependency_install",
+                f"pip could not install {named}.",
+                object=named,
+                evidence=tail,
+            )
+
+    def engine_options(self) -> Json:
+        """Return the engine's options: defaults, over them the spec's, the executor's, and ours."""
+        return (
+            {"runtime.stack_size": STACK_BYTES}
+            | {each["option"]: each["value"] for each in self.spec.get("settings") or []}
+            | (self.launch.get("engine_options") or {})
+            | {
+                "runtime.temporary_files.paths": [str(self.scratch / "tmp")],
+                "spark.session_timeout_secs": int(float(self.spec.get("timeout_s", 3600))) + 3600,
+            }
+        )
+
+    def start_engine(self) -> None:
+        """Start the engine and wait until it names its port."""
+        env = self.environment()
+        # The port stands in an info line of this target, whatever else the user wants to see.
+        levels = filter(None, (env.get("RUST_LOG", "info"), "sail_cli=info"))
+        env |= option_env(self.engine_options()) | {"RUST_LOG": ",".join(levels)}
+        command = [sys.executable, "-P", "-c", ENGINE_CODE, "spark", "server"]
+        command += ["--ip", "127.0.0.1", "--port", "0", "-C", str(self.work)]
+        self.engine_started = time.monotonic()
+        self.engine = child = Child(
+            "engine", command, env, self.work, self.pump, self.watch_engine
+        )
+        if not self.supervise(lambda: self.port is not None, ENGINE_READY_S):
+            raise failed(
+                "engine_start",
+                f"The engine named no port within {ENGINE_READY_S:g} s.",
+                evidence=tuple(child.err.tail)[-6:],
+            )
+
+    def watch_engine(self, lines: Sequence[str]) -> None:
+        """Look for the port and refused workers in the engine's lines; called by the pump."""
+        for line in lines:
+            if self.port is None and (
+                found := re.search(r"Starting the Spark Connect server on \S+:(\d+)", line)
+            ):
+                self.port = int(found[1])
+                self.wake()
+            if "failed to start worker" in line and " ERROR " in line:
+                self.refused_worker = line
+                self.wake()
+
+    def engine_ended(self, child: Child) -> EndedError:
+        """Return what it means that the engine is gone."""
+        self.settle(lambda: child.drained, DRAIN_S)
+        code = child.code or 0
+        tail = tuple(line for line in [*child.out.tail, *child.err.tail] if line.strip())[-6:]
+        text = "\n".join(tail)
+        how = f"by {signal_name(-code)}" if code < 0 else f"with exit code {code}"
+        message = f"The engine ended {how} {'after' if self.engine_ready else 'during'} its start."
+        more: Json = {"object": self.about() or "engine", "evidence": tail}
+        if self.current:
+            more["line"] = self.statements[self.current - 1].line
+        if code == -signal.SIGABRT and "memory allocation of" in text:
+            return failed("oom_driver", message, **more)
+        if code == -signal.SIGKILL and oom_kills() > self.oom_kills:
+            return failed("oom_driver", f"{message} The kernel killed for lack of memory.", **more)
+        if code == -signal.SIGSEGV and self.engine_ready:
+            hint = (
+                "The statement is too deep for its stack: raise runtime.stack_size or shorten it."
+            )
+            return failed("user_error", f"{message} {hint}", **more)
+        if self.engine_ready:
+            return failed("engine_lost", message, **more)
+        said = next((line for line in reversed(tail) if "Error: " in line), "")
+        if re.search(r"environment variable\(s\)|No module named|No such file or directory", said):
+            said = said.partition("Error: ")[2]
+            return failed("config_error", f"The engine refused its configuration: {said}", **more)
+        return failed("engine_start", f"{message} {said}".strip(), **more)
+
+    def import_client(self) -> None:
+        """Import what the first session would import, `grpc` first: `greet` needs no more."""
+        import grpc  # noqa: F401  # not at load: heavy
+        import pandas  # noqa: F401
+        import pyspark.sql.connect.session  # noqa: F401
+
+    def greet(self) -> None:
+        """Have the engine make the run's session while the client is still being imported.
+
+        The request is a Spark Connect `ConfigRequest` that sets the warehouse folder.
+        """
+        import grpc
+
+        pair = wire_field(1, b"spark.sql.warehouse.dir")
+        pair += wire_field(2, os.fsencode(self.scratch / "warehouse"))
+        request = wire_field(1, self.session.encode())
+        request += wire_field(2, wire_field(1, self.launch["run"].encode()))
+        request += wire_field(3, wire_field(1, wire_field(1, pair)))
+        with grpc.insecure_channel(f"127.0.0.1:{self.port}") as channel:
+            call = channel.unary_unary("/spark.connect.SparkConnectService/Config")
+            call(request, timeout=self.probe_s())
+
+    def open_session(self) -> None:
+        """Attach to the run's session and see that it works, before anything of the user's runs."""
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+        from pyspark.sql.connect.session import SparkSession
+
+        spark = SparkSession.builder.remote(self.remote()).create()
+        # The watchdog, not the client's ten minutes of retries, notices that the engine is gone.
+        few = DefaultPolicy(max_retries=3, initial_backoff=50, max_backoff=200)
+        spark.client.set_retry_policies([few])
+        self.spark = spark
+        self.table(spark, "select 1")
+        seconds = round(time.monotonic() - self.engine_started, 3)
+        self.log.event("session", seconds=seconds)
+        found = self.table(spark, "select key, value from system.session.options").to_pydict()
+        self.log.event("options", values=dict(zip(found["key"], found["value"], strict=True)))
+
+    def probe_s(self) -> float:
+        """Return how long the first answer may take, in seconds."""
+        pods = self.engine_options().get("mode") == "kubernetes-cluster"
+        return PROBE_PODS_S if pods else PROBE_S
+
+    def remote(self) -> str:
+        """Return the connection string of the run's session."""
+        return (
+            f"sc://127.0.0.1:{self.port}/;session_id={self.session};user_id={self.launch['run']}"
+        )
+
+    @staticmethod
+    def table(spark: SparkSession, query: str) -> pa.Table:
+        """Return a small result; `toArrow` casts and may fail where this does not."""
+        frame: Any = spark.sql(query)
+        return frame._to_table()[0]  # noqa: SLF001  # the only uncast way
+
+    def connect(self, importing: Task) -> None:
+        """Wait for engine, client and session; say how long each took."""
+        from importlib.metadata import version
+
+        engine = self.engine
+        assert engine is not None  # noqa: S101  # started before
+        greeting = Task(self.greet, self.wake)
+        self.log.event(
+            "engine",
+            pid=host_pid_of(engine.pid),
+            port=self.port,
+            seconds=round(time.monotonic() - self.engine_started, 3),
+            version=version("pysail"),
+        )
+        self.supervise(lambda: importing.done)
+        if importing.error is not None:
+            raise failed("config_error", f"The client cannot be imported: {importing.error}")
+        self.answered(greeting)
+        self.answered(Task(self.open_session, self.wake))
+        self.engine_ready = True
+
+    def answered(self, asking: Task) -> None:
+        """Wait for the engine's answer; raise what it means that there is none or a bad one."""
+        limit = self.probe_s()
+        if not self.supervise(lambda: asking.done, limit):
+            raise failed("engine_start", f"The engine gave no answer within {limit:g} s.")
+        if asking.error is None:
+            return
+        engine = self.engine
+        if engine is not None and self.settle(lambda: engine.code is not None, 1.0):
+            raise self.engine_ended(engine)
+        said, transport = grpc_error(asking.error)
+        reason, hint = judge(said)
+        if reason == "user_error":  # nothing of the user's has run: it is how the engine is set up
+            reason = "engine_start" if transport else "config_error"
+        if "is not running" in said:
+            hint = "Catalogs, default_catalog or another option make each session end at once."
+        evidence = (hint,) if hint else ()
+        raise failed(reason, f"The first session failed: {said}", evidence=evidence)
+
+    # -- the user's part
+
+    def run_statements(self) -> None:
+        """Run the statements, in order, to the end or to the first error."""
+        self.enter("running")
+        running = Task(self.each_statement, self.wake)
+        self.supervise(lambda: running.done)
+        if running.error is not None:
+            raise self.statement_failed(running.error)
+
+    def each_statement(self) -> None:
+        """Send one statement after the other; results go out as they come."""
+        spark = self.spark
+        assert spark is not None  # noqa: S101  # opened before
+        declared = self.spec.get("parameters") or {}
+        for statement in self.statements:
+            self.current = statement.number
+            self.log.event(
+                "statement",
+                number=statement.number,
+                of=len(self.statements),
+                line=statement.line,
+                head=" ".join(statement.text[:240].split())[:120],
+            )
+            begun = time.monotonic()
+            query = is_query(statement.text)
+            given = {name: declared[name] for name in markers(statement.text) if name in declared}
+            frame: Any = spark.sql(statement.text, args=given or None)
+            plan = frame._plan  # noqa: SLF001  # toArrow would cast, and fail on some types
+            rows = Rows(self.result, statement.number)
+            for item in spark.client.to_table_as_iterator(
+                plan.to_proto(spark.client), plan.observations
+            ):
+                rows.take(item)
+            # What a command says it did (`count`, `value`) is no row of a result.
+            counts = query or [name for name, _ in rows.columns or []] not in (
+                ["count"],
+                ["value"],
+            )
+            facts = rows.finish(time.monotonic() - begun, counts=counts)
+            self.done.append(statement.number)
+            self.log.event("statement_done", **facts)
+
+    def statement_failed(self, error: Exception) -> EndedError:
+        """Return what a failed statement means, with its place in the whole text."""
+        kind = type(error).__name__
+        said, lost = grpc_error(error)
+        engine = self.engine
+        assert engine is not None  # noqa: S101  # it answered before
+        if self.settle(lambda: engine.code is not None, KILL_S if lost else 0.1):
+            return self.engine_ended(engine)
+        statement = self.statements[max(self.current, 1) - 1]
+        inner = locate(statement, said)
+        line, column = place(line_starts(self.text), statement.offset + (inner or 0))
+        reason, hint = judge(f"{kind}: {said}")
+        offset = None if inner is None else statement.offset + inner
+        self.log.event(
+            "statement_failed",
+            number=statement.number,
+            of=len(self.statements),
+            message=said[:LINE_LIMIT],
+            kind=kind,
+            line=line,
+            column=None if inner is None else column,
+            offset=offset,
+        )
+        at = NEWLINE.split(self.text)[line - 1].removeprefix(BOM)
+        shown = f"line {line}: {at[:200]}"
+        evidence = [f"{kind}: {said}", shown, hint]
+        return failed(
+            reason,
+            f"{kind}: {said}",
+            object=self.about(),
+            evidence=tuple(filter(None, evidence)),
+            line=line,
+            column=None if inner is None else column,
+        )
+
+    def payload_command(self) -> list[str]:
+        """Return the command of the Python payload."""
+        source = self.spec["source"]
+        args = [str(arg) for arg in source.get("args") or []]
+        if source["kind"] == "py_file":
+            return [sys.executable, "-u", str(self.scratch / "payload" / source["file"]), *args]
+        module, _, name = source["entry_point"].partition(":")
+        code = f"import sys; from {module} import {name.partition('.')[0]}; sys.exit({name}())"
+        return [sys.executable, "-u", "-c", code, *args]
+
+    def run_payload(self) -> None:
+        """Run the Python payload to its end."""
+        env = self.environment() | {
+            "SPARK_REMOTE": self.remote(),
+            PARAMETERS_ENV: json.dumps(self.spec.get("parameters") or {}),
+        }
+        self.enter("running")
+        self.payload = child = Child("payload", self.payload_command(), env, self.work, self.pump)
+        self.log.event("payload", pid=host_pid_of(child.pid))
+        self.supervise(lambda: child.code is not None)
+        self.settle(lambda: child.drained, DRAIN_S)
+        self.log.event("payload_exit", **child.exit_facts())
+        if child.code:
+            raise self.payload_failed(child)
+
+    def payload_failed(self, child: Child) -> EndedError:
+        """Return what the payload's exit means."""
+        engine, code = self.engine, child.code or 0
+        if engine is not None and engine.code is not None:
+            return self.engine_ended(engine)
+        lines = [line for line in child.err.tail if line.strip()]
+        if code < 0:
+            message = f"The payload was ended by {signal_name(-code)}."
+            killed = code == -signal.SIGKILL and oom_kills() > self.oom_kills
+            reason = "oom_driver" if killed else "user_error"
+            evidence = tuple(lines[-6:])
+            return failed(reason, message, code=128 - code, object="payload", evidence=evidence)
+        said = last_error(list(child.err.tail))
+        reason, hint = judge(said)
+        message = f"The payload ended with exit code {code}" + (f": {said}" if said else ".")
+        evidence = tuple(filter(None, [hint, *lines[-6:]]))
+        return failed(reason, message, code=code, object="payload", evidence=evidence)
+
+    # -- the end
+
+    def run(self) -> NoReturn:
+        """Run the attempt and leave with its exit code."""
+        try:
+            end = self.attempt()
+        except EndedError as error:
+            end = error.end
+        except Exception as error:  # noqa: BLE001  # whatever it is, the attempt must end with a word
+            end = self.defect(error)
+        try:
+            self.finish(end)
+        except Exception as error:  # noqa: BLE001  # engine and payload die with this process
+            end = self.defect(error)
+            with suppress(OSError):  # the folder is gone: nobody is left to tell
+                self.say(end, self.phase)
+        os._exit(end.code)  # clients and pipes may not hold up the exit
+
+    def attempt(self) -> End:
+        """Do all of it; what ends it early is raised."""
+        self.listen()
+        write_file(self.out / PHASE_FILE, b"waiting")
+        importing = Task(self.import_client, self.wake)
+        refusal: EndedError | None = None
+        try:
+            self.verify()
+        except EndedError as error:
+            refusal = error  # said after the word: an attempt ends only when it was let go
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            refusal = failed("config_error", f"The inputs cannot be read: {error!r}")
+        self.wait_for_word()
+        self.begin()
+        if refusal is not None:
+            raise refusal
+        self.pump.start()
+        self.install()
+        self.start_engine()
+        self.connect(importing)
+        if self.statements:
+            self.run_statements()
+        else:
+            self.run_payload()
+        return End("succeeded")
+
+    @staticmethod
+    def defect(error: Exception) -> End:
+        """Return the end by a defect of this file."""
+        traceback.print_exception(error)
+        where = traceback.extract_tb(error.__traceback__)[-1:]
+        evidence = tuple(f"{frame.name}, line {frame.lineno}" for frame in where)
+        return End("failed", "lost", 70, f"Defect in the runner: {error!r}", "runner", evidence)
+
+    def finish(self, end: End) -> None:
+        """Stop all that was started, leave nothing behind, say the last word."""
+        phase = self.phase
+        if end.reason == "start_fenced":
+            self.say(end, phase)
+            return
+        if self.began_ms is not None:
+            self.enter("ending")
+        self.stop(end, asked=end.state in {"cancelled", "timed_out"})
+        left = self.sweep()
+        if self.pump.is_alive():
+            self.pump.stop(DRAIN_S)
+        shutil.rmtree(self.scratch, ignore_errors=True)  # what is left of it goes with the folder
+        if left:
+            names = tuple(f"process {pid} did not end" for pid in left)
+            end = End(
+                **{f: getattr(end, f) for f in End.__slots__} | {"evidence": end.evidence + names}
+            )
+        self.say(end, phase)
+
+    def stop(self, end: End, *, asked: bool) -> None:
+        """End the engine's work, payload, engine, in this order, each first gently if asked."""
+
+        def step(name: str) -> None:
+            if asked:
+                self.log.event("cancel", step=name)
+
+        spark = self.spark
+        if asked and spark is not None and self.engine_ready:
+            step("interrupt")
+            asking = Task(spark.interruptAll, self.wake)
+            self.settle(lambda: asking.done, INTERRUPT_S)
+        for child in (self.installer, self.payload):
+            if child is not None:
+                self.stop_payload(child, step, gentle=asked)
+        engine = self.engine
+        if engine is None:
+            return
+        if engine.code is None:
+            step("stop_engine")
+            engine.signal(signal.SIGINT, group=False)
+            self.settle(lambda: engine.code is not None, ENGINE_STOP_S)
+        if engine.code is None:
+            step("kill_engine")
+        engine.signal(signal.SIGKILL, group=True)
+        self.settle(lambda: engine.code is not None, KILL_S, hard=False)
+        self.log.event("engine_exit", **engine.exit_facts())
+
+    def stop_payload(self, child: Child, step: Callable[[str], None], *, gentle: bool) -> None:
+        """End a child and its whole group."""
+
+        def gone() -> bool:
+            return child.code is not None
+
+        alive = not gone()
+        if alive and gentle:
+            step("terminate")
+            child.signal(signal.SIGTERM, group=True)
+            self.settle(gone, float(self.launch["grace_s"]))
+        if not gone():
+            step("kill")
+        child.signal(signal.SIGKILL, group=True)
+        self.settle(gone, KILL_S, hard=False)
+        if alive and child is self.payload:
+            self.log.event("payload_exit", **child.exit_facts())
+
+    def sweep(self) -> list[int]:
+        """Kill what engine and payload left behind, wherever it hid; return what did not end."""
+        until = time.monotonic() + KILL_S
+        if os.getpid() == 1:  # all that lives in this namespace is ours
+            with suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            self.settle(self.is_childless, KILL_S, hard=False)
+            return []
+        swept: set[int] = set()
+        while (found := marked_processes(self.launch["marker"])) and time.monotonic() < until:
+            swept.update(found)
+            for pid in found:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            self.reap()
+            self.pause(0.02)
+        if swept:
+            self.log.event("swept", processes=len(swept))
+        return found
+
+    def is_childless(self) -> bool:
+        """Whether no child is left, not even to be reaped."""
+        self.reap()
+        try:
+            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return True
+        return False
+
+    def say(self, end: End, phase: str) -> None:
+        """Write the last log line and the last word."""
+        path = self.out / LAST_WORD_FILE
+        if end.reason == "start_fenced":
+            if path.exists():
+                return  # the first start's own end holds
+        else:
+            self.log.event(
+                "ended",
+                state=end.state,
+                reason=end.reason,
+                exit_code=end.code,
+                phase=phase,
+                message=end.message[:1_000],
+                seconds=round(time.monotonic() - self.started, 3),
+            )
+        self.log.close()
+        word = last_word(
+            {
+                "protocol": PROTOCOL,
+                "run": self.launch["run"],
+                "attempt": self.launch["attempt"],
+                "state": end.state,
+                "reason": end.reason,
+                "exit_code": end.code,
+                "phase": phase,
+                "object": end.object,
+                "message": end.message,
+                "evidence": list(end.evidence),
+                "statement": [self.current, len(self.statements)] if self.current else None,
+                "line": end.line,
+                "column": end.column,
+                "result": self.result.facts(),
+                "lines": self.log.number,
+                "began_ms": self.began_ms,
+                "running_ms": self.running_ms,
+                "ended_ms": now_ms(),
+                "statements_done": self.done,
+            }
+        )
+        write_file(path, word, durable=True)
+        if other := self.launch.get("last_word_path"):
+            Path(other).write_bytes(word)
+
+
+def identity() -> Json:
+    """Return how this process is found again: id and start time as the host counts, and boot."""
+    return {
+        "pid": host_pid(),
+        "start_ticks": int(stat_fields("self")[19]),
+        "boot_id": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    }
+
+
+def main(argv: Sequence[str]) -> NoReturn:
+    """Run the attempt whose inputs lie in the first folder; what it writes goes to the second."""
+    inputs, out = (Path(each).absolute() for each in argv)
+    try:
+        lock = os.open(out / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os._exit(EXIT_OK)  # another runner has this attempt
+    try:
+        launch = cast("Json", json.loads((inputs / LAUNCH_FILE).read_bytes()))
+    except (OSError, ValueError) as error:
+        print(f"{inputs / LAUNCH_FILE} cannot be read: {error}", file=sys.stderr)
+        os._exit(EXIT_CONFIG)
+    if launch["protocol"] != PROTOCOL:
+        print(
+            f"{LAUNCH_FILE} speaks protocol {launch['protocol']}, not {PROTOCOL}.", file=sys.stderr
+        )
+        os._exit(EXIT_CONFIG)
+    if not (out / BEGAN_FILE).exists():
+        (out / LAST_WORD_FILE).unlink(missing_ok=True)  # of a runner that ended before any word
+    write_file(out / IDENTITY_FILE, json.dumps(identity()).encode())
+    outer = kept_environment(os.environ)
+    os.environ.clear()
+    os.environ.update(outer, GRPC_ENABLE_FORK_SUPPORT="0", SPARK_HOME="/nonexistent")
+    os.environ[MARKER_ENV] = launch["marker"]
+    sys.path[:] = [
+        each for each in sys.path if Path(each).absolute() != Path(__file__).absolute().parent
+    ]
+    Runner(inputs, out, launch).run()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

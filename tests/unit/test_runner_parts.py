@@ -1,0 +1,200 @@
+"""The runner's pure parts: options, places of errors, reasons, the last word, lines and values."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import tomllib
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck import runner
+from quarterdeck.model import wire
+
+SCALARS = st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | st.text()
+VALUES = st.recursive(
+    SCALARS, lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(), v, max_size=3)
+)
+
+
+@given(VALUES)
+def test_option_values_survive_toml(value: object) -> None:
+    assert tomllib.loads(f"v = {runner.toml(value)}")["v"] == value
+
+
+def test_options_become_variables_of_the_engine() -> None:
+    options = {"cluster.worker_task_slots": 4, "catalog.default_catalog": "sail"}
+    assert runner.option_env(options) == {
+        "SAIL_CLUSTER__WORKER_TASK_SLOTS": "4",
+        "SAIL_CATALOG__DEFAULT_CATALOG": '"sail"',
+    }
+
+
+def test_little_of_the_outer_environment_reaches_the_engine() -> None:
+    outer = {"PATH": "/bin", "AWS_REGION": "x", "SAIL_MODE": "local", "SECRET": "s"}
+    kept = runner.kept_environment(outer | {"https_proxy": "p", "no_proxy": "example"})
+    assert kept == {
+        "PATH": "/bin",
+        "AWS_REGION": "x",
+        "https_proxy": "p",
+        "no_proxy": "example,127.0.0.1,localhost",
+        "NO_PROXY": "example,127.0.0.1,localhost",
+    }
+
+
+@given(st.text())
+def test_pieces_are_small_and_make_up_the_text(text: str) -> None:
+    text = text * 3_000
+    found = runner.pieces(text)
+    assert "".join(found) == text
+    assert all(len(piece.encode()) <= wire.LINE_LIMIT for piece in found)
+
+
+@given(st.text(min_size=1), st.integers(0, 3))
+def test_whole_never_splits_a_character(text: str, cut: int) -> None:
+    data = text.encode()[: max(1, len(text.encode()) - cut)]
+    data[: runner.whole(data)].decode()
+    assert len(data) - runner.whole(data) <= 3
+
+
+@given(st.lists(st.text(max_size=50).map(lambda t: t.replace("\n", "")), max_size=8), st.data())
+def test_lines_are_the_same_however_they_arrive(texts: list[str], data: st.DataObject) -> None:
+    sent = "\n".join([*texts, "x" * 9_000]).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=6)))
+    fd = os.memfd_create("log")
+    log = runner.Log(fd)
+    pump = runner.Pump(log)
+    pump.start()
+    read, write = os.pipe()
+    source = pump.add(runner.Source(read, "payload", "stdout"))
+    for one, two in zip([0, *cuts], [*cuts, len(sent)], strict=True):
+        os.write(write, sent[one:two])
+    os.close(write)
+    pump.stop(5)
+    assert source.ended
+    os.lseek(fd, 0, os.SEEK_SET)
+    with os.fdopen(fd, encoding="utf-8", newline="\n") as file:
+        lines = [json.loads(line) for line in file.read().split("\n")[:-1]]
+    os.close(read)
+    assert [line[0] for line in lines] == list(range(1, len(lines) + 1))
+    joined = "".join(line[5] + ("" if line[4] else "\n") for line in lines)
+    assert joined.encode() == sent + b"\n"
+
+
+def test_log_goes_on_behind_a_full_disk_with_a_hole_in_its_numbers() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    log = runner.Log(full)
+    log.event("lost")
+    fd = os.memfd_create("log")
+    os.dup2(fd, full)
+    log.event("kept")
+    os.close(full)
+    os.lseek(fd, 0, os.SEEK_SET)
+    with os.fdopen(fd) as file:
+        _, line = file.read().splitlines()
+    assert json.loads(line)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("message", "at"),
+    [
+        ("invalid argument: found selec at 12:17 expected something", 10),
+        ("invalid argument: found end of input expected ')'", 33),
+        ("Table not found: [X] Table or view not found: s.Nope", 29),
+        ("The table or view `nope` cannot be found", 29),
+        ('attribute ObjectName([Identifier("ä"), Identifier("b")]) is missing', 21),
+        ("unknown function: f", None),
+        ("divide by zero", None),
+    ],
+)
+def test_errors_are_found_in_the_statement(message: str, at: int | None) -> None:
+    [statement] = runner.split("select 'üé', b.a,ä.  b from s.nope")
+    if at == 33:
+        at = len(statement.text)
+    if at == 29:
+        at = statement.text.index("nope")
+    if at == 21:
+        at = statement.text.index("b.a")  # the first of that name
+    assert runner.locate(statement, message) == at
+
+
+@pytest.mark.parametrize(
+    ("message", "reason"),
+    [
+        ("AnalysisException: Table not found: x", "user_error"),
+        (
+            "AnalysisException: Memory Exhausted while Sorting (DiskManager is disabled)",
+            "oom_driver",
+        ),
+        ("Resources exhausted: Failed to allocate additional 14.0 MB", "oom_driver"),
+        ("invalid argument: operation not found: 1", "cancelled"),
+        ("invalid argument: session 1 is not running", "user_error"),
+        ("Generic S3 error: NoSuchBucket", "config_error"),
+        (
+            "thrown from the Python worker.\nModuleNotFoundError: No module named 'x'",
+            "config_error",
+        ),
+        ("ModuleNotFoundError: No module named 'x'", "user_error"),
+    ],
+)
+def test_texts_of_errors_have_their_reason(message: str, reason: str) -> None:
+    assert runner.judge(message)[0] == reason
+
+
+def test_last_error_of_a_python_process_is_its_last_traceback() -> None:
+    lines = [
+        *(
+            "Traceback (most recent call last):",
+            '  File "a"',
+            "KeyError: 1",
+            "",
+            "During handling",
+        ),
+        *("Traceback (most recent call last):", '  File "b"', "pkg.BadError: one", "two"),
+    ]
+    assert runner.last_error(lines) == "pkg.BadError: one\ntwo"
+    assert runner.last_error(["no traceback"]) == ""
+
+
+@given(st.text(), st.lists(st.text(min_size=50), max_size=20), st.integers(0, 5_000))
+def test_last_word_stays_within_its_limit(text: str, evidence: list[str], done: int) -> None:
+    word = {"state": "failed", "message": text * 200, "object": text * 50, "line": 3}
+    word |= {"evidence": evidence, "statements_done": list(range(done))}
+    data = runner.last_word(word)
+    assert len(data) <= wire.LAST_WORD_LIMIT
+    assert json.loads(data)["line"] == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, None),
+        (True, True),
+        (2**60, 2**60),
+        (1.5, 1.5),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        (Decimal("1E+3"), "1000"),
+        (datetime.date(2020, 1, 2), "2020-01-02"),
+        (datetime.timedelta(days=1, milliseconds=500), "PT86400.5S"),
+        (b"\xff\x00", "/wA="),
+    ],
+)
+def test_values_have_a_form_in_json(value: object, expected: object) -> None:
+    assert runner.plain(value) == expected
+
+
+def test_rows_are_kept_up_to_a_size_and_counted_beyond() -> None:
+    pa = pytest.importorskip("pyarrow")
+    fd = os.memfd_create("log")
+    rows = runner.Rows(runner.Result(runner.Log(fd)), 1)
+    table = pa.table({"t": ["x" * 300_000] * 5})
+    rows.take(table)
+    rows.take(table)
+    facts = rows.finish(0.5, counts=True)
+    os.close(fd)
+    assert (rows.kept, facts["row_count"], facts["truncated"]) == (3, 10, True)
