@@ -1,0 +1,1 @@
+"""Places where runs execute, one module or package each, behind `ports.executor`."""

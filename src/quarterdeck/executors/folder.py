@@ -1,0 +1,242 @@
+"""An attempt's folder on this machine: inputs laid down once, and what the runner wrote, read back.
+
+Who starts the runner and what it all means: `local`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from quarterdeck.executors import processes
+from quarterdeck.executors.processes import Process
+from quarterdeck.model import wire
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.run import RunState
+from quarterdeck.ports.executor import FencedError, InputFile, Launch
+
+INPUTS: Final = "in"
+OUTPUTS: Final = "out"
+RUNNER: Final = "runner.py"
+ERRORS: Final = "runner.err"  # what the runner or its interpreter says besides the log
+ASKED_FILE: Final = "asked"  # the runner was asked to end; a second signal would be an order
+FACTS_FILE: Final = "receipt"  # facts of the receipt that was given for the runner
+TAIL_BYTES: Final = 2_000
+
+_FINAL: Final = frozenset(
+    {RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The runner as it named itself: process and boot."""
+
+    process: Process
+    boot_id: str
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it is there, of this boot."""
+        return self.boot_id == processes.boot_id() and self.process.is_alive
+
+
+class DamagedWordError(Exception):
+    """A last word is there and cannot be believed; `str()` says why."""
+
+
+class AttemptFolder:
+    """The folder of one attempt; every read says what is there now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.inputs = path / INPUTS
+        self.out = path / OUTPUTS
+
+    @property
+    def exists(self) -> bool:
+        """Whether the folder is there."""
+        return self.path.is_dir()
+
+    # --- inputs
+
+    def lay(self, launch: Launch, document: Mapping[str, Any]) -> None:
+        """Put the inputs there, whole or not at all; FencedError if others are there already."""
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        self.out.mkdir(mode=0o700, exist_ok=True)
+        if self.inputs.is_dir():
+            found = self.launch()["frozen_sha256"]
+            if found != launch.frozen_sha256:
+                raise FencedError(
+                    f"{self.path} holds the frozen spec {found}, not {launch.frozen_sha256}."
+                )
+            return
+        fresh = self.path / f"{INPUTS}.new"
+        remove(fresh)
+        fresh.mkdir(mode=0o700)
+        _put(fresh / wire.FROZEN_FILE, launch.frozen)
+        _put(fresh / RUNNER, runner_source())
+        for file in launch.files:
+            _copy(file, fresh)
+        _put(fresh / wire.LAUNCH_FILE, json.dumps(document).encode())
+        fresh.chmod(0o500)
+        fresh.rename(self.inputs)
+
+    def launch(self) -> dict[str, Any]:
+        """Return what the runner was told."""
+        document: dict[str, Any] = json.loads((self.inputs / wire.LAUNCH_FILE).read_bytes())
+        return document
+
+    # --- what the runner wrote
+
+    def identity(self) -> Identity | None:
+        """Return the runner as it named itself, or None before it did."""
+        content = self._read(wire.IDENTITY_FILE)
+        if content is None:
+            return None
+        said = json.loads(content)
+        return Identity(Process(said["pid"], said["start_ticks"]), said["boot_id"])
+
+    def kept_facts(self) -> dict[str, Any] | None:
+        """Return the facts of the receipt that was given last, or None."""
+        content = self._read(FACTS_FILE)
+        if content is None:
+            return None
+        facts: dict[str, Any] = json.loads(content)
+        return facts
+
+    def clear(self) -> bool:
+        """Remove what a runner that ended before the word left; False, and nothing done, if one lives."""
+        try:
+            with locked(self.out / wire.LOCK_FILE, wait=False):
+                for name in (wire.IDENTITY_FILE, wire.PHASE_FILE, ASKED_FILE, FACTS_FILE):
+                    (self.out / name).unlink(missing_ok=True)
+        except BlockingIOError:
+            return False
+        return True
+
+    def is_listening(self) -> bool:
+        """Whether the runner is so far that it obeys signals."""
+        return (self.out / wire.PHASE_FILE).exists()
+
+    def phase(self) -> str:
+        """Return the runner's phase; `waiting` before it said any."""
+        return (self._read(wire.PHASE_FILE) or b"waiting").decode()
+
+    def began_ms(self) -> float | None:
+        """Return when the attempt began, in milliseconds since 1970, or None if it did not."""
+        path = self.out / wire.BEGAN_FILE
+        with suppress(FileNotFoundError):
+            content = path.read_bytes()
+            return float(content) if content else path.stat().st_mtime * 1000
+        return None
+
+    def last_word(self, run: str, attempt: int) -> dict[str, Any] | None:
+        """Return the runner's last word, or None before it; DamagedWordError if it is not to be believed."""
+        content = self._read(wire.LAST_WORD_FILE)
+        if content is None:
+            return None
+        try:
+            word = json.loads(content)
+        except ValueError as error:
+            raise DamagedWordError(f"the last word is no JSON: {error}") from error
+        if not isinstance(word, dict) or word.get("protocol") != wire.PROTOCOL:
+            raise DamagedWordError(f"the last word does not speak protocol {wire.PROTOCOL}")
+        if (word.get("run"), word.get("attempt")) != (run, attempt):
+            said = f"{word.get('run')}-{word.get('attempt')}"
+            raise DamagedWordError(f"the last word is of {said}")
+        if not _is_an_end(word):
+            raise DamagedWordError(
+                "the last word says no state, reason and exit code that there are"
+            )
+        return word
+
+    def errors(self) -> tuple[str, ...]:
+        """Return the last lines of what the runner's interpreter said besides the log."""
+        content = self._read(ERRORS) or b""
+        return tuple(content[-TAIL_BYTES:].decode(errors="replace").splitlines()[-10:])
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a small file among the outputs in one step."""
+        fresh = self.out / f"{name}.new"
+        fresh.unlink(missing_ok=True)
+        _put(fresh, content, mode=0o600)
+        fresh.replace(self.out / name)
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return (self.out / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock file; others wait, or get BlockingIOError. What is started meanwhile does not hold it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
+
+
+def remove(path: Path) -> bool:
+    """Remove a tree, also one whose folders forbid it; return whether it is gone."""
+    _open_up(path)
+    for folder, below, _ in os.walk(path):
+        for name in below:
+            _open_up(Path(folder, name))
+    shutil.rmtree(path, ignore_errors=True)
+    return not path.exists()
+
+
+def _open_up(folder: Path) -> None:
+    with suppress(OSError):
+        if not folder.is_symlink():
+            folder.chmod(stat.S_IRWXU)
+
+
+def runner_source() -> bytes:
+    """Return the runner's text."""
+    return resources.files("quarterdeck").joinpath(RUNNER).read_bytes()
+
+
+def _is_an_end(word: Mapping[str, Any]) -> bool:
+    is_green = word.get("state") == RunState.SUCCEEDED
+    reasons: tuple[Any, ...] = (None,) if is_green else tuple(Reason)
+    is_code = isinstance(word.get("exit_code"), int)
+    return word.get("state") in _FINAL and word.get("reason") in reasons and is_code
+
+
+def _put(path: Path, content: bytes, mode: int = 0o400) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+
+
+def _copy(file: InputFile, folder: Path) -> None:
+    """Copy an input and hold it against its hash: it may have changed since it was frozen."""
+    if Path(file.name).name != file.name or file.name in (
+        wire.FROZEN_FILE,
+        wire.LAUNCH_FILE,
+        RUNNER,
+    ):
+        raise FencedError(f"{file.name!r} cannot be the name of an input")
+    digest = hashlib.sha256()
+    target = os.open(folder / file.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    with os.fdopen(target, "wb") as copy, file.open() as content:
+        while block := content.read(1024 * 1024):
+            digest.update(block)
+            copy.write(block)
+    if digest.hexdigest() != file.sha256:
+        raise FencedError(f"{file.name} has the SHA-256 {digest.hexdigest()}, not {file.sha256}.")

@@ -1,0 +1,101 @@
+"""How a run's log lies on disk: one JSON array per line, a sparse index, and a state that says what counts.
+
+Bytes behind the state's `size` are not there for anybody: a writer was ended while it appended them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from quarterdeck.model.logline import StoredLine
+
+LINES: Final = "lines"
+INDEX: Final = "index"  # 8 bytes for every 1,000th line: where it begins
+STATE: Final = "cursor"
+LOCK: Final = "lock"
+STEP: Final = 1_000
+ENTRY: Final = 8  # bytes of an index entry
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+@dataclass(slots=True)
+class State:
+    """What is kept: `positions` and last `numbers` by source, bytes and lines.
+
+    `closed` says after which number of a source the rest was said to be missing.
+    """
+
+    size: int = 0
+    count: int = 0
+    positions: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    closed: dict[str, int] = field(default_factory=dict)
+
+
+def encode(line: StoredLine) -> bytes:
+    """Return the line as it is stored, its newline included."""
+    fields: list[Any] = [
+        line.seq,
+        line.source,
+        line.number,
+        (line.at - _EPOCH) // _MICROSECOND,
+        line.origin,
+        line.stream,
+        int(line.more),
+        line.text,
+    ]
+    if line.upto:
+        fields.append(line.upto)
+    # A lone surrogate becomes its JSON escape.
+    return _dumps(fields).encode("utf-8", "backslashreplace") + b"\n"
+
+
+def decode(raw: bytes) -> StoredLine:
+    """Return the line that `encode` wrote."""
+    seq, source, number, at, origin, stream, more, text, *upto = json.loads(raw)
+    return StoredLine(
+        seq,
+        source,
+        number,
+        _EPOCH + timedelta(microseconds=at),
+        origin,
+        stream,
+        text,
+        bool(more),
+        *upto,
+    )
+
+
+def needle(text: str) -> bytes:
+    """Return the bytes that a stored line holds if its text contains `text`."""
+    return _dumps(text)[1:-1].encode("utf-8", "backslashreplace")
+
+
+def read_state(folder: Path) -> State:
+    """Return what counts in the folder; an empty state for none."""
+    try:
+        return State(**json.loads((folder / STATE).read_bytes()))
+    except FileNotFoundError:
+        return State()
+
+
+def write_state(folder: Path, state: State) -> None:
+    """Replace the state in one step."""
+    fresh = folder / f"{STATE}.new"
+    content = {name: getattr(state, name) for name in State.__slots__}
+    with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_TRUNC), "wb") as file:
+        file.write(json.dumps(content).encode())
+    fresh.replace(folder / STATE)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file, making it for its owner alone if it is not there."""
+    return os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -1,0 +1,182 @@
+"""Appends to one run's log, once each line and a marker for each hole. Reading it: `logs`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from quarterdeck.logs import format as disk
+from quarterdeck.model.errors import StoreFaultError
+from quarterdeck.model.instants import Clock
+from quarterdeck.model.logline import Cursor, LogChunk, LogLine, StoredLine
+
+NO_REASON = "their source does not have them any more"
+
+
+class FolderLogWriter:
+    """The writer of the log in `folder`; whoever makes one holds the folder's lock."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._lines = disk.open_private(folder / disk.LINES, os.O_RDWR)
+        self._index = disk.open_private(folder / disk.INDEX, os.O_RDWR)
+        self._state = disk.read_state(folder)
+        self._is_dirty = False
+        if os.fstat(self._lines).st_size < self._state.size:
+            self._state = self._rebuilt()
+        self._cut()
+
+    @property
+    def cursor(self) -> Cursor:
+        """Where each source was read to."""
+        return Cursor(dict(self._state.positions))
+
+    def append(self, chunk: LogChunk) -> int:
+        """Keep lines that were not seen before, with the cursor; return how many of the chunk's."""
+        state = self._state
+        last = state.numbers.get(chunk.source, 0)
+        found: list[StoredLine] = []
+        kept = 0
+        for line in chunk.lines:
+            if line.number <= last:
+                continue
+            if line.number > last + 1:
+                hole = self._hole(chunk, last + 1, line)
+                found.append(replace(hole, seq=state.count + len(found) + 1))
+            found.append(_stored(line, chunk.source, state.count + len(found) + 1))
+            last = line.number
+            kept += 1
+        if found or dict(chunk.cursor.positions) != state.positions:
+            self._keep(found, chunk.source, last, dict(chunk.cursor.positions))
+        if chunk.ended and chunk.gap and not chunk.lines:
+            self.gap(chunk.source, chunk.gap)
+        return kept
+
+    def gap(self, source: str, why: str) -> None:
+        """Say once that lines of `source` behind the last one are missing and will not come."""
+        state = self._state
+        last = state.numbers.get(source, 0)
+        if state.closed.get(source) == last:
+            return
+        state.closed[source] = last
+        seq = state.count + 1
+        line = StoredLine(seq, source, last + 1, self._clock(), "gap", "", why)
+        try:
+            self._keep([line], source, last, state.positions)
+        except StoreFaultError:
+            del state.closed[source]
+            raise
+
+    def close(self) -> None:
+        """Wait for the disk, so that the sources may be removed now."""
+        try:
+            if self._is_dirty:
+                os.fsync(self._lines)
+                os.fsync(self._index)
+                with (self._folder / disk.STATE).open("rb") as state:
+                    os.fsync(state.fileno())
+        except OSError as error:
+            raise self._fault(error) from error
+        finally:
+            os.close(self._lines)
+            os.close(self._index)
+
+    def _hole(self, chunk: LogChunk, first: int, line: LogLine) -> StoredLine:
+        text = chunk.gap or NO_REASON
+        upto = line.number - 1
+        return StoredLine(0, chunk.source, first, line.at, "gap", "", text, upto=upto)
+
+    def _keep(
+        self, lines: list[StoredLine], source: str, last: int, positions: dict[str, int]
+    ) -> None:
+        """Append lines, then their index, then the state that makes them count."""
+        state = self._state
+        encoded = [disk.encode(line) for line in lines]
+        index = bytearray()
+        at = state.size
+        for number, raw in enumerate(encoded, state.count):
+            if number % disk.STEP == 0:
+                index += at.to_bytes(disk.ENTRY, "little")
+            at += len(raw)
+        after = replace(
+            state,
+            size=at,
+            count=state.count + len(lines),
+            positions=positions,
+            numbers={**state.numbers, source: last} if last else state.numbers,
+        )
+        try:
+            _write(self._lines, b"".join(encoded))
+            _write(self._index, bytes(index))
+            disk.write_state(self._folder, after)
+        except OSError as error:
+            self._cut()
+            raise self._fault(error) from error
+        self._state = after
+        self._is_dirty = True
+
+    def _cut(self) -> None:
+        """Drop what a writer left behind the state, and stand at the end."""
+        state = self._state
+        entries = -(-state.count // disk.STEP)
+        for handle, size in ((self._lines, state.size), (self._index, entries * disk.ENTRY)):
+            os.ftruncate(handle, size)
+            os.lseek(handle, size, os.SEEK_SET)
+
+    def _rebuilt(self) -> disk.State:
+        """Return the state of what is really there: the machine stopped before the disk had it all.
+
+        Every source is read anew from its beginning; what is here already is known by its number.
+        """
+        state = disk.State()
+        index = bytearray()
+        with (self._folder / disk.LINES).open("rb") as file:
+            for raw in file:
+                try:
+                    line = disk.decode(raw)
+                except ValueError:
+                    break
+                if state.count % disk.STEP == 0:
+                    index += state.size.to_bytes(disk.ENTRY, "little")
+                state.size += len(raw)
+                state.count += 1
+                last = line.number if not line.is_gap else max(line.upto, line.number - 1)
+                state.numbers[line.source] = last
+                if line.is_gap and not line.upto:
+                    state.closed[line.source] = last
+        os.ftruncate(self._index, 0)
+        _write(self._index, bytes(index))
+        disk.write_state(self._folder, state)
+        return state
+
+    def _fault(self, error: OSError) -> StoreFaultError:
+        return StoreFaultError(
+            f"The log in {self._folder} cannot be written: {error.strerror}.",
+            advice="Make room on the disk; what is missing is read again.",
+        )
+
+
+@contextmanager
+def open_writer(folder: Path, clock: Clock) -> Iterator[FolderLogWriter]:
+    """Give the writer of the folder, and close it."""
+    writer = FolderLogWriter(folder, clock)
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def _stored(line: LogLine, source: str, seq: int) -> StoredLine:
+    return StoredLine(
+        seq, source, line.number, line.at, line.origin, line.stream, line.text, line.more
+    )
+
+
+def _write(handle: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(handle, view) :]

@@ -1,0 +1,266 @@
+"""Stand-ins at the seams: a clock that is moved by hand, and an executor whose world is scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from quarterdeck.model.errors import UnreachableError
+from quarterdeck.model.instants import Clock
+from quarterdeck.model.logline import Cursor, LogChunk, LogLine
+from quarterdeck.model.observation import Observation, Phase, Silent
+from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
+from quarterdeck.model.run import CancelStep
+from quarterdeck.model.wire import PROTOCOL
+from quarterdeck.ports.executor import Check, FencedError, Launch, Place
+
+T = TypeVar("T")
+PLACE = Place("pysail 0", "pyspark-client 0", "CPython 3", "fake", "tzdata 0")
+
+
+class FakeClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self, at: datetime = datetime(2026, 11, 22, 6, tzinfo=UTC)) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        """Return the time that it shows."""
+        return self.at
+
+    def tick(self, seconds: float) -> None:
+        """Move it; back, too."""
+        self.at += timedelta(seconds=seconds)
+
+
+class CrashError(BaseException):
+    """Stands for `kill -9` of the process that called; nothing may catch it on the way."""
+
+
+@dataclass
+class FakeAttempt:
+    """One attempt in the fake's world; `began` counts real starts."""
+
+    launch: Launch
+    receipt: Receipt
+    phase: Phase = Phase.WAITING
+    is_released: bool = False
+    began: int = 0
+    began_at: datetime | None = None
+    lines: list[LogLine] = field(default_factory=list)
+    last_word: dict[str, Any] | None = None
+    because: str = ""
+    evidence: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    steps: list[CancelStep] = field(default_factory=list)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.phase not in (Phase.ENDED, Phase.GONE)
+
+
+class FakeExecutor:
+    """A world of attempts without processes.
+
+    `fail(call, …)` scripts faults; `auto` lets a released attempt go on by one phase with each
+    observation and succeed; otherwise a test moves it with `move`, `say` and `end`. `obeys`: which
+    cancel steps end an attempt.
+    """
+
+    kind = "fake"
+
+    def __init__(self, clock: Clock, *, auto: bool = False, place: Place = PLACE) -> None:
+        self.clock = clock
+        self.auto = auto
+        self.checks: list[Check] = []
+        self.attempts: dict[AttemptId, FakeAttempt] = {}
+        self.obeys = set(CancelStep)
+        self.silent_since: datetime | None = None
+        self.calls: list[str] = []
+        self._place = place
+        self._faults: dict[str, list[tuple[str, BaseException]]] = {}
+
+    # --- scripting
+
+    def fail(self, call: str, error: BaseException | None = None, *, when: str = "before") -> None:
+        """Let the next such call raise (a crash if nothing else is said) `before` or `after` its effect."""
+        self._faults.setdefault(call, []).append((when, error or CrashError(call)))
+
+    def lose_answer(self, call: str) -> None:
+        """Let the next such call have its effect and then not answer."""
+        self.fail(call, UnreachableError(f"{call}: no answer."), when="after")
+
+    def silence(self) -> None:
+        """Answer nothing until `speak`."""
+        self.silent_since = self.clock()
+
+    def speak(self) -> None:
+        """Answer again."""
+        self.silent_since = None
+
+    def move(self, attempt: AttemptId, phase: Phase) -> None:
+        """Let a released attempt be in this phase."""
+        self.attempts[attempt].phase = phase
+
+    def say(
+        self, attempt: AttemptId, *texts: str, origin: str = "payload", stream: str = "stdout"
+    ) -> None:
+        """Write lines to its log."""
+        lines = self.attempts[attempt].lines
+        for text in texts:
+            lines.append(LogLine(len(lines) + 1, self.clock(), origin, stream, text))
+
+    def end(self, attempt: AttemptId, state: str | None = "succeeded", **word: Any) -> None:
+        """End it with a last word, or without one (None: it was killed)."""
+        one = self.attempts[attempt]
+        one.phase = Phase.ENDED
+        if state is None:
+            one.because = "the runner was killed"
+            return
+        one.because = f"the last word is {state}"
+        one.last_word = {
+            "protocol": PROTOCOL,
+            "run": one.launch.run,
+            "attempt": one.launch.attempt,
+            "state": state,
+            "reason": None,
+            "exit_code": 0,
+        } | word
+
+    # --- the port
+
+    def check(self, launch: Launch | None) -> list[Check]:
+        """Return the scripted checks."""
+        self._enter("check")
+        return self._leave("check", list(self.checks))
+
+    def place(self) -> Place:
+        """Return the scripted place."""
+        self._enter("place")
+        return self._leave("place", self._place)
+
+    def prepare(self, launch: Launch) -> Receipt:
+        """Make the attempt, or return the receipt of the one that is there; fenced by hash."""
+        self._enter("prepare")
+        name = attempt_id(launch.run, launch.attempt)
+        found = self.attempts.get(name)
+        if found is not None and found.launch.frozen_sha256 != launch.frozen_sha256:
+            raise FencedError(f"{name} holds another frozen spec.")
+        if found is None:
+            uid = f"{name}#{len(self.attempts) + 1}"
+            receipt = Receipt(self.kind, launch.run, launch.attempt, {"uid": uid})
+            found = self.attempts[name] = FakeAttempt(launch, receipt)
+        return self._leave("prepare", found.receipt)
+
+    def release(self, receipt: Receipt) -> None:
+        """Begin it, once."""
+        self._enter("release")
+        one = self.attempts.get(receipt.id)
+        if one is None or one.receipt != receipt:
+            raise FencedError(f"{receipt.id} is gone or not ours.")
+        if not one.is_released:
+            one.is_released = True
+            if one.is_alive:
+                one.began += 1
+                one.began_at = self.clock()
+                one.phase = Phase.STARTING
+                self.say(receipt.id, "{}", origin="runner", stream="event")
+        self._leave("release", None)
+
+    def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:
+        """Say of each what the script left it in."""
+        self.calls.append("observe")
+        for when, error in self._faults.pop("observe", []):
+            assert when == "before", "an observation has no effect to be lost"
+            raise error
+        if self.silent_since is not None:
+            return {r.id: Silent(self.silent_since, "no answer") for r in receipts}
+        return {receipt.id: self._observe(receipt) for receipt in receipts}
+
+    def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
+        """Yield what was said behind the cursor, which counts lines."""
+        self._enter("logs")
+        one = self.attempts.get(receipt.id)
+        at = cursor.positions.get(receipt.id, 0)
+        lines = [] if one is None else one.lines[at:]
+        for first in range(0, len(lines), 1_000):
+            chunk = tuple(lines[first : first + 1_000])
+            at += len(chunk)
+            yield LogChunk(receipt.id, chunk, Cursor({**cursor.positions, receipt.id: at}))
+        if one is None or not one.is_alive:
+            positions = {**cursor.positions, receipt.id: at} if at else cursor.positions
+            yield LogChunk(receipt.id, (), Cursor(positions), ended=True)
+        self._leave("logs", None)
+
+    def cancel(self, receipt: Receipt, step: CancelStep) -> None:
+        """Take the step; it ends the attempt if that obeys."""
+        self._enter("cancel")
+        one = self.attempts.get(receipt.id)
+        if one is not None and one.is_alive:
+            one.steps.append(step)
+            if step in self.obeys:
+                is_gentle = step in (CancelStep.ASK, CancelStep.END)
+                word = {"reason": "cancelled", "exit_code": 143}
+                self.end(receipt.id, "cancelled" if is_gentle else None, **word)
+        self._leave("cancel", None)
+
+    def reap(self, receipt: Receipt) -> ReapReport:
+        """Remove it; what `left` names stays."""
+        self._enter("reap")
+        one = self.attempts.get(receipt.id)
+        report = ReapReport() if one is None else ReapReport((f"attempt {receipt.id}",), one.left)
+        if one is not None and not one.left:
+            del self.attempts[receipt.id]
+        return self._leave("reap", report)
+
+    def owned(self) -> list[Owned]:
+        """Return all that there is."""
+        self._enter("owned")
+        found = [Owned(name, one.receipt, one.is_alive) for name, one in self.attempts.items()]
+        return self._leave("owned", found)
+
+    def close(self) -> None:
+        """Do nothing: it has no threads."""
+
+    # --- within
+
+    def _enter(self, call: str) -> None:
+        self.calls.append(call)
+        if self.silent_since is not None:
+            raise UnreachableError(f"{call}: no answer.")
+        self._raise(call, "before")
+
+    def _leave(self, call: str, answer: T) -> T:
+        self._raise(call, "after")
+        return answer
+
+    def _raise(self, call: str, when: str) -> None:
+        faults = self._faults.get(call, [])
+        if faults and faults[0][0] == when:
+            raise faults.pop(0)[1]
+
+    def _observe(self, receipt: Receipt) -> Observation:
+        one = self.attempts.get(receipt.id)
+        if one is None or one.receipt != receipt:
+            return Observation(self.clock(), Phase.GONE, "it does not exist", object=receipt.id)
+        if self.auto and one.is_released and one.is_alive:
+            self._go_on(one)
+        seen = Observation(
+            self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at
+        )
+        if one.is_alive:
+            return seen
+        code = one.last_word["exit_code"] if one.last_word else None
+        return replace(
+            seen, last_word=one.last_word, evidence=one.evidence, exit_code=code, left=one.left
+        )
+
+    def _go_on(self, one: FakeAttempt) -> None:
+        if one.phase is Phase.STARTING:
+            one.phase = Phase.RUNNING
+        else:
+            self.say(one.receipt.id, "done")
+            self.end(one.receipt.id)
