@@ -1,0 +1,51 @@
+"""A cluster's checks and the status that follows from them: `active` only while all pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import UnreachableError
+from quarterdeck.ports.executor import Check
+from quarterdeck.service import views
+from quarterdeck.service.references import World
+
+if TYPE_CHECKING:
+    from quarterdeck.service.context import Context
+
+
+class Clusters:
+    """Use cases on a cluster beyond those of every definition."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def look(self, name: str) -> list[Check]:
+        """Run the checks and return them; nothing is written."""
+        kept = self._context.get_definition("cluster", name)
+        try:
+            return self._context.ports.executor(kept.value).check(None)
+        except UnreachableError as error:
+            return [Check("reachable", "failed", error.message, error.advice, code="unreachable")]
+
+    def check(self, name: str) -> dict[str, Any]:
+        """Run the checks, keep status and time, and return the cluster."""
+        context = self._context
+        checks = self.look(name)
+        failed = [check for check in checks if check.level == "failed"]
+        status = "active"
+        if failed:
+            away = any(check.code == "unreachable" for check in failed)
+            status = "unreachable" if away else "inactive"
+        with context.transaction(f"checking cluster {name}") as tx:
+            kept = context.get_definition("cluster", name)
+            documents = tuple(to_document(check) for check in checks)
+            after = replace(kept.value, status=status, checked_at=context.now(), checks=documents)
+            tx.definitions.put(after, seen=kept.rev)
+            if kept.value.status != status:
+                tx.audit.append(
+                    "cluster.status", f"cluster/{after.id}", name=name,
+                    before=kept.value.status, after=status,
+                )  # fmt: skip
+        return views.definition(World(context), context.get_definition("cluster", name))

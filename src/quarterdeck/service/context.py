@@ -1,0 +1,209 @@
+"""Who calls, in which workspace, with which rights: what every use case starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.actor import Actor
+from quarterdeck.model.errors import (
+    NotAllowedError,
+    NotFoundError,
+    StaleError,
+    StoreRefusedError,
+)
+from quarterdeck.model.ids import JobId, Rev, RunId, TeamId
+from quarterdeck.model.instants import format_instant
+from quarterdeck.policy import access
+from quarterdeck.ports.store import Documents, Kept, Where
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Definition, Job, Version, Workspace
+    from quarterdeck.model.run import Run
+    from quarterdeck.ports.bundle import Ports
+
+WORKSPACE_ID = "workspace"
+ALL = 1_000_000
+OPEN = Where("is_open", "=", value=True)
+NO_DRAFT = Where("draft", "=", value=False)
+
+
+def expect(what: str, kept: Kept[Any], expect_rev: int | None) -> Rev:
+    """Return the revision to write over; StaleError, who wrote and when, unless it is the expected one."""
+    if expect_rev is not None and expect_rev != kept.rev:
+        raise StaleError(what, actor=kept.by, at=format_instant(kept.at), rev=kept.rev)
+    return kept.rev
+
+
+class Context:
+    """The caller's view of one workspace. Reads are fresh; only team names are kept, for one object's life."""
+
+    def __init__(
+        self, ports: Ports, who: str, *, as_team: str | None = None, read_only: bool = False
+    ) -> None:
+        self.ports = ports
+        self.who = who
+        self.as_team = as_team
+        self.read_only = read_only
+        self._teams: dict[str, str] | None = None
+
+    def now(self) -> datetime:
+        """Return the clock's time."""
+        return self.ports.clock()
+
+    @contextmanager
+    def transaction(self, act: str) -> Iterator[Documents]:
+        """Open a transaction of the actor; refused with the rule when this is `--read-only`."""
+        self.demand_writable(act)
+        with self.ports.store.transaction(self.who) as tx:
+            yield tx
+
+    def demand_writable(self, act: str) -> None:
+        """Raise NotAllowedError, naming the option, when this is `--read-only`."""
+        if self.read_only:
+            raise NotAllowedError(
+                f"Opened with --read-only: {act} would write.",
+                advice="Leave out --read-only.",
+                rule="--read-only: nothing is written",
+            )
+
+    # --- who
+
+    def workspace(self) -> Kept[Workspace]:
+        """Return the workspace's document."""
+        kept = self.ports.store.workspace.find(WORKSPACE_ID)
+        if kept is None:
+            raise StoreRefusedError(
+                "The store holds no workspace.",
+                advice="Run `quarterdeck init` in an empty folder.",
+            )
+        return kept
+
+    def actor(self) -> Actor:
+        """Return the caller with teams and rights as the workspace maps them now."""
+        found = self.ports.store.workspace.rows(limit=1)
+        if not found:
+            raise StoreRefusedError(
+                "The store holds no workspace.",
+                advice="Run `quarterdeck init` in an empty folder.",
+            )
+        teams = self._team_rows()
+        mine = tuple(TeamId(t["id"]) for t in teams if self.who in t["body"]["members"])
+        acting: TeamId | None = None
+        if self.as_team is not None:
+            acting = next((t for t in mine if self.team_name(t) == self.as_team), None)
+            if acting is None:
+                raise NotAllowedError(
+                    f"{self.who} is not a member of team {self.as_team}.",
+                    advice="See `quarterdeck whoami` for your teams.",
+                    rule="--as takes a team of your own",
+                )
+        return Actor(self.who, mine, self.who in found[0].body["org_admins"], acting)
+
+    def team_name(self, team: str) -> str:
+        """Return the team's name, or its id if it is gone."""
+        if self._teams is None or team not in self._teams:
+            self._teams = {t["id"]: t["name"] for t in self._team_rows()}
+        return self._teams.get(team, team)
+
+    def _team_rows(self) -> list[Mapping[str, Any]]:
+        found = self.ports.store.definitions.rows(Where("kind", "=", "team"), limit=ALL)
+        return [row.body for row in found if not row.body["deleted"]]
+
+    def demand(self, actor: Actor, action: str, what: str, job: Job) -> None:
+        """Raise NotAllowedError unless the actor may do this to the job."""
+        access.demand(actor, action, what, job.team, job.shared_teams, names=self.team_name)
+
+    # --- what
+
+    def definitions(self, kind: str) -> list[Kept[Definition]]:
+        """Return all that are not deleted, by name."""
+        found = self.ports.store.definitions.page(
+            Where("kind", "=", kind), order="name_key", limit=ALL
+        )
+        return [kept for kept in found if not kept.value.deleted]
+
+    def find_definition(self, kind: str, name: str) -> Kept[Definition] | None:
+        """Return the one of that exact name (a query: its id), or None."""
+        if kind == "query":
+            kept = self.ports.store.definitions.find(name)
+            is_one = kept is not None and kept.value.kind == kind and not kept.value.deleted
+            return kept if is_one else None
+        return next((k for k in self.definitions(kind) if k.value.name == name), None)
+
+    def get_definition(self, kind: str, name: str) -> Kept[Definition]:
+        """Return it; NotFoundError says the nearest name."""
+        kept = self.find_definition(kind, name)
+        if kept is not None and self.actor_sees_definitions():
+            return kept
+        names = [k.value.id if kind == "query" else k.value.name for k in self.definitions(kind)]
+        raise self.not_found(kind, name, names if self.actor_sees_definitions() else [])
+
+    def actor_sees_definitions(self) -> bool:
+        """Whether the caller belongs to the workspace at all."""
+        actor = self.actor()
+        return bool(actor.teams) or actor.is_org_admin
+
+    @staticmethod
+    def not_found(kind: str, name: str, known: list[str]) -> NotFoundError:
+        """Return the error: the same words for what is not there and what is not visible."""
+        import difflib
+
+        near = difflib.get_close_matches(name, known, n=1)
+        advice = f"Did you mean {near[0]}?" if near else f"`quarterdeck {kind} list` shows all."
+        return NotFoundError(f"There is no {kind} {name}.", advice=advice)
+
+    def visible_jobs(self, actor: Actor) -> list[Kept[Job]]:
+        """Return the jobs that exist for the actor, by name."""
+        found = self.ports.store.jobs.page(order="name_key", limit=ALL)
+        return [k for k in found if access.is_visible(actor, k.value.team, k.value.shared_teams)]
+
+    def find_job(self, name: str) -> Kept[Job] | None:
+        """Return the job of that exact name (or id), visible or not."""
+        from quarterdeck.model.text import name_key  # Unicode tables
+
+        found = self.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=ALL)
+        exact = next((k for k in found if k.value.name == name), None)
+        return exact or self.ports.store.jobs.find(name)
+
+    def get_job(self, actor: Actor, name: str) -> Kept[Job]:
+        """Return the job if it exists for the actor; NotFoundError otherwise."""
+        kept = self.find_job(name)
+        if kept is not None and access.is_visible(actor, kept.value.team, kept.value.shared_teams):
+            return kept
+        raise self.not_found("job", name, [k.value.name for k in self.visible_jobs(actor)])
+
+    def job_by_id(self, job: JobId) -> Job | None:
+        """Return the job, or None when it was deleted."""
+        kept = self.ports.store.jobs.find(job)
+        return None if kept is None else kept.value
+
+    def get_version(self, job: Job, number: int) -> Version:
+        """Return that version of the job; NotFoundError otherwise."""
+        from quarterdeck.model.job import version_id
+
+        found = None
+        if number > 0:
+            found = self.ports.store.versions.find(version_id(job.id, number))
+        if found is None:
+            raise NotFoundError(
+                f"Job {job.name} has no version {number}.",
+                advice=f"`quarterdeck job versions {job.name}` lists 1 to {job.next_number - 1}.",
+            )
+        return found.value
+
+    def get_run(self, actor: Actor, run_id: str) -> Kept[Run]:
+        """Return the run if its job exists for the actor; NotFoundError otherwise."""
+        kept = self.ports.store.runs.find(RunId(run_id))
+        if kept is not None and self.sees_run(actor, kept.value):
+            return kept
+        raise NotFoundError(f"There is no run {run_id}.", advice="`quarterdeck runs` shows all.")
+
+    def sees_run(self, actor: Actor, run: Run) -> bool:
+        """Whether the run exists for the actor, by its job's teams (a deleted job's: its last owner)."""
+        job = self.job_by_id(run.job)
+        if job is None:
+            return access.is_visible(actor, run.team)
+        return access.is_visible(actor, job.team, job.shared_teams)

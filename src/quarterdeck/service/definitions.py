@@ -1,0 +1,286 @@
+"""Teams, clusters, catalogs, profiles, queries and the workspace: list, show, create, edit, delete, history.
+
+One table of kinds; what a field may hold is in `model.problems`, what a cluster's checks are in `clusters`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from quarterdeck.model.errors import (
+    ConflictError,
+    NotAllowedError,
+    Problem,
+    raise_problems,
+)
+from quarterdeck.model.ids import DefinitionId, TeamId
+from quarterdeck.model.job import Definition, Job, Revision, revision_id
+from quarterdeck.policy import access, ceilings
+from quarterdeck.ports.store import Documents
+from quarterdeck.service import saving, views
+from quarterdeck.service.context import ALL, Context, expect
+from quarterdeck.service.references import World
+
+OWNED = ("profile", "query")  # by a team; the others are the org admins'
+KINDS = ("team", "cluster", "catalog", "profile", "query")
+PREFIX = {"team": "t", "cluster": "c", "catalog": "k", "profile": "p", "query": "q"}
+
+
+class Definitions:
+    """Use cases over every kind of definition."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # --- reading
+
+    def page(self, kind: str) -> list[dict[str, Any]]:
+        """Return all of the kind, by name."""
+        if not self._context.actor_sees_definitions():
+            return []
+        world = World(self._context)
+        return [views.definition(world, kept) for kept in self._context.definitions(kind)]
+
+    def show(self, kind: str, name: str) -> dict[str, Any]:
+        """Return one with its body."""
+        kept = self._context.get_definition(kind, name)
+        return views.definition(World(self._context), kept)
+
+    def history(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """Return its revisions, newest first, each with author, time and body."""
+        kept = self._context.get_definition(kind, name)
+        found = self._context.ports.store.revisions.page(
+            views.where("definition", kept.value.id), descending=True, limit=ALL
+        )
+        return [views.revision(one.value) for one in found]
+
+    def impact(self, kind: str, name: str) -> dict[str, Any]:
+        """Return the jobs whose live version or draft uses it; those not visible are only counted."""
+        kept = self._context.get_definition(kind, name)
+        actor = self._context.actor()
+        jobs = self._users(kept.value)
+        seen = [j for j in jobs if access.is_visible(actor, j.team, j.shared_teams)]
+        rows = [{"job": j.name, "team": self._context.team_name(j.team)} for j in seen]
+        return {"name": kept.value.name, "jobs": rows, "hidden": len(jobs) - len(seen)}
+
+    # --- writing
+
+    def validate(
+        self,
+        kind: str,
+        document: Mapping[str, Any],
+        world: World,
+        *,
+        edited: Definition | None = None,
+    ) -> tuple[dict[str, Any] | None, list[Problem], list[Problem]]:
+        """Return the stored form (or None), problems and warnings of a file of this kind."""
+        from quarterdeck.model import problems as checks  # pydantic
+
+        if edited is not None:
+            world_document = {**views.file_form(world, edited), **document}
+        else:
+            world_document = dict(document)
+            if kind in OWNED and "team" not in world_document:
+                world_document["team"] = self._default_team()
+        parsed = checks.parse(kind, world_document)
+        actor = self._context.actor()
+        found = list(parsed.problems)
+        if kind in OWNED:
+            found += saving.team_problems(world, actor, world_document.get("team"))
+        elif not actor.is_org_admin:
+            found.append(Problem("", f"only org admins may create or edit a {kind}", "denied"))
+        found += self._name_problems(kind, world_document, edited)
+        if kind == "profile" and parsed.value is not None:
+            limits = self._context.workspace().value.ceilings
+            found += ceilings.profile_problems(parsed.value, limits)
+        return parsed.value, found, list(parsed.warnings)
+
+    def create(self, kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Save a new one; all problems at once, nothing written."""
+        world = World(self._context)
+        with self._context.transaction(f"creating a {kind}") as tx:
+            value, found, warnings = self.validate(kind, document, world)
+            raise_problems(found)
+            made = self.make(tx, world, kind, value or {})
+        if kind == "cluster":
+            from quarterdeck.service.clusters import Clusters
+
+            Clusters(self._context).check(made.name)
+        return {**self.show(kind, views.reference(made)), **views.warnings(warnings)}
+
+    def make(self, tx: Documents, world: World, kind: str, value: Mapping[str, Any]) -> Definition:
+        """Write a checked definition in the caller's transaction and return it."""
+        from quarterdeck.model.text import name_key
+
+        body = {k: v for k, v in value.items() if k not in ("id", "name", "team", "type")}
+        name = value["name"]
+        new = value.get("id") or (
+            self._query_id(name) if kind == "query" else self._context.ports.new_id(PREFIX[kind])
+        )
+        team = world.find("team", value["team"]) if kind in OWNED else None
+        made = Definition(
+            id=DefinitionId(new), kind=kind, name=name, name_key=name_key(name),
+            team=TeamId(team.id) if team else None, revision=1, body=body,
+            author=self._context.who, at=self._context.now(),
+            status="unchecked" if kind == "cluster" else "",
+        )  # fmt: skip
+        tx.definitions.put(made, seen=None)
+        self._keep_revision(tx, made)
+        tx.audit.append(
+            f"{kind}.create", f"{kind}/{made.id}", name=name, team=made.team, after=made
+        )
+        world.extra[kind, new if kind == "query" else name] = made
+        return made
+
+    def edit(
+        self, kind: str, name: str, document: Mapping[str, Any], *, expect_rev: int | None = None
+    ) -> dict[str, Any]:
+        """Lay `document` over it as a new revision; keys left out stay."""
+        kept = self._context.get_definition(kind, name)
+        self._demand(kind, kept.value, "edit")
+        world = World(self._context)
+        expect(f"{kind} {name}", kept, expect_rev)
+        with self._context.transaction(f"editing {kind} {name}") as tx:
+            value, found, warnings = self.validate(kind, document, world, edited=kept.value)
+            raise_problems(found)
+            after = self._edited(world, kept.value, value or {})
+            if after is not None:
+                tx.definitions.put(after, seen=kept.rev)
+                self._keep_revision(tx, after)
+                tx.audit.append(
+                    f"{kind}.edit", f"{kind}/{after.id}", name=after.name, team=after.team,
+                    before=kept.value, after=after,
+                )  # fmt: skip
+        now = after or kept.value
+        if kind == "cluster":
+            from quarterdeck.service.clusters import Clusters
+
+            Clusters(self._context).check(now.name)
+        return {**self.show(kind, views.reference(now)), **views.warnings(warnings)}
+
+    def delete(self, kind: str, name: str) -> dict[str, Any]:
+        """Remove it; in use anywhere it can still run from is a conflict that lists the uses."""
+        kept = self._context.get_definition(kind, name)
+        self._demand(kind, kept.value, "delete")
+        with self._context.transaction(f"deleting {kind} {name}") as tx:
+            used = [job.name for job in self._users(kept.value)]
+            if used:
+                raise ConflictError(
+                    f"{kind} {name} is in use by {', '.join(used[:5])}.",
+                    advice="Change those jobs first.",
+                    used_by=used,
+                )
+            gone = replace(
+                kept.value, deleted=True, author=self._context.who, at=self._context.now()
+            )
+            tx.definitions.put(gone, seen=kept.rev)
+            tx.audit.append(
+                f"{kind}.delete", f"{kind}/{gone.id}", name=name, team=gone.team, before=kept.value
+            )
+        return {"deleted": name, "kind": kind}
+
+    # --- inside
+
+    def _edited(
+        self, world: World, before: Definition, value: Mapping[str, Any]
+    ) -> Definition | None:
+        from quarterdeck.model.text import name_key
+
+        body = {k: v for k, v in value.items() if k not in ("id", "name", "team", "type")}
+        team = world.find("team", value["team"]) if before.kind in OWNED else None
+        after = replace(
+            before, name=value["name"], name_key=name_key(value["name"]), body=body,
+            team=TeamId(team.id) if team else None,
+        )  # fmt: skip
+        if after == before:
+            return None
+        return replace(
+            after,
+            revision=before.revision + 1,
+            author=self._context.who,
+            at=self._context.now(),
+        )
+
+    def _demand(self, kind: str, one: Definition, action: str) -> None:
+        actor = self._context.actor()
+        if kind in OWNED:
+            access.demand(
+                actor, action, f"{kind} {one.name}", one.team, names=self._context.team_name
+            )
+        elif not actor.is_org_admin:
+            raise NotAllowedError(
+                f"{actor.name} may not {action} {kind} {one.name}: only org admins may.",
+                advice=f"Ask {', '.join(self._context.workspace().value.org_admins)}.",
+                allowed=["org admins"],
+                rule=f"only org admins may {action} a {kind}",
+            )
+
+    def _name_problems(
+        self, kind: str, document: Mapping[str, Any], edited: Definition | None
+    ) -> list[Problem]:
+        name, found = document.get("name"), []
+        others = [
+            k.value
+            for k in self._context.definitions(kind)
+            if edited is None or k.value.id != edited.id
+        ]
+        if isinstance(name, str) and any(one.name == name for one in others):
+            found.append(Problem("name", f"{name} is in use"))
+        new = document.get("id")
+        if kind != "query" or edited is not None or not isinstance(new, str):
+            return found
+        if self._context.ports.store.definitions.find(new) is not None:
+            found.append(Problem("id", f"{new} was used before; ids are never used again"))
+        return found
+
+    def _query_id(self, name: str) -> str:
+        base = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:56] or "query"
+        new, number = base, 1
+        while self._context.ports.store.definitions.find(new) is not None:
+            number += 1
+            new = f"{base}-{number}"
+        return new
+
+    def _default_team(self) -> str | None:
+        actor = self._context.actor()
+        team = actor.acting_as or (actor.teams[0] if len(actor.teams) == 1 else None)
+        return self._context.team_name(team) if team else None
+
+    @staticmethod
+    def _keep_revision(tx: Documents, one: Definition) -> None:
+        kept = Revision(
+            revision_id(one.id, one.revision), one.id, one.kind, one.revision, one.name, one.body,
+            one.author, one.at,
+        )  # fmt: skip
+        tx.revisions.put(kept, seen=None)
+
+    def _users(self, one: Definition) -> list[Job]:
+        """Return the jobs with a version or draft that refers to it."""
+        store = self._context.ports.store
+        found = []
+        for kept in store.jobs.page(order="name_key", limit=ALL):
+            job = kept.value
+            if one.kind == "team":
+                uses = TeamId(one.id) in (job.team, *job.shared_teams)
+            else:
+                specs = [
+                    v.value.spec
+                    for v in store.versions.page(views.where("job", job.id), limit=ALL)
+                ]
+                draft = store.drafts.find(job.id)
+                specs += [draft.value.spec] if draft else []
+                uses = any(_refers(spec, one) for spec in specs)
+            if uses:
+                found.append(job)
+        return found
+
+
+def _refers(spec: Mapping[str, Any], one: Definition) -> bool:
+    if one.kind == "query":
+        return bool(spec["source"].get("query_id") == one.id)
+    if one.kind == "catalog":
+        return one.id in spec["catalogs"]
+    return bool(spec.get(one.kind) == one.id)

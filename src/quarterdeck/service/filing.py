@@ -1,0 +1,56 @@
+"""Documents of a definition file: their kinds, the order in which they are made, and of their problems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from quarterdeck.model.errors import Problem
+from quarterdeck.model.ids import DefinitionId
+from quarterdeck.model.job import Definition
+
+
+def kind_of(document: Mapping[str, Any]) -> str | None:
+    """Return the kind of a document in a file: `type`, or job where there is none."""
+    kind = document.get("type", "job")
+    if kind in ("job", "sql", "python"):
+        return "job"
+    return kind if kind in ("profile", "query", "cluster", "catalog", "team") else None
+
+
+_RANK = {"team": 0, "cluster": 1, "catalog": 2, "profile": 3, "query": 4, "job": 5, None: 6}
+_FORM = (
+    "name", "team", "shared_teams", "description", "type", "schedule", "spec.source", "spec.profile",
+    "spec.cluster", "spec.catalogs", "spec.parameters", "spec.settings", "spec.timeout",
+    "spec.limits", "spec.retry",
+)  # fmt: skip
+
+
+def in_order_of_the_form(found: Sequence[Problem]) -> list[Problem]:
+    """Return the problems in the order in which the form asks, without repetitions."""
+
+    def rank(one: Problem) -> int:
+        return next((n for n, path in enumerate(_FORM) if one.path.startswith(path)), len(_FORM))
+
+    return sorted(dict.fromkeys(found), key=rank)
+
+
+def in_order(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the documents with what others refer to first."""
+    return sorted(documents, key=lambda document: _RANK[kind_of(document)])
+
+
+def without_type(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document without the word that says its kind."""
+    kinds = ("job", "profile", "query", "cluster", "catalog", "team")
+    return {k: v for k, v in document.items() if not (k == "type" and v in kinds)}
+
+
+def brought(kind: str, value: Mapping[str, Any]) -> Definition:
+    """Return a stand-in for a definition that the same file brings, to check references against."""
+    known = DefinitionId(value.get("id") or value["name"])
+    return Definition(
+        id=known, kind=kind, name=value["name"], name_key="", team=None, revision=1, body=value,
+        author="", at=datetime.min.replace(tzinfo=UTC), status="active",
+    )  # fmt: skip

@@ -1,0 +1,220 @@
+"""Read everything that a run refers to, at dispatch, and freeze it; what cannot be resolved refuses the run."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from quarterdeck.model.errors import NotFoundError, PrerequisiteError, Problem
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.observation import Frozen, Refused
+from quarterdeck.ports.executor import InputFile, Launch, Place
+from quarterdeck.ports.files import UnreadableError
+from quarterdeck.service import outside
+from quarterdeck.versions import freeze
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Definition
+    from quarterdeck.model.run import Run
+    from quarterdeck.service.context import Context
+
+PAYLOAD = "payload.py"
+
+
+def resolve(context: Context, run: Run) -> Frozen | Refused:
+    """Freeze the run's spec and keep the frozen spec and its files in the store, durably.
+
+    Refused lists everything that could not be resolved, by path.
+    """
+    found: list[Problem] = []
+    spec = run.spec
+    profile = _definition(context, "profile", spec["profile"], "spec.profile", found)
+    cluster = _definition(context, "cluster", spec["cluster"], "spec.cluster", found)
+    catalogs = [
+        _definition(context, "catalog", known, f"spec.catalogs[{place}]", found)
+        for place, known in enumerate(spec["catalogs"])
+    ]
+    source = _source(context, spec["source"], found)
+    if profile is not None:
+        found += _not_yet(profile, spec)
+    place = _place(context, cluster, found)
+    if found or profile is None or cluster is None or source is None or place is None:
+        return Refused(Reason.CONFIG_ERROR, tuple(found))
+    content, sha256 = freeze.freeze(
+        freeze.Resolved(
+            job=run.job,
+            version=run.version,
+            spec=spec,
+            source=source,
+            profile=profile,
+            cluster=cluster,
+            catalogs=tuple(c for c in catalogs if c is not None),
+            place=place,
+        )
+    )
+    too_large = freeze.problems(content)
+    if too_large:
+        return Refused(Reason.CONFIG_ERROR, tuple(too_large))
+    keep(context, content, sha256)
+    return Frozen(sha256=sha256, timeout_s=spec["timeout"])
+
+
+def keep(context: Context, content: bytes, sha256: str) -> None:
+    """Keep a frozen spec under its hash; one that is kept already is left as it is."""
+    if context.ports.store.frozen.find(sha256) is None:
+        with context.transaction("dispatching a run") as tx:
+            if tx.frozen.find(sha256) is None:
+                tx.frozen.put({"id": sha256, "spec": content.decode()}, seen=None)
+
+
+def frozen_bytes(context: Context, sha256: str) -> bytes:
+    """Return the exact bytes of a frozen spec."""
+    text: str = context.ports.store.frozen.get(sha256).value["spec"]
+    return text.encode()
+
+
+def frozen_spec(context: Context, sha256: str) -> dict[str, Any]:
+    """Return a frozen spec as data."""
+    document: dict[str, Any] = json.loads(frozen_bytes(context, sha256))
+    return document
+
+
+def launch(context: Context, run: Run) -> Launch:
+    """Return what an executor is given for the attempt under way."""
+    if run.frozen_sha256 is None:
+        raise AssertionError(f"{run.id} is not frozen")
+    content = frozen_bytes(context, run.frozen_sha256)
+    source = json.loads(content)["source"]
+    files = []
+    if "file" in source:
+        path = context.ports.store.artifact_path(source["sha256"])
+        files.append(InputFile(source["file"], source["sha256"], source["size"], _opener(path)))
+    workspace = context.workspace().value
+    wait = (run.queue_deadline - context.now()).total_seconds()
+    return Launch(
+        workspace=workspace.name,
+        run=run.id,
+        attempt=len(run.attempts),
+        actor=run.actor,
+        trigger=run.trigger.value,
+        tick=run.tick,
+        frozen=content,
+        frozen_sha256=run.frozen_sha256,
+        wait_s=max(60.0, wait),
+        files=tuple(files),
+    )
+
+
+def differs(context: Context, frozen: Mapping[str, Any], cluster: Definition) -> list[Problem]:
+    """Return what of a frozen spec cannot be had any more for an exact re-run, each with its path."""
+    found: list[Problem] = []
+    place = _place(context, cluster, found)
+    if place is None:
+        return found
+    for name, was in frozen["place"].items():
+        now = getattr(place, name)
+        if now != was:
+            text = f"was {was or 'nothing'}, is {now or 'nothing'} now"
+            found.append(Problem(f"frozen.place.{name}", text, "prerequisite"))
+    source = frozen["source"]
+    if "file" in source:
+        try:
+            context.ports.store.artifact_path(source["sha256"])
+        except NotFoundError as error:
+            found.append(Problem("frozen.source", error.message, "prerequisite"))
+    return found
+
+
+def _opener(path: Any) -> Any:
+    def opened() -> BinaryIO:
+        return io.FileIO(str(path))
+
+    return opened
+
+
+def _definition(
+    context: Context, kind: str, known: str, path: str, found: list[Problem]
+) -> Definition | None:
+    kept = context.ports.store.definitions.find(known)
+    if kept is not None and not kept.value.deleted:
+        return kept.value
+    name = kept.value.name if kept is not None else known
+    last = f"; its last revision was {kept.value.revision}" if kept is not None else ""
+    found.append(Problem(path, f"{kind} {name} is gone{last}"))
+    return None
+
+
+def _source(
+    context: Context, source: Mapping[str, Any], found: list[Problem]
+) -> dict[str, Any] | None:
+    kind = source["kind"]
+    if kind == "snapshot":
+        text = source["text"]
+        return {"kind": kind, "text": text, "sha256": freeze.digest(text.encode())}
+    if kind == "saved_query":
+        query = _definition(context, "query", source["query_id"], "spec.source.query_id", found)
+        if query is None:
+            return None
+        text = query.body["text"]
+        return {
+            "kind": kind, "query_id": query.id, "name": query.name, "revision": query.revision,
+            "text": text, "sha256": freeze.digest(text.encode()),
+        }  # fmt: skip
+    return _file_source(context, source, found)
+
+
+def _file_source(
+    context: Context, source: Mapping[str, Any], found: list[Problem]
+) -> dict[str, Any] | None:
+    if source["kind"] == "py_file" and source["text"] is not None:
+        content = source["text"].encode()
+        file = outside.Outside(PAYLOAD, content, freeze.digest(content))
+    else:
+        name = "uri" if source["kind"] == "py_file" else "wheel_uri"
+        try:
+            read = outside.read(context, source)
+        except UnreadableError as error:
+            found.append(Problem(f"spec.source.{name}", str(error)))
+            return None
+        if read is None:
+            text = "a wheel of a package index cannot be had yet; give wheel_uri"
+            found.append(Problem(f"spec.source.{name}", text))
+            return None
+        file = read
+    if source["kind"] == "wheel":
+        problems = outside.wheel_problems(context, source, file)
+        found += problems
+        if problems:
+            return None
+    context.ports.store.artifact_put(file.content)
+    known = {key: value for key, value in source.items() if key != "text"}
+    return {**known, "file": file.name, "sha256": file.sha256, "size": len(file.content)}
+
+
+def _place(context: Context, cluster: Definition | None, found: list[Problem]) -> Place | None:
+    if cluster is None:
+        return None
+    try:
+        return context.ports.executor(cluster).place()
+    except PrerequisiteError as error:
+        found.append(Problem("spec.cluster", f"{error.message} {error.advice}", "prerequisite"))
+        return None
+
+
+def _not_yet(profile: Definition, spec: Mapping[str, Any]) -> list[Problem]:
+    """Return what the spec asks for and no part of this program does yet; silence would be a lie."""
+    found = []
+    if profile.body["libraries"]:
+        text = f"libraries of profile {profile.name} cannot be installed yet; take them out"
+        found.append(Problem("spec.profile", text))
+    for path, env in (
+        ("spec.settings.env", spec["settings"]["env"]),
+        ("spec.profile", profile.body["env"]),
+    ):
+        for name, value in env.items():
+            if value.startswith("secret://"):
+                text = f"{value} of {name} cannot be resolved on this cluster yet"
+                found.append(Problem(path, text))
+    return found

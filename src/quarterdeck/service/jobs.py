@@ -1,0 +1,357 @@
+"""Jobs: list, show, create, validate, edit, delete. Drafts and versions: `drafts`, `publishing`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import ConflictError, InvalidInputError, Problem, raise_problems
+from quarterdeck.model.ids import JobId, TeamId
+from quarterdeck.model.instants import format_instant
+from quarterdeck.model.job import Activation, Definition, Draft, Job
+from quarterdeck.model.run import Run
+from quarterdeck.ports.store import Documents, Kept, Where
+from quarterdeck.service import filing, listing, outside, references, views
+from quarterdeck.service.context import ALL, OPEN, Context, expect
+from quarterdeck.service.references import World
+
+if TYPE_CHECKING:
+    from quarterdeck.model.actor import Actor
+
+AT_ONCE = ("name", "team", "shared_teams", "description", "schedule")
+
+
+class Jobs:
+    """Use cases on a job as a whole."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    # --- reading
+
+    def show(self, name: str) -> dict[str, Any]:
+        """Return the job with its live spec and the effective settings."""
+        return self._whole(self._context.get_job(self._context.actor(), name))
+
+    def _whole(self, kept: Kept[Job]) -> dict[str, Any]:
+        from quarterdeck.versions import effective
+
+        context, job = self._context, kept.value
+        world = World(context)
+        live = context.get_version(job, job.live_version)
+        draft = context.ports.store.drafts.find(job.id)
+        row = views.job(
+            context,
+            to_document(job),
+            rev=kept.rev,
+            draft=draft is not None,
+            last_run=listing.last_run(context, job.id),
+        )
+        profile = world.by_id("profile", live.spec["profile"])
+        options = effective.settings(profile.body, live.spec) if profile else []
+        history = [
+            {"actor": a.actor, "at": format_instant(a.at), "from": a.previous, "to": a.number}
+            for a in job.activations
+        ]
+        return {
+            **row,
+            "spec": references.to_names(world, live.spec),
+            "effective": options,
+            "activations": history,
+        }
+
+    # --- validating and creating
+
+    def validate(
+        self, documents: Sequence[Mapping[str, Any]], *, folder: str = ""
+    ) -> dict[str, Any]:
+        """Check a file as `create` would and write nothing; raises what `create` would raise.
+
+        A job of that name that is there already is checked as an edit of it. `folder` is the file's.
+        """
+        documents = [outside.placed(document, folder) for document in documents]
+        world = World(self._context)
+        warnings = self._check_all(documents, world, editing=True)
+        return {"ok": True, "fields": [], **views.warnings(warnings)}
+
+    def create(
+        self, documents: Sequence[Mapping[str, Any]], *, folder: str = ""
+    ) -> list[dict[str, Any]]:
+        """Create everything in a file, or nothing: jobs and what they need beside them.
+
+        Relative paths count from `folder`, the file's. Returns the jobs.
+        """
+        documents = [outside.placed(document, folder) for document in documents]
+        context = self._context
+        with context.transaction("creating a job") as tx:
+            world = World(context)
+            warnings = self._check_all(documents, world, editing=False)
+            world = World(context)
+            made = [self._make(tx, world, document) for document in filing.in_order(documents)]
+        more = views.warnings(warnings)
+        return [{**self.show(one.name), **more} for one in made if isinstance(one, Job)]
+
+    def _check_all(
+        self, documents: Sequence[Mapping[str, Any]], world: World, *, editing: bool
+    ) -> list[Problem]:
+        found: list[Problem] = []
+        warnings: list[Problem] = []
+        for place, document in enumerate(filing.in_order(documents)):
+            problems, more = self._check(document, world, editing=editing)
+            prefix = f"documents[{place}]." if len(documents) > 1 else ""
+            found += [one._replace(path=prefix + one.path) for one in problems]
+            warnings += more
+        raise_problems(found)
+        return warnings
+
+    def _check(
+        self, document: Mapping[str, Any], world: World, *, editing: bool
+    ) -> tuple[list[Problem], list[Problem]]:
+        kind = filing.kind_of(document)
+        if kind is None:
+            text = "not a kind of file; use job, profile, query, cluster, catalog or team"
+            return [Problem("type", text)], []
+        if kind != "job":
+            from quarterdeck.service.definitions import Definitions
+
+            body = filing.without_type(document)
+            value, found, warnings = Definitions(self._context).validate(kind, body, world)
+            if value is not None and not found:
+                brought = filing.brought(kind, value)
+                world.extra[kind, brought.id if kind == "query" else brought.name] = brought
+            return found, warnings
+        kept = self._context.find_job(str(document.get("name"))) if editing else None
+        _, found, warnings = self.check_job(document, world, this=kept.value if kept else None)
+        return found, warnings
+
+    def check_job(
+        self, document: Mapping[str, Any], world: World, *, this: Job | None = None
+    ) -> tuple[dict[str, Any] | None, list[Problem], list[Problem]]:
+        """Return the stored form (names inside), problems and warnings of one job's document."""
+        from quarterdeck.model import problems as checks  # pydantic
+        from quarterdeck.service import saving
+
+        context, actor = self._context, self._context.actor()
+        whole = self._with_defaults(document, actor)
+        parsed = checks.parse("job", whole)
+        found = list(parsed.problems)
+        warnings = list(parsed.warnings)
+        teamless = saving.team_problems(world, actor, whole.get("team"))
+        if any(
+            one.code == "prerequisite" for one in teamless
+        ):  # then what the field lacks is moot
+            found = [one for one in found if one.path != "team"]
+        found += teamless
+        found += saving.shared_problems(world, whole)
+        named, looks = saving.name_problems(context, actor, whole.get("name"), this=this)
+        found += named
+        warnings += looks
+        spec = whole.get("spec")
+        if parsed.value is not None:
+            spec = parsed.value["spec"]
+        if isinstance(spec, Mapping):
+            more, also = saving.spec_problems(context, world, spec)
+            found += more
+            warnings += also
+        return parsed.value, filing.in_order_of_the_form(found), warnings
+
+    def _with_defaults(self, document: Mapping[str, Any], actor: Actor) -> dict[str, Any]:
+        whole = {k: v for k, v in document.items() if not (k == "type" and v == "job")}
+        team = actor.acting_as or (actor.teams[0] if len(actor.teams) == 1 else None)
+        if "team" not in whole and team is not None:
+            whole["team"] = self._context.team_name(team)
+        return whole
+
+    def _make(self, tx: Documents, world: World, document: Mapping[str, Any]) -> Job | Definition:
+        kind = filing.kind_of(document)
+        if kind is not None and kind != "job":
+            from quarterdeck.service.definitions import Definitions
+
+            definitions = Definitions(self._context)
+            value, found, _ = definitions.validate(kind, filing.without_type(document), world)
+            raise_problems(found)
+            return definitions.make(tx, world, kind, value or {})
+        value, found, _ = self.check_job(document, world)
+        raise_problems(found)
+        return self._make_job(tx, world, value or {})
+
+    def _make_job(self, tx: Documents, world: World, value: Mapping[str, Any]) -> Job:
+        from quarterdeck.model.text import name_key
+        from quarterdeck.versions import publish
+
+        context, now = self._context, self._context.now()
+        spec = references.to_ids(world, value["spec"])
+        new = JobId(context.ports.new_id("j"))
+        seen = outside.seen(context, spec)
+        version = publish.first_version(new, spec, author=context.who, at=now, seen=seen)
+        job = Job(
+            id=new, name=value["name"], name_key=name_key(value["name"]),
+            team=_team(world, value["team"]), type=publish.job_type(spec), live_version=1,
+            next_number=2, created_by=context.who, created_at=now,
+            shared_teams=tuple(_team(world, name) for name in value["shared_teams"]),
+            description=value["description"], schedule=value["schedule"],
+            activations=(Activation(context.who, now, None, 1),),
+        )  # fmt: skip
+        tx.jobs.put(job, seen=None)
+        tx.versions.put(version, seen=None)
+        tx.audit.append(
+            "job.create", f"job/{new}", name=job.name, team=job.team, after=(job, spec)
+        )
+        return job
+
+    # --- editing
+
+    def edit(
+        self,
+        name: str,
+        document: Mapping[str, Any],
+        *,
+        expect_rev: int | None = None,
+        folder: str = "",
+    ) -> dict[str, Any]:
+        """Lay `document` over the job: `spec` replaces the draft's whole, the rest acts at once.
+
+        Returns the job with `draft_changed` and `changed_now`, the paths that changed. `expect_rev` is the draft's
+        revision (`job draft`), or the job's where there is no draft.
+        """
+        from quarterdeck.versions import diff
+
+        document = outside.placed(document, folder)
+        context, actor = self._context, self._context.actor()
+        kept = context.get_job(actor, name)
+        job = kept.value
+        context.demand(actor, "edit", f"job {job.name}", job)
+        with context.transaction(f"editing job {name}") as tx:
+            world = World(context)
+            draft = tx.drafts.find(job.id)
+            expect(f"job {name}", draft or kept, expect_rev)
+            value, found, warnings = self.check_job(
+                {**self._document(world, job, draft), **filing.without_type(document)},
+                world,
+                this=job,
+            )
+            raise_problems([one for one in found if one.code != "prerequisite"])
+            if value is None:
+                raise InvalidInputError([Problem("", "the file holds no job")])
+            after = self._edited(world, job, value)
+            changed_now = [k for k in AT_ONCE if getattr(after, k) != getattr(job, k)]
+            if changed_now:
+                tx.jobs.put(after, seen=kept.rev)
+                tx.audit.append(
+                    "job.edit",
+                    f"job/{job.id}",
+                    name=after.name,
+                    team=after.team,
+                    before=job,
+                    after=after,
+                )
+            draft_changed: tuple[str, ...] = ()
+            if "spec" in document:
+                spec = references.to_ids(world, value["spec"])
+                draft_changed = diff.paths(self._base(job, draft), spec)
+                if draft_changed:
+                    save_draft(context, tx, after, draft, spec)
+        blocked = [one for one in found if one.code == "prerequisite"]
+        notes = [one._replace(message=f"cannot be published: {one.message}") for one in blocked]
+        shown = self.show(after.name)
+        changes = {"draft_changed": list(draft_changed), "changed_now": changed_now}
+        return {**shown, **changes, **views.warnings([*warnings, *notes])}
+
+    def _document(self, world: World, job: Job, draft: Kept[Draft] | None) -> dict[str, Any]:
+        from quarterdeck.model import problems as checks
+
+        spec = self._base(job, draft)
+        return checks.dump("job", {
+            "name": job.name, "team": world.name_of("team", job.team),
+            "shared_teams": [world.name_of("team", team) for team in job.shared_teams],
+            "description": job.description, "schedule": job.schedule,
+            "spec": references.to_names(world, spec),
+        })  # fmt: skip
+
+    def document(self, name: str) -> dict[str, Any]:
+        """Return the job as its file would say it, with the draft's spec if there is one: for `$EDITOR`."""
+        kept = self._context.get_job(self._context.actor(), name)
+        draft = self._context.ports.store.drafts.find(kept.value.id)
+        return self._document(World(self._context), kept.value, draft)
+
+    def _base(self, job: Job, draft: Kept[Draft] | None) -> Mapping[str, Any]:
+
+        if draft is not None:
+            return draft.value.spec
+        return self._context.get_version(job, job.live_version).spec
+
+    def _edited(self, world: World, job: Job, value: Mapping[str, Any]) -> Job:
+        from quarterdeck.model.text import name_key
+
+        return replace(
+            job,
+            name=value["name"],
+            name_key=name_key(value["name"]),
+            team=_team(world, value["team"]),
+            shared_teams=tuple(_team(world, name) for name in value["shared_teams"]),
+            description=value["description"],
+            schedule=value["schedule"],
+        )
+
+    # --- deleting
+
+    def cascade(self, name: str) -> dict[str, Any]:
+        """Return what would go with the job."""
+        context, actor = self._context, self._context.actor()
+        job = context.get_job(actor, name).value
+        context.demand(actor, "delete", f"job {job.name}", job)
+        store = context.ports.store
+        active = [k.value.id for k in self._active(job)]
+        return {
+            "job": job.name,
+            "versions": store.versions.count(Where("job", "=", job.id)),
+            "runs": store.runs.count(Where("job", "=", job.id)),
+            "active": active,
+        }
+
+    def _active(self, job: Job) -> list[Kept[Run]]:
+        found = self._context.ports.store.runs.page(Where("job", "=", job.id), OPEN, limit=ALL)
+        return [kept for kept in found if not kept.value.is_terminal]
+
+    def delete(self, name: str) -> dict[str, Any]:
+        """Remove the job, its versions and draft; runs stay readable. Active runs are a conflict."""
+        context = self._context
+        shown = self.cascade(name)
+        with context.transaction(f"deleting job {name}") as tx:
+            kept = context.get_job(context.actor(), name)
+            job = kept.value
+            if self._active(job):
+                raise ConflictError(
+                    f"Job {name} has runs under way: {', '.join(shown['active'])}.",
+                    advice="Cancel them first: `quarterdeck cancel RUN`.",
+                    active=shown["active"],
+                )
+            draft = tx.drafts.find(job.id)
+            if draft is not None:
+                tx.drafts.delete(job.id, seen=draft.rev)
+            tx.jobs.delete(job.id, seen=kept.rev)
+            tx.audit.append("job.delete", f"job/{job.id}", name=name, team=job.team, before=job)
+        return {"deleted": name, **shown}
+
+
+def save_draft(
+    context: Context, tx: Documents, job: Job, draft: Kept[Draft] | None, spec: Mapping[str, Any]
+) -> Draft:
+    """Write the draft of a job in the caller's transaction; a new one is based on the live version."""
+    based_on = draft.value.based_on if draft else job.live_version
+    new = Draft(job.id, spec, based_on, context.who, context.now())
+    tx.drafts.put(new, seen=draft.rev if draft else None)
+    tx.audit.append(
+        "draft.save", f"job/{job.id}", name=job.name, team=job.team, merge_s=600.0,
+        before=draft.value.spec if draft else None, after=spec,
+    )  # fmt: skip
+    return new
+
+
+def _team(world: World, name: str) -> TeamId:
+    found = world.find("team", name)
+    if found is None:
+        raise AssertionError(f"team {name} was checked before")
+    return TeamId(found.id)

@@ -1,0 +1,140 @@
+"""The rows of jobs and runs that lists show, read as plain data: no model is built on the way to a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from quarterdeck.model.instants import format_instant
+from quarterdeck.policy import access
+from quarterdeck.ports.store import Row, Where
+from quarterdeck.service import views
+from quarterdeck.service.context import ALL, NO_DRAFT, Context
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from quarterdeck.model.actor import Actor
+
+
+class RunFilter(NamedTuple):
+    """Which runs a page shows. Draft runs are shown only when asked for (`drafts`)."""
+
+    job: str | None = None
+    states: tuple[str, ...] = ()
+    trigger: str | None = None
+    reason: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    version: int | None = None
+    drafts: bool = False
+    after: str | None = None
+    limit: int = 50
+
+
+class Lists:
+    """The lists of jobs and runs. `unfinished` brings runs to where they stand and gives their rows."""
+
+    def __init__(
+        self, context: Context, unfinished: Callable[[list[str]], list[dict[str, Any]]]
+    ) -> None:
+        self._context = context
+        self._unfinished = unfinished
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """Return the rows of all visible jobs, by name; each with its last run that is no draft's."""
+        context, actor = self._context, self._context.actor()
+        store = context.ports.store
+        drafts = {row.id for row in store.drafts.rows(limit=ALL)}
+        rows = []
+        for row in store.jobs.rows(order="name_key", limit=ALL):
+            if access.is_visible(actor, row.body["team"], row.body["shared_teams"]):
+                last = last_run(context, row.id)
+                is_draft = row.id in drafts
+                rows.append(
+                    views.job(context, row.body, rev=row.rev, draft=is_draft, last_run=last)
+                )
+        return rows
+
+    def runs(self, shown: RunFilter) -> list[dict[str, Any]]:
+        """Return a page of runs, newest first, its unfinished ones brought to where they really stand."""
+        rows = run_page(self._context, shown)
+        jobs = _Jobs(self._context, self._context.actor())
+        is_open = [row.id for row in rows if row.body["is_open"]]
+        moved = {one["id"]: one for one in self._unfinished(is_open)} if is_open else {}
+        return [
+            moved.get(row.id) or views.raw_run_row(row.body, jobs.name(row.body)) for row in rows
+        ]
+
+
+def last_run(context: Context, job: str) -> Mapping[str, Any] | None:
+    """Return the document of the job's last run that is no draft's."""
+    where = Where("job", "=", job), NO_DRAFT
+    found = context.ports.store.runs.rows(*where, descending=True, limit=1)
+    return found[0].body if found else None
+
+
+def run_page(context: Context, shown: RunFilter) -> list[Row]:
+    """Return a page of the runs that the actor may see, newest first, as documents."""
+    actor = context.actor()
+    where = _conditions(shown)
+    if shown.job is not None:
+        where.append(Where("job", "=", context.get_job(actor, shown.job).value.id))
+    found: list[Row] = []
+    after, jobs = shown.after, _Jobs(context, actor)
+    while len(found) < shown.limit:
+        rows = context.ports.store.runs.rows(
+            *where, descending=True, after=after, limit=shown.limit
+        )
+        found += [row for row in rows if jobs.sees(row.body)]
+        if len(rows) < shown.limit:
+            break
+        after = rows[-1].id
+    return found[: shown.limit]
+
+
+class _Jobs:
+    """Names and visibility of the jobs that a page's runs are of, each read once."""
+
+    def __init__(self, context: Context, actor: Actor) -> None:
+        self._context = context
+        self._actor = actor
+        self._known: dict[str, Mapping[str, Any] | None] = {}
+
+    def _get(self, job: str) -> Mapping[str, Any] | None:
+        if job not in self._known:
+            found = self._context.ports.store.jobs.rows(Where("id", "=", job), limit=1)
+            self._known[job] = found[0].body if found else None
+        return self._known[job]
+
+    def name(self, run: Mapping[str, Any]) -> str:
+        """Return the job's name now, or the one it had when the run was made."""
+        job = self._get(run["job"])
+        name: str = run["job_name"] if job is None else job["name"]
+        return name
+
+    def sees(self, run: Mapping[str, Any]) -> bool:
+        """Whether the run exists for the actor."""
+        if self._actor.is_org_admin:
+            return True
+        job = self._get(run["job"])
+        if job is None:
+            return access.is_visible(self._actor, run["team"])
+        return access.is_visible(self._actor, job["team"], job["shared_teams"])
+
+
+def _conditions(shown: RunFilter) -> list[Where]:
+    where = [Where("draft", "=", shown.drafts)]
+    if len(shown.states) == 1:
+        where.append(Where("state", "=", shown.states[0]))
+    elif shown.states:
+        where.append(Where("state", "in", list(shown.states)))
+    for field in ("trigger", "reason", "version"):
+        value = getattr(shown, field)
+        if value is not None:
+            where.append(Where(field, "=", value))
+    if shown.since is not None:
+        where.append(Where("queued_at", ">=", format_instant(shown.since)))
+    if shown.until is not None:
+        where.append(Where("queued_at", "<", format_instant(shown.until)))
+    return where

@@ -1,0 +1,134 @@
+"""A run's log for people and scripts: windows, tail, search, following. Kept by `archiving`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.instants import format_instant
+from quarterdeck.model.logline import StoredLine
+from quarterdeck.service.archiving import Archiving
+from quarterdeck.service.context import ALL
+
+if TYPE_CHECKING:
+    from quarterdeck.model.run import Run
+    from quarterdeck.service.context import Context
+    from quarterdeck.service.runs import Runs
+
+SHOWN = ("stdout", "stderr")
+
+
+class Logs:
+    """Use cases on a run's log. Lines come as documents: seq, at, origin, stream, text; gaps as gap documents."""
+
+    def __init__(self, context: Context, runs: Runs) -> None:
+        self._context = context
+        self._runs = runs
+        self._archiving = Archiving(context)
+
+    def collect(self, run: Run) -> None:
+        """Bring the kept log up to date with what the executor has."""
+        if not run.archived and not self._context.read_only and run.attempts:
+            self._archiving.collect(run, self._runs.advancing.executor(run))
+
+    def window(
+        self, run_id: str, *, after: int = 0, limit: int = 1_000, origin: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Return lines behind `after`, oldest first, of what is kept."""
+        run = self._runs.get(run_id)
+        lines = self._context.ports.logs.lines(run.id, after=after, limit=limit)
+        return [view(line) for line in lines if _is_shown(line, origin)]
+
+    def _fresh(self, run_id: str) -> Run:
+        run = self._runs.get(run_id)
+        if run.is_open and not self._context.read_only:
+            run = self._runs.advancing.step(run.id)
+        self.collect(run)
+        return run
+
+    def all(
+        self, run_id: str, *, origin: str | None = None, events: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the whole log as it stands, after bringing it up to date; `events` adds the runner's events."""
+        run = self._fresh(run_id)
+        for line in self._archiving.lines(run.id):
+            if _is_shown(line, origin, events=events):
+                yield view(line)
+
+    def tail(
+        self, run_id: str, count: int, *, origin: str | None = None, events: bool = False
+    ) -> list[dict[str, Any]]:
+        """Return the last `count` of the lines that `all` yields, without reading the whole log."""
+        run, logs = self._fresh(run_id), self._context.ports.logs
+        read = count
+        while True:
+            lines = logs.tail(run.id, read)
+            shown = [line for line in lines if _is_shown(line, origin, events=events)]
+            if len(shown) >= count or len(lines) < read:
+                return [view(line) for line in shown[-count:]]
+            read *= 4
+
+    def search(
+        self, run_id: str, text: str, *, origin: str | None = None, events: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """Yield those of `all`'s lines that contain `text`."""
+        run = self._fresh(run_id)
+        for line in self._context.ports.logs.search(run.id, text, limit=ALL):
+            if _is_shown(line, origin, events=events):
+                yield view(line)
+
+    def follow(
+        self,
+        run_id: str,
+        *,
+        wait: Callable[[float], object],
+        origin: str | None = None,
+        events: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield lines as they come, until the run has ended and all was told.
+
+        `wait` is called with the seconds to the next look. `events` adds the runner's events.
+        """
+        run = self._runs.get(run_id)
+        after, idle_s = 0, 0.0
+        while True:
+            if run.is_open and not self._context.read_only:
+                run = self._runs.advancing.step(run.id)
+            else:
+                run = self._runs.get(run_id)
+            ended = run.is_terminal
+            self.collect(run)
+            told = False
+            while lines := self._context.ports.logs.lines(run.id, after=after):
+                after, told = lines[-1].seq, True
+                yield from (view(x) for x in lines if _is_shown(x, origin, events=events))
+            if ended and (run.archived or self._context.read_only or not told):
+                return
+            idle_s = 0.1 if told else min(1.0, idle_s + 0.1)
+            wait(idle_s)
+
+
+def view(line: StoredLine) -> dict[str, Any]:
+    """Return a line, or a gap, as a document."""
+    if line.is_gap:
+        return {
+            "seq": line.seq, "at": format_instant(line.at),
+            "gap": {"source": line.source, "from": line.number, "to": line.upto, "why": line.text},
+        }  # fmt: skip
+    shown: dict[str, Any] = {
+        "seq": line.seq, "at": format_instant(line.at), "origin": line.origin,
+        "stream": line.stream, "text": line.text,
+    }  # fmt: skip
+    if line.more:
+        shown["more"] = True
+    return shown
+
+
+def _is_shown(line: StoredLine, origin: str | None, *, events: bool = False) -> bool:
+    if line.is_gap:
+        return True
+    if line.stream == "event":
+        return events
+    if origin is not None and line.origin != origin:
+        return False
+    return line.stream in SHOWN

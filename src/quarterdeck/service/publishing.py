@@ -1,0 +1,205 @@
+"""Versions: publish, history, diff, activate. What each changes on a job is in `versions.publish`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import ConflictError, raise_problems
+from quarterdeck.model.instants import format_instant
+from quarterdeck.ports.store import Where
+from quarterdeck.service import references, views
+from quarterdeck.service.context import ALL, OPEN, Context, expect
+from quarterdeck.service.references import World
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Job, Version
+
+
+class Publishing:
+    """Use cases on the versions of a job."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def publish(
+        self, name: str, *, note: str = "", expect_rev: int | None = None
+    ) -> dict[str, Any]:
+        """Make the draft the live version, in one transaction.
+
+        A draft based on an older version than the live one is a conflict that names who published. Returns the job
+        with `previous` and `runs_on_previous`.
+        """
+        from quarterdeck.service import outside, saving
+        from quarterdeck.service.drafts import Drafts
+        from quarterdeck.versions import publish
+
+        context, actor = self._context, self._context.actor()
+        seen_job = context.get_job(actor, name)
+        context.demand(actor, "publish", f"job {name}", seen_job.value)
+        with context.transaction(f"publishing {name}") as tx:
+            kept, draft = Drafts(context).get(name)
+            job = kept.value
+            expect(f"the draft of {name}", draft, expect_rev)
+            if draft.value.based_on != job.live_version:
+                self._refuse_stale(job, draft.value.based_on)
+            world = World(context)
+            spec = references.to_names(world, draft.value.spec)
+            found, warnings = saving.spec_problems(context, world, spec)
+            raise_problems(found)
+            live = context.get_version(job, job.live_version)
+            after, version = publish.publish(
+                job, live, draft.value, author=context.who, at=context.now(), note=note,
+                seen=outside.seen(context, draft.value.spec),
+            )  # fmt: skip
+            tx.versions.put(version, seen=None)
+            tx.jobs.put(after, seen=kept.rev)
+            tx.drafts.delete(job.id, seen=draft.rev)
+            tx.audit.append(
+                "job.publish", f"job/{job.id}", name=name, team=job.team,
+                before=live.spec, after=version.spec,
+            )  # fmt: skip
+        from quarterdeck.service.jobs import Jobs
+
+        return {
+            **Jobs(context).show(name),
+            "previous": job.live_version,
+            "runs_on_previous": self._active_on(after, job.live_version),
+            **views.warnings(warnings),
+        }
+
+    def _refuse_stale(self, job: Job, based_on: int) -> None:
+        last = job.activations[-1]
+        raise ConflictError(
+            f"The draft of {job.name} is based on version {based_on}, but {last.actor} made "
+            f"{job.live_version} live at {format_instant(last.at)}.",
+            advice=f"See `quarterdeck job diff {job.name} {based_on} {job.live_version}`; then "
+            f"`job edit` on top of it after `job reset {job.name}`, or `job discard {job.name}`.",
+            conflict={
+                "actor": last.actor, "at": format_instant(last.at), "rev": job.live_version,
+                "base": based_on,
+            },
+        )  # fmt: skip
+
+    def _active_on(self, job: Job, number: int) -> list[str]:
+        found = self._context.ports.store.runs.page(Where("job", "=", job.id), OPEN, limit=ALL)
+        runs = [kept.value for kept in found]
+        return [r.id for r in runs if not r.is_terminal and not r.draft and r.version == number]
+
+    def history(self, name: str, *, search: str = "") -> list[dict[str, Any]]:
+        """Return versions, newest first; `search` matches number, author, note, changed field or text."""
+        context = self._context
+        job = context.get_job(context.actor(), name).value
+        found = context.ports.store.versions.page(
+            Where("job", "=", job.id), descending=True, limit=ALL
+        )
+        versions = [kept.value for kept in found]
+        world = World(context)
+        rows = []
+        for one in versions:
+            match = _match(one, world, search) if search else None
+            if not search or match is not None:
+                row = {"job": job.name, **views.version(one, job.live_version)}
+                rows.append(row if match is None else {**row, "match": match})
+        return rows
+
+    def show(self, name: str, number: int) -> dict[str, Any]:
+        """Return one version with its spec."""
+        context = self._context
+        job = context.get_job(context.actor(), name).value
+        one = context.get_version(job, number)
+        spec = references.to_names(World(context), one.spec)
+        return {"job": job.name, **views.version(one, job.live_version), "spec": spec}
+
+    def diff(self, name: str, a: str, b: str) -> dict[str, Any]:
+        """Return what differs between two versions, or a version and `draft`."""
+        from quarterdeck.versions import diff
+
+        context = self._context
+        job = context.get_job(context.actor(), name).value
+        left, right = self._spec(job, a), self._spec(job, b)
+        found = diff.differences(left, right)
+        return {"job": job.name, "a": a, "b": b, "differences": [to_document(d) for d in found]}
+
+    def _spec(self, job: Job, which: str) -> Mapping[str, Any]:
+        from quarterdeck.service.drafts import Drafts
+
+        world = World(self._context)
+        if which == "draft":
+            return references.to_names(world, Drafts(self._context).get(job.name)[1].value.spec)
+        return references.to_names(world, self._context.get_version(job, int(which)).spec)
+
+    def preview(self, name: str, number: int) -> dict[str, Any]:
+        """Return what activating would take back, by field with both values, and what it leaves."""
+        from quarterdeck.versions import diff, publish
+
+        context, actor = self._context, self._context.actor()
+        job = context.get_job(actor, name).value
+        context.demand(actor, "activate", f"job {name}", job)
+        world = World(context)
+        target = context.get_version(job, number)
+        live = context.get_version(job, job.live_version)
+        back = diff.differences(
+            references.to_names(world, live.spec), references.to_names(world, target.spec)
+        )
+        return {
+            "job": job.name, "from": job.live_version, "to": number,
+            "goes_back": [to_document(d) for d in back], "stays": publish.stays(job, target),
+        }  # fmt: skip
+
+    def activate(self, name: str, number: int, *, expect_rev: int | None = None) -> dict[str, Any]:
+        """Make `number` the live version; what it refers to must be there (exit 6, live stays).
+
+        Returns the job with `from`, `to`, `changed` and `stale_draft`.
+        """
+        from quarterdeck.service import saving
+        from quarterdeck.service.jobs import Jobs
+        from quarterdeck.versions import publish
+
+        context, actor = self._context, self._context.actor()
+        kept = context.get_job(actor, name)
+        job = kept.value
+        context.demand(actor, "activate", f"job {name}", job)
+        target = context.get_version(job, number)
+        expect(f"job {name}", kept, expect_rev)
+        changed = number != job.live_version
+        if changed:
+            world = World(context)
+            spec = references.to_names(world, target.spec)
+            found, _ = saving.spec_problems(context, world, spec)
+            # a version was valid once: what is invalid now went away since
+            gone = [one._replace(code="prerequisite") for one in found if one.code == "invalid"]
+            raise_problems([*gone, *(one for one in found if one.code != "invalid")])
+            after = publish.activate(job, target, by=context.who, at=context.now())
+            with context.transaction(f"activating version {number} of {name}") as tx:
+                tx.jobs.put(after, seen=kept.rev)
+                tx.audit.append(
+                    "job.activate", f"job/{job.id}", name=name, team=job.team,
+                    before=job.live_version, after=number,
+                )  # fmt: skip
+        draft = context.ports.store.drafts.find(job.id)
+        stale = draft is not None and draft.value.based_on != number
+        facts = {"from": job.live_version, "to": number, "changed": changed, "stale_draft": stale}
+        return {**Jobs(context).show(name), **facts}
+
+
+def _match(one: Version, world: World, search: str) -> dict[str, str] | None:
+    """Return where the words stand: the field, and the line around the match."""
+    wanted = search.casefold()
+    source = one.spec["source"]
+    places = {
+        "number": str(one.number),
+        "author": one.author,
+        "note": one.note,
+        "changed": " ".join(one.changed),
+        "profile": world.name_of("profile", one.spec["profile"]),
+        "text": source.get("text") or source.get("query_id") or source.get("uri") or "",
+    }
+    for place, text in places.items():
+        at = text.casefold().find(wanted)
+        if at >= 0:
+            start = text.rfind("\n", 0, at) + 1
+            end = text.find("\n", at)
+            return {"in": place, "text": text[start : end if end >= 0 else None][:200]}
+    return None

@@ -1,0 +1,103 @@
+"""References by name (files, JSON) to ids (store) and back, over what the workspace and one file define."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.errors import Problem
+from quarterdeck.model.job import Definition
+
+if TYPE_CHECKING:
+    from quarterdeck.service.context import Context
+
+NO_CLUSTER = "`quarterdeck cluster list` shows them"
+
+
+@dataclass
+class World:
+    """What can be referred to: the store's definitions and those that the same file brings along."""
+
+    context: Context
+    extra: dict[tuple[str, str], Definition] = field(default_factory=dict)
+    _kept: dict[str, list[Definition]] = field(default_factory=dict)
+
+    def all(self, kind: str) -> list[Definition]:
+        """Return every definition of the kind."""
+        if kind not in self._kept:
+            self._kept[kind] = [kept.value for kept in self.context.definitions(kind)]
+        brought = [d for (k, _), d in self.extra.items() if k == kind]
+        return [*self._kept[kind], *brought]
+
+    def find(self, kind: str, name: str) -> Definition | None:
+        """Return the one of that name (a query: its id)."""
+        for one in self.all(kind):
+            if (one.id if kind == "query" else one.name) == name:
+                return one
+        return None
+
+    def by_id(self, kind: str, known: str) -> Definition | None:
+        """Return the one with that id."""
+        return next((one for one in self.all(kind) if one.id == known), None)
+
+    def name_of(self, kind: str, known: str) -> str:
+        """Return the name for an id; what is gone keeps its last known name, in angle brackets."""
+        one = self.by_id(kind, known)
+        if one is not None:
+            return one.name
+        kept = self.context.ports.store.definitions.find(known)
+        return f"<{kept.value.name}>" if kept is not None else f"<{known}>"
+
+    def missing(self, kind: str, name: str, path: str) -> Problem:
+        """Return the problem of a reference to nothing, with the nearest name."""
+        import difflib
+
+        known = [one.id if kind == "query" else one.name for one in self.all(kind)]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        return Problem(path, f"there is no {kind} {name}{hint}")
+
+
+def problems(world: World, spec: Mapping[str, Any]) -> list[Problem]:
+    """Return what a spec in file form refers to and is not there, by path, all at once."""
+    found: list[Problem] = []
+    source = spec.get("source")
+    query = source.get("query_id") if isinstance(source, Mapping) else None
+    if isinstance(query, str) and world.find("query", query) is None:
+        found.append(world.missing("query", query, "spec.source.query_id"))
+    for kind in ("profile", "cluster"):
+        name = spec.get(kind)
+        if isinstance(name, str) and name and world.find(kind, name) is None:
+            found.append(world.missing(kind, name, f"spec.{kind}"))
+    catalogs = spec.get("catalogs")
+    for place, name in enumerate(catalogs if isinstance(catalogs, Sequence) else ()):
+        if isinstance(name, str) and world.find("catalog", name) is None:
+            found.append(world.missing("catalog", name, f"spec.catalogs[{place}]"))
+    return found
+
+
+def to_ids(world: World, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec with names replaced by ids; every name must be there."""
+    return _mapped(spec, lambda kind, name: _id(world, kind, name))
+
+
+def to_names(world: World, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the spec with ids replaced by names."""
+    return _mapped(spec, world.name_of)
+
+
+def _id(world: World, kind: str, name: str) -> str:
+    one = world.find(kind, name)
+    if one is None:
+        raise AssertionError(f"{kind} {name} was checked before")
+    return one.id
+
+
+def _mapped(spec: Mapping[str, Any], to: Any) -> dict[str, Any]:
+    return {
+        **spec,
+        "profile": to("profile", spec["profile"]),
+        "cluster": to("cluster", spec["cluster"]),
+        "catalogs": [to("catalog", name) for name in spec["catalogs"]],
+    }

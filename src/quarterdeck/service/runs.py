@@ -1,0 +1,330 @@
+"""Runs: start, list, show, cancel, retry, run again exactly, compare."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.errors import (
+    IllegalTransitionError,
+    InvalidInputError,
+    NotFoundError,
+    PrerequisiteError,
+    Problem,
+    StaleError,
+    raise_problems,
+)
+from quarterdeck.model.ids import DefinitionId, RunId
+from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
+from quarterdeck.service import freezing, views
+from quarterdeck.service.advancing import Advancing
+from quarterdeck.service.context import Context
+
+if TYPE_CHECKING:
+    from quarterdeck.model.job import Job
+
+
+class Runs:
+    """Use cases on runs. `read_file` gives the bytes of an artifact's path."""
+
+    def __init__(self, context: Context, read_file: Callable[[str], bytes]) -> None:
+        self._context = context
+        self._read_file = read_file
+        self.advancing = Advancing(context)
+
+    # --- making
+
+    def start(
+        self,
+        name: str,
+        *,
+        draft: bool = False,
+        version: int | None = None,
+        parameters: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """Make a run of the live version, the draft or a version; it is queued, `dispatch` moves it on."""
+        context, actor = self._context, self._context.actor()
+        job = context.get_job(actor, name).value
+        context.demand(actor, "run_draft" if draft else "run", f"job {name}", job)
+        with context.transaction(f"running {name}") as tx:
+            job = context.get_job(actor, name).value
+            kept = tx.drafts.find(job.id) if draft else None
+            if draft and kept is None:
+                raise NotFoundError(
+                    f"Job {name} has no draft.",
+                    advice=f"`quarterdeck job edit {name}` begins one.",
+                )
+            number = None if draft else (version if version is not None else job.live_version)
+            spec = kept.value.spec if kept else context.get_version(job, number or 0).spec
+            spec = _with_parameters(spec, parameters or {})
+            raise_problems(self._prerequisites(spec))
+            run = self._new(job, spec, Trigger.MANUAL, version=number)
+            if kept is not None:
+                run = replace(run, draft=True, based_on=kept.value.based_on)
+            tx.runs.put(run, seen=None)
+            tx.audit.append(
+                "run.start", f"run/{run.id}", name=job.name, team=job.team, after=run.id
+            )
+        return self._row(run)
+
+    def _new(
+        self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
+    ) -> Run:
+        context, now = self._context, self._context.now()
+        workspace = context.workspace().value
+        queued = Entered(1, RunState.QUEUED, now, f"{trigger} by {context.who}")
+        return Run(
+            id=RunId(context.ports.new_id("r")), job=job.id, job_name=job.name, team=job.team,
+            cluster=DefinitionId(spec["cluster"]), version=version, draft=False, trigger=trigger,
+            actor=context.who, spec=spec, queued_at=now,
+            queue_deadline=now + timedelta(seconds=workspace.queue_deadline_s),
+            start_deadline_s=workspace.start_deadline_s, timeout_s=spec["timeout"],
+            timeline=(queued,),
+        )  # fmt: skip
+
+    def _prerequisites(self, spec: Mapping[str, Any]) -> list[Problem]:
+        """Return what a person must mend before this can run; no run is made meanwhile."""
+        definitions = self._context.ports.store.definitions
+        found = []
+        wanted = [("profile", spec["profile"]), ("cluster", spec["cluster"])]
+        wanted += [("catalog", known) for known in spec["catalogs"]]
+        if spec["source"]["kind"] == "saved_query":
+            wanted.append(("query", spec["source"]["query_id"]))
+        for kind, known in wanted:
+            kept = definitions.find(known)
+            path = "spec.source.query_id" if kind == "query" else f"spec.{kind}"
+            if kept is None or kept.value.deleted:
+                name = kept.value.name if kept else known
+                found.append(Problem(path, f"{kind} {name} is gone", "prerequisite"))
+            elif kind == "cluster" and kept.value.status != "active":
+                name = kept.value.name
+                text = f"cluster {name} is {kept.value.status}: `quarterdeck cluster check {name}`"
+                found.append(Problem(path, text, "prerequisite"))
+        return found
+
+    def dispatch(self, run_id: str) -> dict[str, Any]:
+        """Move the run on as far as it goes now: to `submitted`, or to where it has to wait."""
+        return self._row(self.advancing.step(RunId(run_id)))
+
+    # --- looking
+
+    def reconcile(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Bring runs to where they really stand (unless read-only) and return their rows."""
+        store = self._context.ports.store
+        runs = [store.runs.get(known).value for known in run_ids]
+        if not self._context.read_only:
+            runs = self.advancing.reconcile(runs)
+        return [self._row(run) for run in runs]
+
+    def show(self, run_id: str) -> dict[str, Any]:
+        """Return everything about a run, brought to where it really stands."""
+        run = self.get(run_id)
+        if run.is_open and not self._context.read_only:
+            run = self.advancing.step(run.id)
+        return self._whole(run)
+
+    def get(self, run_id: str) -> Run:
+        """Return the run as it stands in the store, if the actor may see it."""
+        return self._context.get_run(self._context.actor(), run_id).value
+
+    def _whole(self, run: Run) -> dict[str, Any]:
+        context = self._context
+        frozen = None
+        if run.frozen_sha256 is not None:
+            frozen = freezing.frozen_spec(context, run.frozen_sha256)
+            frozen["source"] |= self._since_publish(run, frozen["source"])
+        result = None
+        if run.result_sha256 is not None:
+            path = context.ports.store.artifact_path(run.result_sha256)
+            result = json.loads(self._read_file(path))
+        return views.run_whole(
+            run, self._job_name(run), context.now(), frozen=frozen, result=result
+        )
+
+    def _since_publish(self, run: Run, source: Mapping[str, Any]) -> dict[str, Any]:
+        """Return how what ran differs from what its version saw when it was published, and from now."""
+        context = self._context
+        if source["kind"] == "snapshot" or (
+            run.version is None and source["kind"] != "saved_query"
+        ):
+            return {}
+        job = context.job_by_id(run.job)
+        seen: Mapping[str, Any] = {}
+        if job is not None and run.version is not None:
+            seen = context.get_version(job, run.version).seen
+        if source["kind"] != "saved_query":
+            before = seen.get("sha256")
+            return {
+                "changed_since_publish": None if before is None else before != source["sha256"]
+            }
+        query = context.find_definition("query", source["query_id"])
+        return {
+            "published_revision": seen.get("query_revision"),
+            "newest_revision": query.value.revision if query else None,
+        }
+
+    def _job_name(self, run: Run) -> str:
+        job = self._context.job_by_id(run.job)
+        return job.name if job is not None else run.job_name
+
+    def _row(self, run: Run) -> dict[str, Any]:
+        return views.run_row(run, self._job_name(run), self._context.now())
+
+    def compare(self, a: str, b: str) -> dict[str, Any]:
+        """Return what differs between two runs: frozen specs, ends and results."""
+        from quarterdeck.versions import diff
+
+        left, right = self._comparable(a), self._comparable(b)
+        found = diff.differences(left, right)
+        rows = [{"path": d.path, "a": d.a, "b": d.b} for d in found]
+        return {"a": a, "b": b, "differences": rows, "equal_count": len(left) - len(rows)}
+
+    def _comparable(self, run_id: str) -> dict[str, Any]:
+        shown = self._whole(self.get(run_id))
+        frozen = shown["frozen"] or {}
+        kept = {f"frozen.{key}": value for key, value in frozen.items()}
+        return {
+            **kept,
+            **{
+                key: shown[key]
+                for key in ("job", "version", "state", "reason", "object", "result")
+            },
+        }
+
+    # --- acts on a run
+
+    def cancel(self, run_id: str) -> dict[str, Any]:
+        """Ask for the run's end; a second cancel is harmless, a run that has ended is a conflict."""
+        context, actor = self._context, self._context.actor()
+        run = self.get(run_id)
+        job = context.job_by_id(run.job)
+        if job is not None:
+            context.demand(actor, "cancel", f"run {run_id}", job)
+        self.advancing.step(run.id)
+        for _ in range(20):
+            kept = context.get_run(actor, run_id)
+            run = kept.value
+            if run.is_terminal:
+                raise IllegalTransitionError(
+                    f"Run {run_id} has ended: {run.state}.",
+                    advice=f"`quarterdeck retry {run_id}` runs it again.",
+                    state=run.state.value,
+                )
+            if run.cancel is not None:
+                break
+            asked = replace(run, cancel=Cancel(asked_by=actor.name, asked_at=context.now()))
+            try:
+                with context.transaction(f"cancelling run {run_id}") as tx:
+                    tx.runs.put(asked, seen=kept.rev)
+                    tx.audit.append(
+                        "run.cancel", f"run/{run_id}", name=run.job_name, team=run.team
+                    )
+            except StaleError:
+                continue
+            break
+        return self._whole(self.advancing.step(run.id))
+
+    def retry(self, run_id: str) -> dict[str, Any]:
+        """Make a new run of the same version (or the same draft text); what it refers to is resolved anew."""
+        context, actor = self._context, self._context.actor()
+        old, job = self._ended(run_id, "retry")
+        context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
+        raise_problems(self._prerequisites(old.spec))
+        run = self._new(job, old.spec, Trigger.RETRY, version=old.version)
+        run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
+        self._put_linked(run, old, "run.retry", job)
+        return self._row(run)
+
+    def rerun_exactly(self, run_id: str) -> dict[str, Any]:
+        """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed."""
+        context, actor = self._context, self._context.actor()
+        old, job = self._ended(run_id, "run again")
+        context.demand(actor, "run_draft" if old.draft else "run", f"run {run_id}", job)
+        if old.frozen_sha256 is None:
+            raise IllegalTransitionError(
+                f"Run {run_id} was never dispatched, so nothing was frozen.",
+                advice=f"`quarterdeck retry {run_id}` resolves everything anew.",
+            )
+        frozen = freezing.frozen_spec(context, old.frozen_sha256)
+        cluster = context.ports.store.definitions.get(old.cluster).value
+        gone = freezing.differs(context, frozen, cluster)
+        if gone:
+            raise PrerequisiteError(
+                f"Run {run_id} cannot be run again exactly: {gone[0].path} {gone[0].message}.",
+                advice=f"`quarterdeck retry {run_id}` runs it with what is here now.",
+                problems=gone,
+            )
+        run = self._new(job, old.spec, Trigger.EXACT, version=old.version)
+        run = replace(
+            run, draft=old.draft, based_on=old.based_on, exact_of=old.id,
+            frozen_sha256=old.frozen_sha256, timeout_s=old.timeout_s,
+            notes=("secret values are today's; everything else is as it was",),
+        )  # fmt: skip
+        self._put_linked(run, old, "run.exact", job)
+        return self._row(run)
+
+    def _ended(self, run_id: str, verb: str) -> tuple[Run, Job]:
+        run = self.get(run_id)
+        if run.is_open and not self._context.read_only:
+            run = self.advancing.step(run.id)
+        if not run.is_terminal:
+            raise IllegalTransitionError(
+                f"Run {run_id} is {run.state}; only a run that has ended can be {verb}ed."
+                if verb == "retry"
+                else f"Run {run_id} is {run.state}; it has to end before it can run again.",
+                advice=f"`quarterdeck cancel {run_id}` ends it.",
+                state=run.state.value,
+            )
+        job = self._context.job_by_id(run.job)
+        if job is None:
+            raise PrerequisiteError(
+                f"Job {run.job_name} of run {run_id} was deleted.", advice="Create it again."
+            )
+        return run, job
+
+    def _put_linked(self, run: Run, old: Run, action: str, job: Job) -> None:
+        with self._context.transaction(f"running {job.name}") as tx:
+            kept = tx.runs.get(old.id)
+            linked = replace(kept.value, retried_by=(*kept.value.retried_by, run.id))
+            tx.runs.put(run, seen=None)
+            tx.runs.put(linked, seen=kept.rev)
+            tx.audit.append(action, f"run/{run.id}", name=job.name, team=job.team, after=old.id)
+
+    def open_count(self) -> int:
+        """Return how many runs are not finished."""
+        return len(self.advancing.open_runs())
+
+
+def _with_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the spec with declared parameters set, read as the type of their default."""
+    declared = spec["parameters"]
+    found, values = [], dict(declared)
+    for name, text in given.items():
+        if name not in declared:
+            known = ", ".join(declared) or "none"
+            found.append(Problem(f"parameters.{name}", f"is not declared; declared: {known}"))
+            continue
+        try:
+            values[name] = _typed(text, declared[name])
+        except ValueError as error:
+            found.append(Problem(f"parameters.{name}", str(error)))
+    if found:
+        raise InvalidInputError(found)
+    return {**spec, "parameters": values}
+
+
+def _typed(text: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if text not in ("true", "false"):
+            raise ValueError(f"{text!r} is neither true nor false")
+        return text == "true"
+    for kind, word in ((int, "a whole number"), (float, "a number")):
+        if isinstance(default, kind):
+            try:
+                return kind(text)
+            except ValueError:
+                raise ValueError(f"{text!r} is not {word}") from None
+    return text

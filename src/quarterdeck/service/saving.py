@@ -1,0 +1,88 @@
+"""What keeps a job from being saved or run: everything that is missing or wrong, at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.errors import Problem
+from quarterdeck.model.ids import TeamId
+from quarterdeck.policy import ceilings
+from quarterdeck.service import outside, references
+
+if TYPE_CHECKING:
+    from quarterdeck.model.actor import Actor
+    from quarterdeck.model.job import Job
+    from quarterdeck.service.context import Context
+    from quarterdeck.service.references import World
+
+
+def team_problems(world: World, actor: Actor, team: object, path: str = "team") -> list[Problem]:
+    """Return what is wrong with the owning team for this actor."""
+    if not actor.teams and not actor.is_org_admin:
+        return [Problem(path, "you are in no team; ask an org admin to add you", "prerequisite")]
+    if not isinstance(team, str) or not team:
+        return []
+    found = world.find("team", team)
+    if found is None:
+        return [world.missing("team", team, path)]
+    if TeamId(found.id) not in actor.teams and not actor.is_org_admin:
+        return [Problem(path, f"you are not a member of team {team}", "denied")]
+    return []
+
+
+def shared_problems(world: World, document: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the shared teams: unknown, twice, or the owning one."""
+    given = document.get("shared_teams")
+    shared = given if isinstance(given, list) else []
+    found = []
+    for place, name in enumerate(shared):
+        path = f"shared_teams[{place}]"
+        if not isinstance(name, str):
+            continue
+        if name == document.get("team"):
+            found.append(Problem(path, f"{name} is the owning team already"))
+        elif name in shared[:place]:
+            found.append(Problem(path, f"{name} stands here twice"))
+        elif world.find("team", name) is None:
+            found.append(world.missing("team", name, path))
+    return found
+
+
+def name_problems(
+    context: Context, actor: Actor, name: object, *, this: Job | None = None
+) -> tuple[list[Problem], list[Problem]]:
+    """Return problems (the name is in use) and warnings (one that looks alike)."""
+    if not isinstance(name, str) or not name.strip():
+        return [], []
+    from quarterdeck.model.text import name_key
+    from quarterdeck.ports.store import Where
+
+    same = context.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=100)
+    seen = {k.value.id for k in context.visible_jobs(actor)}
+    problems, warnings = [], []
+    for other in (k.value for k in same if this is None or k.value.id != this.id):
+        whose = f" by team {context.team_name(other.team)}" if other.id in seen else ""
+        if other.name == name:
+            problems.append(Problem("name", f"{name} is in use{whose}"))
+        elif other.id in seen:
+            warnings.append(Problem("name", f"looks like {other.name}, which is another job"))
+    return problems, warnings
+
+
+def spec_problems(
+    context: Context, world: World, spec: Mapping[str, Any]
+) -> tuple[list[Problem], list[Problem]]:
+    """Return problems and warnings of a spec in file form: references, ceilings, files, cluster."""
+    found = references.problems(world, spec)
+    found += ceilings.problems(spec, context.workspace().value.ceilings)
+    name = spec.get("cluster")
+    cluster = world.find("cluster", name) if isinstance(name, str) else None
+    if cluster is not None and cluster.status != "active":
+        text = f"cluster {name} is {cluster.status}: `quarterdeck cluster check {name}`"
+        found.append(Problem("spec.cluster", text, "prerequisite"))
+    if not world.all("catalog"):
+        text = "no catalog is configured: `quarterdeck catalog create -f FILE`"
+        found.append(Problem("spec.catalogs", text, "prerequisite"))
+    more, warnings = outside.problems(context, spec)
+    return found + more, warnings

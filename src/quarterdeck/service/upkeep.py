@@ -1,0 +1,161 @@
+"""What `scheduler --once`, `doctor`, `audit` and `store` ask: reconcile all, leftovers, checks, the trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import QuarterdeckError, UnreachableError
+from quarterdeck.model.instants import format_instant
+from quarterdeck.policy import access
+from quarterdeck.ports.executor import Check
+from quarterdeck.ports.store import Where
+from quarterdeck.service.clusters import Clusters
+from quarterdeck.service.context import Context
+
+if TYPE_CHECKING:
+    from quarterdeck.model.receipt import Owned
+    from quarterdeck.service.runs import Runs
+
+
+class Upkeep:
+    """Use cases over the whole workspace."""
+
+    def __init__(self, context: Context, runs: Runs) -> None:
+        self._context = context
+        self._runs = runs
+
+    def reconcile_all(self) -> list[dict[str, Any]]:
+        """Take up every unfinished run where it really stands; returns those, with the state before."""
+        self._context.demand_writable("taking up runs")
+        before = self._runs.advancing.open_runs()
+        after = self._runs.advancing.reconcile(before)
+        return [
+            {
+                "run": new.id,
+                "job": new.job_name,
+                "before": old.state.value,
+                "state": new.state.value,
+            }
+            for old, new in zip(before, after, strict=True)
+        ]
+
+    def leftovers(self, *, remove: bool = False) -> list[dict[str, Any]]:
+        """Return (and remove) what carries this workspace's label and no unfinished run owns."""
+        found = []
+        for kept in self._context.definitions("cluster"):
+            executor = self._context.ports.executor(kept.value)
+            for owned in self._owned(executor):
+                run = self._context.ports.store.runs.find(owned.receipt.run)
+                if run is not None and run.value.is_open:
+                    continue
+                row = {"cluster": kept.value.name, "name": owned.name, "alive": owned.alive}
+                if remove and not self._context.read_only:
+                    report = executor.reap(owned.receipt)
+                    row |= {"removed": list(report.removed), "left": list(report.left)}
+                found.append(row)
+        return found
+
+    @staticmethod
+    def _owned(executor: Any) -> list[Owned]:
+        try:
+            return list(executor.owned())
+        except UnreachableError:
+            return []
+
+    def checks(self) -> list[dict[str, Any]]:
+        """Return the workspace's half of `doctor`: store, clusters, leftovers; each with what to do."""
+        found = [self._store_check(), self._rights_check()]
+        for kept in self._context.definitions("cluster"):
+            name = kept.value.name
+            checks = Clusters(self._context).look(name)
+            found += [_row(f"cluster {name}: {check.name}", check) for check in checks]
+        left = self.leftovers()
+        text = f"{len(left)} without an owner" if left else "none"
+        advice = "`quarterdeck doctor --leftovers --remove --yes` removes them." if left else ""
+        level = "warning" if left else "ok"
+        found.append(_row("leftovers", Check("leftovers", level, text, advice)))
+        return found
+
+    def _store_check(self) -> dict[str, Any]:
+        try:
+            findings = self._context.ports.store.verify()
+        except QuarterdeckError as error:
+            return _row("store", Check("store", "failed", error.message, error.advice))
+        if not findings:
+            return _row(
+                "store", Check("store", "ok", f"{self._context.ports.store.folder} is clean")
+            )
+        text = f"{len(findings)} findings, first: {findings[0].where}: {findings[0].what}"
+        advice = "`quarterdeck store verify` lists them; restore a backup."
+        return _row("store", Check("store", "failed", text, advice))
+
+    def _rights_check(self) -> dict[str, Any]:
+        wide = self._context.ports.store.wide_files()
+        if not wide:
+            return _row("rights", Check("rights", "ok", "the store is open to its owner alone"))
+        advice = f"`chmod -R go-rwx {self._context.ports.store.folder}` closes it."
+        text = f"others may use {', '.join(wide[:5])}"
+        return _row("rights", Check("rights", "warning", text, advice))
+
+    def audit(
+        self,
+        *,
+        subject: str | None = None,
+        since: datetime | None = None,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[dict[str, Any]]:
+        """Return audit records that the actor may see, newest first."""
+        where = []
+        if subject is not None:
+            where.append(Where("subject", "=", self._subject(subject)))
+        if since is not None:
+            where.append(Where("at", ">=", format_instant(since)))
+        actor = self._context.actor()
+        found = self._context.ports.store.audit.page(*where, after=after, limit=limit)
+        return [to_document(one) for one in found if access.is_visible(actor, one.team)]
+
+    def _subject(self, text: str) -> str:
+        """Return kind/id for kind/NAME."""
+        kind, _, name = text.partition("/")
+        if kind == "job":
+            kept = self._context.find_job(name)
+            return f"job/{kept.value.id}" if kept else text
+        if kind in ("team", "cluster", "catalog", "profile"):
+            one = self._context.find_definition(kind, name)
+            return f"{kind}/{one.value.id}" if one else text
+        return text
+
+    def verify(self) -> dict[str, Any]:
+        """Return {"ok", "findings"} of the store."""
+        findings = self._context.ports.store.verify()
+        return {"ok": not findings, "findings": [to_document(one) for one in findings]}
+
+    def stats(self) -> Mapping[str, Any]:
+        """Return counts, sizes and growth of the store."""
+        return self._context.ports.store.stats()
+
+    def whoami(self) -> dict[str, Any]:
+        """Return actor, teams, rights and store."""
+        context = self._context
+        actor = context.actor()
+        acting = context.team_name(actor.acting_as) if actor.acting_as else None
+        return {
+            "actor": actor.name,
+            "teams": [context.team_name(team) for team in actor.teams],
+            "org_admin": actor.is_org_admin,
+            "acting_as": acting,
+            "workspace": context.workspace().value.name,
+            "store": str(context.ports.store.folder),
+            "read_only": context.read_only,
+        }
+
+
+def _row(name: str, check: Check) -> dict[str, Any]:
+    return {
+        "name": name, "ok": check.level != "failed", "level": check.level,
+        "message": check.message, "fix": check.advice, "code": check.code,
+    }  # fmt: skip

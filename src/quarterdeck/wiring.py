@@ -1,0 +1,111 @@
+"""Settings to ports to services: the only place that names concrete stores, executors, the clock and ids."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.model.errors import PrerequisiteError
+from quarterdeck.model.ids import make_id
+from quarterdeck.service.bundle import Services
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from quarterdeck.config import Settings
+    from quarterdeck.model.job import Definition
+    from quarterdeck.ports.executor import Executor
+    from quarterdeck.ports.files import Files
+    from quarterdeck.ports.runlog import RunLogs
+    from quarterdeck.ports.store import Store
+
+
+def clock() -> datetime:
+    """Return the real time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id(prefix: str) -> str:
+    """Return a new id that sorts by time."""
+    epoch_ms = int(clock().timestamp() * 1000)
+    return make_id(prefix, epoch_ms, int.from_bytes(os.urandom(5), "big"))
+
+
+def open_services(settings: Settings) -> Services:
+    """Open the workspace that is there; StoreRefusedError says why not and what to do."""
+    from quarterdeck.store.open import open_store
+
+    store = open_store(settings.store, clock, read_only=settings.read_only)
+    return _services(settings, store)
+
+
+def create_services(settings: Settings, *, shared: bool = False) -> Services:
+    """Make a store where there is none (ConflictError otherwise); `service.setup.init` fills it."""
+    from quarterdeck.store.open import create_store
+
+    return _services(settings, create_store(settings.store, clock, shared=shared))
+
+
+def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any]:
+    """Put a backup in place of the store; see `store.backup.restore`."""
+    from quarterdeck.store.backup import restore as put_back
+
+    return dict(put_back(settings.store, file, clock, confirmed=confirmed))
+
+
+class RealPorts:
+    """The ports around a store in a folder; what a command does not touch is never loaded."""
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store = store
+        self.clock = clock
+        self.new_id = new_id
+        self._folder = folder
+        self._executors: dict[str, Executor] = {}
+
+    @cached_property
+    def logs(self) -> RunLogs:
+        """The logs below the store's folder."""
+        from quarterdeck.logs import FolderRunLogs
+
+        return FolderRunLogs(self._folder / "logs", clock)
+
+    @cached_property
+    def files(self) -> Files:
+        """The files of this machine."""
+        from quarterdeck.sources import LocalFiles
+
+        return LocalFiles()
+
+    def executor(self, cluster: Definition) -> Executor:
+        """Return the executor of the cluster; PrerequisiteError for a kind that cannot run jobs."""
+        kind = cluster.body["kind"]
+        if kind not in EXECUTORS:
+            raise PrerequisiteError(
+                f"Cluster {cluster.name} is of kind {kind}, which cannot run jobs yet.",
+                advice=f"Use a cluster of kind {', '.join(EXECUTORS)}.",
+            )
+        if cluster.id not in self._executors:
+            self._executors[cluster.id] = EXECUTORS[kind](self._folder, cluster)
+        return self._executors[cluster.id]
+
+
+def _services(settings: Settings, store: Store) -> Services:
+    return Services(
+        RealPorts(store, settings.store),
+        settings.actor,
+        as_team=settings.as_team,
+        read_only=settings.read_only,
+    )
+
+
+def _local(folder: Path, _: Definition) -> Executor:
+    from quarterdeck.executors.local import LocalExecutor
+
+    return LocalExecutor(folder / "work", clock)
+
+
+EXECUTORS: dict[str, Callable[[Path, Definition], Executor]] = {"local": _local}

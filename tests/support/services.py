@@ -1,0 +1,46 @@
+"""Services over a store in memory and a scripted executor: use cases without processes."""
+
+from itertools import count
+from pathlib import Path
+
+from quarterdeck.logs import FolderRunLogs
+from quarterdeck.model.job import Definition
+from quarterdeck.ports.executor import Executor
+from quarterdeck.service.bundle import Services
+from quarterdeck.service.setup import init
+from quarterdeck.sources import LocalFiles
+from quarterdeck.store.documents import DocumentStore
+from quarterdeck.store.indexes import INDEXES
+from quarterdeck.store.memory import MemoryBackend
+from tests.support.fakes import FakeClock, FakeExecutor
+from tests.support.quarterdeck import job
+
+
+class FakePorts:
+    """Everything real but the store's backend, the executor and the clock."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock()
+        self.fake = FakeExecutor(self.clock, auto=True)
+        self.store = DocumentStore(MemoryBackend(INDEXES), folder, self.clock)
+        self.logs = FolderRunLogs(folder / "logs", self.clock)
+        self.files = LocalFiles()
+        self._numbers = count(1)
+
+    def new_id(self, prefix: str) -> str:
+        return f"{prefix}{next(self._numbers):016d}"
+
+    def executor(self, cluster: Definition) -> Executor:
+        del cluster
+        return self.fake
+
+
+def workspace(folder: Path, actor: str = "ana") -> tuple[Services, FakePorts]:
+    """Return services over a workspace that `init` made, with one job, `daily`."""
+    for name in ("artifacts", "logs"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    ports = FakePorts(folder)
+    services = Services(ports, actor)
+    init(services.context, "fake")
+    services.jobs.create([job("daily")])
+    return services, ports
