@@ -1,0 +1,119 @@
+"""`edit` without a file: the text in `$EDITOR`, again with its problems on top until it is right or given up."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from quarterdeck.cli.session import Session
+from quarterdeck.cli.values import only
+from quarterdeck.model.errors import (
+    InvalidInputError,
+    PrerequisiteError,
+    Problem,
+    QuarterdeckError,
+)
+
+T = TypeVar("T")
+_MARK: Final = "#! "
+
+
+def edit(
+    session: Session,
+    kind: str,
+    name: str,
+    document: Callable[[], Mapping[str, Any]],
+    save: Callable[[dict[str, Any]], T],
+) -> T | None:
+    """Open `document` in the editor and save what comes back; None when nothing was changed.
+
+    What cannot be saved stays in a file whose path is said.
+    """
+    session.demand_writable(f"editing {kind} {name}")
+    if not session.is_interactive():
+        text = "is needed where there is no terminal: -f FILE, or -f - for standard input"
+        raise InvalidInputError([Problem("file", text)])
+    before = to_yaml(document())
+    descriptor, path = tempfile.mkstemp(prefix=f"{kind}-", suffix=".yaml")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(before)
+    try:
+        saved = _rounds(session, kind, Path(path), before, save)
+    except BaseException:
+        session.out.note(f"What you typed is kept in {path}")
+        raise
+    Path(path).unlink()
+    if saved is None:
+        session.out.note("Nothing was changed.")
+    return saved
+
+
+def _rounds(
+    session: Session, kind: str, path: Path, before: str, save: Callable[[dict[str, Any]], T]
+) -> T | None:
+    refused = ""
+    while True:
+        _open(path)
+        text = _bare(path.read_text(encoding="utf-8"))
+        if text == before:
+            return None
+        try:
+            return save(only(session.services.ports.files.definitions(str(path)), kind))
+        except InvalidInputError as error:
+            if text == refused:  # left as it was: given up
+                raise
+            refused = text
+            path.write_text(_with_problems(error, text), encoding="utf-8")
+
+
+def _bare(text: str) -> str:
+    return "".join(one for one in text.splitlines(keepends=True) if not one.startswith(_MARK))
+
+
+def _with_problems(error: QuarterdeckError, text: str) -> str:
+    problems = getattr(error, "problems", [])
+    lines = [
+        f"{_MARK}{one.path}: {one.message}" if one.path else f"{_MARK}{one.message}"
+        for one in problems
+    ]
+    lines.append(f"{_MARK}Mend it and save; leave it as it is to give up (the text is kept).")
+    return "\n".join(lines) + "\n" + text
+
+
+def _open(path: Path) -> None:
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        done = subprocess.run([*shlex.split(command), str(path)], check=False)  # noqa: S603  # the user's own editor
+    except OSError as error:
+        raise PrerequisiteError(
+            f"The editor {command} cannot be started: {error.strerror}.",
+            advice="Set EDITOR, or use -f FILE.",
+        ) from error
+    if done.returncode != 0:
+        raise PrerequisiteError(
+            f"The editor {command} ended with exit code {done.returncode}; nothing was saved.",
+            advice="Open the file again, or give it with -f.",
+        )
+
+
+def to_yaml(document: Mapping[str, Any]) -> str:
+    """Return YAML that our own reader reads back as it was; texts of several lines stand as blocks."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes text so that it cannot be read as something else."""
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None if value[:1].isalpha() else "'"
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    found: str = yaml.dump(
+        dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=2**20
+    )
+    return found

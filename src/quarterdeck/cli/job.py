@@ -1,0 +1,293 @@
+"""`job`: define, edit, draft, publish, versions, activate, delete. The rules are in `service`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from quarterdeck.cli.base import EXPECT_REV, Command, Group, VersionNumber, pass_session
+from quarterdeck.cli.session import Session
+from quarterdeck.cli.values import documents, one_document
+from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
+from quarterdeck.present import ages, columns, job_page
+from quarterdeck.present.table import Cell, Line, text
+
+_NAME = click.argument("name", metavar="NAME")
+_REV = click.option(
+    "--expect-rev",
+    type=EXPECT_REV,
+    metavar="N",
+    help="Refuse (5) unless this is the revision now.",
+)
+_YES = click.option("--yes", is_flag=True, help="Do not ask.")
+_DRY = click.option("--dry-run", is_flag=True, help="Only say what it would do.")
+
+
+@click.group(cls=Group, example="quarterdeck job create -f daily-sales.yaml\nquarterdeck job list")
+def job() -> None:
+    """Define, edit, publish jobs, and go back."""
+
+
+# --- looking
+
+
+@job.command("list", example="quarterdeck job list\nquarterdeck job list --json | jq '.[].name'")
+@pass_session
+def list_(session: Session) -> None:
+    """List jobs with what is live, the schedule and the last run."""
+    rows = session.services.lists.jobs()
+    session.listing(rows, columns.JOBS, "No jobs yet; `quarterdeck job create -f FILE` makes one.")
+
+
+@job.command(example="quarterdeck job show daily-sales --version 3")
+@_NAME
+@click.option(
+    "--version", type=VersionNumber(), metavar="N", help="This version instead of the live one."
+)
+@pass_session
+def show(session: Session, name: str, version: int | None) -> None:
+    """Show a job with its live spec, or one version."""
+    if version is not None:
+        one = session.services.publishing.show(name, version)
+        session.answer(one, lambda: job_page.version(one, session.look()))
+        return
+    found = session.services.jobs.show(name)
+    session.answer(found, lambda: job_page.lines(found, session.look()))
+
+
+@job.command(example="quarterdeck job draft daily-sales")
+@_NAME
+@pass_session
+def draft(session: Session, name: str) -> None:
+    """Show the draft: its spec, who saved it, what it is based on."""
+    found = session.services.drafts.show(name)
+    session.answer(found, lambda: job_page.version(found, session.look()))
+
+
+@job.command(example="quarterdeck job versions daily-sales --search region")
+@_NAME
+@click.option(
+    "--search", default="", metavar="TEXT", help="In number, author, note, changed fields, text."
+)
+@pass_session
+def versions(session: Session, name: str, search: str) -> None:
+    """List the versions, newest first."""
+    rows = session.services.publishing.history(name, search=search)
+    session.listing(rows, columns.VERSIONS, f"No version matches {search}.")
+
+
+@job.command(example="quarterdeck job diff daily-sales 3 draft")
+@_NAME
+@click.argument("a", type=VersionNumber(or_draft=True), metavar="A")
+@click.argument("b", type=VersionNumber(or_draft=True), metavar="B")
+@pass_session
+def diff(session: Session, name: str, a: str, b: str) -> None:
+    """Show what differs between two versions, or a version and the draft."""
+    found = session.services.publishing.diff(name, a, b)
+    if found["differences"] or session.out.as_json:
+        session.answer(found, lambda: job_page.differences(found["differences"]))
+    else:
+        session.out.say(f"{a} and {b} are equal.")
+
+
+# --- writing
+
+
+class _Create(Command):
+    """Says in its help which kind of source fits when."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the text and the guide."""
+        from quarterdeck.model.problems import SOURCE_GUIDE
+
+        super().format_help_text(ctx, formatter)
+        with formatter.section("Sources (spec.source.kind)"):
+            formatter.write_dl(list(SOURCE_GUIDE.items()))
+
+
+@job.command(cls=_Create, example="quarterdeck job create -f daily-sales.yaml")
+@click.option(
+    "-f", "--file", required=True, metavar="FILE", help="YAML or JSON; `-` is standard input."
+)
+@pass_session
+def create(session: Session, file: str) -> None:
+    """Create the jobs of a file, and what they need beside them: all of it or nothing."""
+    found, folder = documents(session, file)
+    kinds = [document.get("type", "job") for document in found]
+    if not any(kind in ("job", "sql", "python") for kind in kinds):
+        words = (
+            f"the file holds no job, only {kinds[0]}: `quarterdeck {kinds[0]} create -f {file}`"
+        )
+        raise InvalidInputError([Problem("type", words)])
+    made = session.services.jobs.create(found, folder=folder)
+    lines = [f"{one['name']}: version {one['live_version']} is live" for one in made]
+    session.words(made[0] if len(made) == 1 else made, *lines)
+
+
+@job.command(example="quarterdeck job validate daily-sales.yaml --json")
+@click.argument("file", metavar="FILE")
+@pass_session
+def validate(session: Session, file: str) -> int:
+    """Check a file as `create` or `edit` would; nothing is written. Its problems are the answer."""
+    jobs = session.services.jobs
+    code = 0
+    try:
+        found, folder = documents(session, file)
+        answer = jobs.validate(found, folder=folder)
+    except QuarterdeckError as error:
+        problems: list[Problem] = getattr(error, "problems", None) or error.facts.get(
+            "problems", []
+        )
+        if not problems:
+            raise
+        fields = [{"path": one.path, "message": one.message} for one in problems]
+        answer, code = {"ok": False, "fields": fields}, error.exit_code
+    answer.setdefault("warnings", [])
+    lines = [f"{one['path']}: {one['message']}" for one in answer["fields"]]
+    session.words(answer, *(lines or [f"{file} is all right."]))
+    return code
+
+
+@job.command(
+    example="quarterdeck job edit daily-sales -f daily-sales.yaml\nEDITOR=nano quarterdeck job edit daily-sales"
+)
+@_NAME
+@click.option(
+    "-f", "--file", metavar="FILE", help="What changes, as a file; without it $EDITOR opens."
+)
+@click.option("--name", "new_name", metavar="NAME", help="Rename it.")
+@click.option("--team", metavar="T", help="Another owning team.")
+@click.option("--description", metavar="TEXT", help="Another description.")
+@_REV
+@pass_session
+def edit(
+    session: Session, name: str, file: str | None, new_name: str | None, team: str | None,
+    description: str | None, expect_rev: int | None,
+) -> None:  # fmt: skip
+    """Change a job: `spec` goes to the draft, everything else acts at once. Keys left out stay."""
+    given = {"name": new_name, "team": team, "description": description}
+    flags = {key: value for key, value in given.items() if value is not None}
+    jobs = session.services.jobs
+    if file is None and not flags:
+        _edit_by_hand(session, name, expect_rev)
+        return
+    document, folder = one_document(session, file, "job") if file is not None else ({}, "")
+    changed = jobs.edit(name, {**document, **flags}, expect_rev=expect_rev, folder=folder)
+    session.words(changed, *_edited(changed))
+
+
+def _edit_by_hand(session: Session, name: str, expect_rev: int | None) -> None:
+    from quarterdeck.cli.editor import edit as by_hand
+
+    services = session.services
+    seen = services.jobs.show(name)
+    rev = services.drafts.show(name)["rev"] if seen["draft_version"] else seen["rev"]
+
+    def save(document: Mapping[str, Any]) -> dict[str, Any]:
+        return services.jobs.edit(name, document, expect_rev=expect_rev or rev)
+
+    changed = by_hand(session, "job", name, lambda: services.jobs.document(name), save)
+    if changed is not None:
+        session.words(changed, *_edited(changed))
+
+
+def _edited(changed: Mapping[str, Any]) -> list[str]:
+    name, said = changed["name"], []
+    if changed["draft_changed"]:
+        paths = ", ".join(changed["draft_changed"])
+        said.append(
+            f"{name}: saved as draft v{changed['draft_version']}, not live (changed: {paths})"
+        )
+    if changed["changed_now"]:
+        said.append(f"{name}: changed at once: {', '.join(changed['changed_now'])}")
+    return said or [f"{name}: nothing was changed"]
+
+
+@job.command(example="quarterdeck job discard daily-sales")
+@_NAME
+@_REV
+@pass_session
+def discard(session: Session, name: str, expect_rev: int | None) -> None:
+    """Remove the draft; runs of it keep their text."""
+    found = session.services.drafts.discard(name, expect_rev=expect_rev)
+    session.words(found, f"{name}: the draft is gone, version {found['live_version']} is live")
+
+
+@job.command(example="quarterdeck job reset daily-sales")
+@_NAME
+@pass_session
+def reset(session: Session, name: str) -> None:
+    """Make the draft equal to the live version again, and based on it."""
+    found = session.services.drafts.reset(name)
+    session.words(found, f"{name}: the draft is as live version {found['live_version']} again")
+
+
+@job.command(example="quarterdeck job publish daily-sales --note 'by region'")
+@_NAME
+@click.option("--note", default="", metavar="TEXT", help="What changed, for the history.")
+@_REV
+@pass_session
+def publish(session: Session, name: str, note: str, expect_rev: int | None) -> None:
+    """Make the draft the live version; runs made from now on take it."""
+    found = session.services.publishing.publish(name, note=note, expect_rev=expect_rev)
+    said = [f"{name}: {found['live_version']} is live, {found['previous']} is in the history"]
+    if found["runs_on_previous"]:
+        said.append(f"still on {found['previous']}: {', '.join(found['runs_on_previous'])}")
+    session.words(found, *said)
+
+
+@job.command(example="quarterdeck job activate daily-sales 7 --yes")
+@_NAME
+@click.argument("version", type=VersionNumber(), metavar="N")
+@_YES
+@_DRY
+@_REV
+@pass_session
+def activate(
+    session: Session, name: str, version: int, yes: bool, dry_run: bool, expect_rev: int | None
+) -> int:
+    """Put a version of the history back in place; asks on a terminal."""
+    preview = session.services.publishing.preview(name, version)
+    if dry_run:
+        session.answer(preview, lambda: _effect(preview))
+        return 0
+    if not session.confirm(f"activating version {version} of {name}", _effect(preview), yes=yes):
+        return 1
+    found = session.services.publishing.activate(name, version, expect_rev=expect_rev)
+    said = [f"{name}: {version} is live, {found['from']} is in the history"]
+    if not found["changed"]:
+        said = [f"{name}: {version} was live already"]
+    if found["stale_draft"]:
+        said.append(
+            "The draft is based on another version: publish will be refused until `job reset`."
+        )
+    session.words(found, *said)
+    return 0
+
+
+def _effect(preview: Mapping[str, Any]) -> list[Line]:
+    head = f"{preview['job']}: version {preview['to']} in place of {preview['from']}"
+    lines: list[Line] = [(text(head),), (Cell("goes back:", "head"),)]
+    lines += list(job_page.differences(preview["goes_back"])) or [(Cell("  nothing"),)]
+    return [*lines, (Cell("stays:", "head"), text(f" {', '.join(preview['stays'])}"))]
+
+
+@job.command(example="quarterdeck job delete daily-sales --yes")
+@_NAME
+@_YES
+@_DRY
+@pass_session
+def delete(session: Session, name: str, yes: bool, dry_run: bool) -> int:
+    """Delete a job with its versions and draft; its runs stay readable. Asks on a terminal."""
+    shown = session.services.jobs.cascade(name)
+    versions, runs = ages.count(shown["versions"], "version"), ages.count(shown["runs"], "run")
+    words = f"{name} goes with {versions} and its draft; {runs} of it can still be read"
+    if dry_run:
+        session.words(shown, words)
+        return 0
+    if not session.confirm(f"deleting job {name}", [(text(words),)], yes=yes):
+        return 1
+    session.words(session.services.jobs.delete(name), f"{name} was deleted")
+    return 0

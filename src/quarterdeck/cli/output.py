@@ -1,0 +1,94 @@
+"""What goes to standard output: one JSON document for scripts, lines for people. All else goes to stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from quarterdeck.present import inert
+from quarterdeck.present.table import Cell, Column, Line, Look, lay_out
+
+TONES: Final = {"good": "32", "bad": "31", "busy": "33", "dim": "2", "head": "1"}
+WIDTH: Final = 80  # of a terminal that does not say
+_RAW: Final = "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+
+
+class Output:
+    """The two streams of one command. `width` is None where nobody looks: then nothing is cut."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.is_terminal = sys.stdout.isatty()
+        plain = os.environ.get("TERM", "dumb") == "dumb"
+        self.colour = self.is_terminal and not plain and not os.environ.get("NO_COLOR")
+        self.shows_progress = sys.stderr.isatty() and not plain and not as_json
+        self.width = self._width()
+
+    def _width(self) -> int | None:
+        told = os.environ.get("COLUMNS", "")
+        if told.isdecimal() and int(told) > 0:
+            return int(told)
+        if not self.is_terminal:
+            return None
+        try:
+            return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
+        except OSError:
+            return WIDTH
+
+    def document(self, value: Any) -> None:
+        """Write one JSON document: indented for a person, on one line for a script."""
+        self._bytes(to_json(value, indent=2 if self.is_terminal else None) + "\n")
+
+    def one_line(self, value: Any) -> None:
+        """Write one JSON document on one line, among others."""
+        self._bytes(to_json(value) + "\n")
+
+    @staticmethod
+    def _bytes(text: str) -> None:
+        raw = getattr(sys.stdout, "buffer", None)
+        if raw is None:
+            sys.stdout.write(text)
+            return
+        sys.stdout.flush()
+        raw.write(text.encode())
+
+    def lines(self, found: Iterable[Line]) -> None:
+        """Write lines of cells, coloured where a person looks at colours."""
+        for line in found:
+            sys.stdout.write("".join(self._painted(cell) for cell in line).rstrip() + "\n")
+
+    def table(
+        self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], look: Look
+    ) -> None:
+        """Write a table that fits the terminal."""
+        self.lines(lay_out(columns, rows, look, self.width))
+
+    def _painted(self, cell: Cell) -> str:
+        code = TONES.get(cell.tone) if self.colour else None
+        text = cell.text
+        if code is None or not text.strip():
+            return text
+        body = text.rstrip()
+        return f"\x1b[{code}m{body}\x1b[0m{text[len(body) :]}"
+
+    def say(self, *texts: str) -> None:
+        """Write the answer in words, one inert line each."""
+        for text in texts:
+            sys.stdout.write(inert.line(text) + "\n")
+
+    @staticmethod
+    def note(text: str) -> None:
+        """Write a line for people beside the answer, to standard error."""
+        sys.stdout.flush()
+        sys.stderr.write(inert.line(text) + "\n")
+
+
+def to_json(value: Any, *, indent: int | None = None) -> str:
+    """Return `value` as JSON whose text steers no terminal and is UTF-8 whatever it holds."""
+    import json
+
+    found = json.dumps(value, ensure_ascii=False, indent=indent)
+    return re.sub(_RAW, lambda match: f"\\u{ord(match[0]):04x}", found)

@@ -1,0 +1,128 @@
+"""Acts on runs: run, cancel, retry, rerun. Looking at runs: `runs`, `logs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from quarterdeck.cli.base import Command, VersionNumber, pass_session
+from quarterdeck.cli.logs import follow
+from quarterdeck.cli.session import Session
+from quarterdeck.cli.values import parameters
+from quarterdeck.cli.waiting import until_end
+from quarterdeck.present import columns, run_page, states
+from quarterdeck.present.table import Line
+
+
+def outcome(session: Session, run: dict[str, Any]) -> int:
+    """Answer with the run as it ended; 0 only for a success."""
+    look = session.look()
+    session.answer(run, lambda: run_page.lines(run, look, session.out.width))
+    return 0 if run["state"] == "succeeded" else 1
+
+
+def started(session: Session, run: dict[str, Any], *, wait: bool, following: bool = False) -> int:
+    """Dispatch a new run; answer at once, or when it has ended."""
+    row = session.services.runs.dispatch(run["id"])
+    if following:
+        return _followed(session, run["id"])
+    if wait:
+        return outcome(session, until_end(session, run["id"]))
+    word = states.shown(row["state"]).word
+    session.words(
+        row,
+        f"Run {row['id']} of {row['job']} {columns.version(row)} is {word}.",
+        f"quarterdeck logs {row['id']} -f    follows its log",
+    )
+    return 0
+
+
+def _followed(session: Session, run_id: str) -> int:
+    follow(session, run_id)
+    run = until_end(session, run_id)
+    if session.out.as_json:
+        session.out.one_line(run)
+        return 0 if run["state"] == "succeeded" else 1
+    session.out.lines([()])
+    return outcome(session, run)
+
+
+@click.command(
+    cls=Command,
+    example="quarterdeck run daily-sales --follow\nquarterdeck run daily-sales --draft --param day=2026-11-22",
+)
+@click.argument("name", metavar="NAME")
+@click.option("--draft", is_flag=True, help="Run the draft; the run is labelled so.")
+@click.option(
+    "--version",
+    type=VersionNumber(),
+    metavar="N",
+    help="Run this version instead of the live one.",
+)
+@click.option(
+    "--param",
+    "given",
+    multiple=True,
+    metavar="K=V",
+    help="A declared parameter's value; repeatable.",
+)
+@click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@click.option(
+    "--follow", "following", is_flag=True, help="Show its log as it comes, then how it ended."
+)
+@pass_session
+def run(
+    session: Session, name: str, draft: bool, version: int | None, given: tuple[str, ...],
+    wait: bool, following: bool,
+) -> int:  # fmt: skip
+    """Run a job now: its live version, a version, or the draft."""
+    if draft and version is not None:
+        raise click.UsageError("--draft and --version exclude each other.")
+    values = parameters(given)
+    made = session.services.runs.start(name, draft=draft, version=version, parameters=values)
+    return started(session, made, wait=wait, following=following)
+
+
+@click.command(cls=Command, example="quarterdeck cancel RUN --wait")
+@click.argument("run_id", metavar="RUN")
+@click.option("--wait", is_flag=True, help="Return when nothing of it is left.")
+@pass_session
+def cancel(session: Session, run_id: str, wait: bool) -> int:
+    """End a run: the engine is asked, then the runner is ended, then everything of it."""
+    shown = session.services.runs.cancel(run_id)
+    if wait:
+        shown = until_end(session, run_id)
+    look = session.look()
+
+    def page() -> list[Line]:
+        return [run_page.headline(shown, look), *run_page.second(shown, look)]
+
+    session.answer(shown, page)
+    return 0 if not wait or shown["state"] == "cancelled" else 1
+
+
+@click.command(cls=Command, example="quarterdeck retry RUN --wait")
+@click.argument("run_id", metavar="RUN")
+@click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@pass_session
+def retry(session: Session, run_id: str, wait: bool) -> int:
+    """Run the same version (or draft text) again; what it refers to is read anew.
+
+    To run the live version instead: `quarterdeck run NAME`.
+    """
+    return started(session, session.services.runs.retry(run_id), wait=wait)
+
+
+@click.command(cls=Command, example="quarterdeck rerun RUN --exact --wait")
+@click.argument("run_id", metavar="RUN")
+@click.option("--exact", is_flag=True, help="The same frozen spec, byte for byte.")
+@click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@pass_session
+def rerun(session: Session, run_id: str, exact: bool, wait: bool) -> int:
+    """Run exactly what ran before; what cannot be had any more is listed and refuses it."""
+    if not exact:
+        raise click.UsageError(
+            "rerun needs --exact; `quarterdeck retry RUN` reads everything anew."
+        )
+    return started(session, session.services.runs.rerun_exactly(run_id), wait=wait)

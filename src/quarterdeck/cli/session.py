@@ -1,0 +1,158 @@
+"""One call of the program: its flags, its services (opened when first needed), its output and its questions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from quarterdeck.cli.output import Output
+from quarterdeck.model.errors import InvalidInputError, NotAllowedError, Problem
+
+if TYPE_CHECKING:
+    from quarterdeck.config import Settings
+    from quarterdeck.ports.bundle import Ports
+    from quarterdeck.present.table import Column, Line, Look
+    from quarterdeck.service.bundle import Services
+
+
+class Session:
+    """What every command is handed."""
+
+    def __init__(self, argv: Sequence[str], ports: Ports | None = None) -> None:
+        self.flags: dict[str, Any] = {"json": "--json" in _before_dashes(argv)}
+        self._ports = ports
+        self._opened: Services | None = None
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Flags over environment over defaults."""
+        from quarterdeck import config
+
+        return config.load(self.flags, os.environ)
+
+    @cached_property
+    def out(self) -> Output:
+        """The streams."""
+        return Output(as_json=self.flags["json"])
+
+    @property
+    def services(self) -> Services:
+        """The use cases over the workspace's store."""
+        if self._opened is None:
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> Services:
+        settings = self.settings
+        if self._ports is None:
+            from quarterdeck import wiring
+
+            return wiring.open_services(settings)
+        from quarterdeck.service.bundle import Services
+
+        return Services(
+            self._ports, settings.actor, as_team=settings.as_team, read_only=settings.read_only
+        )
+
+    def adopt(self, services: Services) -> Services:
+        """Take services that a command made itself (`init`), to be closed at the end."""
+        self._opened = services
+        return services
+
+    def close(self) -> None:
+        """Close what was opened; injected ports stay their owner's."""
+        if self._opened is not None and self._ports is None:
+            self._opened.close()
+
+    # --- answers
+
+    def look(self) -> Look:
+        """Return the time and whether a person reads."""
+        from quarterdeck.present.table import Look
+
+        return Look(self.now(), self.out.is_terminal)
+
+    def now(self) -> datetime:
+        """Return the clock's time."""
+        return self.services.context.now()
+
+    def answer(self, document: Any, page: Callable[[], Iterable[Line]]) -> None:
+        """Give the command's answer: the document with `--json`, else the page; warnings go to stderr as well."""
+        self.warn(document)
+        if self.out.as_json:
+            self.out.document(document)
+        else:
+            self.out.lines(page())
+
+    def words(self, document: Any, *texts: str) -> None:
+        """Give the answer as the document, or in these words."""
+        self.warn(document)
+        if self.out.as_json:
+            self.out.document(document)
+        else:
+            self.out.say(*texts)
+
+    def listing(self, rows: list[dict[str, Any]], columns: Sequence[Column], empty: str) -> None:
+        """Give a list as one array, or as a table; for a person an empty one says what fills it, on stderr."""
+        if self.out.as_json:
+            self.out.document(rows)
+        elif rows:
+            self.out.table(columns, rows, self.look())
+        else:
+            self.out.note(empty)
+
+    def warn(self, document: Any) -> None:
+        """Tell the document's warnings to standard error, each once."""
+        documents = document if isinstance(document, list) else [document]
+        found = [
+            f"warning: {one['path']}: {one['message']}"
+            for whole in documents
+            if isinstance(whole, Mapping)
+            for one in whole.get("warnings") or ()
+        ]
+        for text in dict.fromkeys(found):
+            self.out.note(text)
+
+    # --- before acts
+
+    def demand_writable(self, act: str) -> None:
+        """Refuse an act that writes outside a transaction when this is `--read-only`."""
+        if self.settings.read_only:
+            raise NotAllowedError(
+                f"Opened with --read-only: {act} would write.",
+                advice="Leave out --read-only.",
+                rule="--read-only: nothing is written",
+            )
+
+    def confirm(self, act: str, effect: Iterable[Line], *, yes: bool) -> bool:
+        """Return whether to go on: asked of a person at a terminal; elsewhere `--yes` has to say so (exit 2)."""
+        self.demand_writable(act)
+        if yes:
+            return True
+        if not (sys.stdin.isatty() and sys.stdout.isatty()):
+            text = "is missing, and there is no terminal to ask"
+            raise InvalidInputError(
+                [Problem("yes", text)],
+                message=f"{act[:1].upper()}{act[1:]} needs a yes, and there is no terminal to ask.",
+                advice="Add --yes; --dry-run, where there is one, only looks.",
+            )
+        for line in effect:
+            sys.stderr.write("".join(cell.text for cell in line).rstrip() + "\n")
+        sys.stderr.write(f"{act[:1].upper()}{act[1:]}? [y/N] ")
+        sys.stderr.flush()
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return True
+        self.out.note("Nothing was changed.")
+        return False
+
+    def is_interactive(self) -> bool:
+        """Whether a person is at both ends."""
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _before_dashes(argv: Sequence[str]) -> Sequence[str]:
+    return argv[: list(argv).index("--")] if "--" in argv else argv

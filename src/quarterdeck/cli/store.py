@@ -1,0 +1,98 @@
+"""`store`, `audit`, `scheduler --once`: keeping the workspace whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from quarterdeck.cli.base import LIMIT, Command, Group, pass_session
+from quarterdeck.cli.session import Session
+from quarterdeck.cli.values import period
+from quarterdeck.model import limits
+from quarterdeck.present import ages, columns, tree
+from quarterdeck.present.table import text
+
+
+@click.group(cls=Group, example="quarterdeck store verify")
+def store() -> None:
+    """Verify, back up, restore and measure the store."""
+
+
+@store.command(example="quarterdeck store verify --json")
+@pass_session
+def verify(session: Session) -> int:
+    """Check database, documents, versions, audit chain and artifacts. Exit 1 with the findings if not clean."""
+    found = session.services.upkeep.verify()
+    lines = [f"{one['where']}: {one['what']}" for one in found["findings"]]
+    session.words(found, *(lines or ["The store is clean."]))
+    return 0 if found["ok"] else 1
+
+
+@store.command(example="quarterdeck store backup /backups/acme-2026-11-22.qdb")
+@click.argument("file", metavar="FILE")
+@pass_session
+def backup(session: Session, file: str) -> None:
+    """Write a consistent copy of everything to one file; the store may be in use."""
+    made = dict(session.services.ports.store.backup(str(Path(file).absolute())))
+    session.words(made, f"{made['path']}: {ages.size(made['bytes'])}, SHA-256 {made['sha256']}")
+
+
+@store.command(example="quarterdeck store restore /backups/acme-2026-11-22.qdb --yes")
+@click.argument("file", metavar="FILE")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def restore(session: Session, file: str, yes: bool) -> int:
+    """Put a backup in the store's place; the store that was there is kept beside it. Asks on a terminal."""
+    from quarterdeck import wiring
+
+    folder = session.settings.store
+    effect = [(text(f"{folder} will be what {file} holds; what is there now is kept beside it."),)]
+    if not session.confirm(f"restoring {file}", effect, yes=yes):
+        return 1
+    done = wiring.restore(session.settings, Path(file).absolute(), confirmed=True)
+    session.answer(done, lambda: tree.lines(done))
+    return 0
+
+
+@store.command(example="quarterdeck store stats")
+@pass_session
+def stats(session: Session) -> None:
+    """Show counts, sizes and growth."""
+    found = dict(session.services.upkeep.stats())
+    session.answer(found, lambda: tree.lines(found))
+
+
+@click.command(cls=Command, example="quarterdeck audit --subject job/daily-sales --since 7d")
+@click.option("--subject", metavar="S", help="Only this one: job/NAME, run/ID, profile/NAME, …")
+@click.option("--since", metavar="T", help="Since: 2h, 2026-11-22, or an instant with zone.")
+@click.option(
+    "--limit", type=LIMIT, default=limits.PAGE, show_default=True, help="Rows of a page."
+)
+@click.option("--after", metavar="ID", help="The page behind this record.")
+@pass_session
+def audit(
+    session: Session, subject: str | None, since: str | None, limit: int, after: str | None
+) -> None:
+    """List who did what, newest first, as far as you may see it."""
+    start, _ = period(session, since)
+    rows = session.services.upkeep.audit(subject=subject, since=start, after=after, limit=limit)
+    session.listing(rows, columns.AUDIT, "No records here.")
+    if len(rows) == limit:
+        session.out.note(f"There may be more: add --after {rows[-1]['id']}")
+
+
+@click.command(cls=Command, example="quarterdeck scheduler --once")
+@click.option("--once", is_flag=True, help="One round, then end.")
+@pass_session
+def scheduler(session: Session, once: bool) -> None:
+    """Take every unfinished run to where it really stands."""
+    if not once:
+        raise click.UsageError("--once is needed: one round is made, then the command ends.")
+    session.demand_writable("scheduler")
+    done = session.services.upkeep.reconcile_all()
+    document = {"fired": [], "skipped": [], "reconciled": done}
+    if session.out.as_json:
+        session.out.document(document)
+    else:
+        session.listing(done, columns.RECONCILED, "No run is unfinished.")

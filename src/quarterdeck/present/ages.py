@@ -1,0 +1,61 @@
+"""Instants and lengths of time in words for people. `--json` and files have their own forms: `model`."""
+
+from datetime import datetime
+
+from quarterdeck.model.instants import parse_instant
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+
+
+def age(at: str, now: datetime) -> str:
+    """Return how long ago the instant was: `just now`, `3 min ago`, `in 2 h`; after 30 days its date."""
+    seconds = (now - parse_instant(at)).total_seconds()
+    away = abs(seconds)
+    if away < 10:  # noqa: PLR2004  # a glance
+        return "just now"
+    if away >= 30 * DAY_S:
+        return at[:10]
+    if away < MINUTE_S:
+        text = f"{away:.0f} s"
+    elif away < HOUR_S:
+        text = f"{away // MINUTE_S:.0f} min"
+    elif away < 2 * DAY_S:
+        text = f"{away // HOUR_S:.0f} h"
+    else:
+        text = f"{away // DAY_S:.0f} days"
+    return f"{text} ago" if seconds >= 0 else f"in {text}"
+
+
+def moment(at: str) -> str:
+    """Return the instant to the second, in UTC: `2026-11-22 06:00:00`."""
+    return f"{at[:10]} {at[11:19]}"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in at most two units: `0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`."""
+    if seconds < 10:  # noqa: PLR2004  # below, a tenth is worth telling
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, unit, smaller, part in (
+        (DAY_S, "d", HOUR_S, "h"),
+        (HOUR_S, "h", MINUTE_S, "min"),
+        (MINUTE_S, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {unit}" + (f" {rest} {part}" if rest else "")
+    return f"{whole} s"
+
+
+def count(number: int, noun: str) -> str:
+    """Return `1 run`, `3 runs`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(count_bytes: float) -> str:
+    """Return bytes in the largest binary unit that leaves a whole part: `812 B`, `4.2 MiB`."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count_bytes < 1024:  # noqa: PLR2004  # the step of binary units
+            return f"{count_bytes:.1f}".removesuffix(".0") + f" {unit}"
+        count_bytes /= 1024
+    return f"{count_bytes:.1f} TiB"

@@ -1,0 +1,172 @@
+"""One run for a person: state and reason first, then advice, then what it was and how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from quarterdeck.present import ages, columns, inert, states
+from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
+
+Document = Mapping[str, Any]
+ROWS_SHOWN: Final = 20
+_TIMELINE: Final = (
+    Column("AT", lambda row, _: Cell(row["at"][11:19], "dim")),
+    Column("STATE", lambda row, look: columns.state(row["state"], None, look)),
+    Column("FOR", lambda row, _: Cell(ages.span(row["seconds"])), right=True),
+    Column("BECAUSE", lambda row, _: text(row["because"]), least=20),
+)
+
+
+def lines(run: Document, look: Look, most: int | None) -> Iterator[Line]:
+    """Yield the page; the first line is state, reason and object, the second what to do next."""
+    yield headline(run, look)
+    yield from second(run, look)
+    for problem in run["problems"]:
+        yield (Cell("  " + inert.line(f"{problem['path']}: {problem['message']}")),)
+    if not run["problems"]:
+        for found in run["evidence"]:
+            yield from ((Cell("  " + one),) for one in inert.block(found))
+    yield ()
+    yield from _facts(run, look)
+    yield ()
+    yield from _timeline(run, look, most)
+    for statement in (run["result"] or {}).get("statements", ()):
+        yield ()
+        yield from result(statement, look, most)
+
+
+def headline(run: Document, look: Look) -> Line:
+    """Return state, reason and object in one line."""
+    shown = states.shown(run["state"])
+    parts = [shown.word, *(inert.line(run[key]) for key in ("reason", "object") if run[key])]
+    if len(parts) > 1 and parts[1] == parts[0]:
+        del parts[1]
+    words = " · ".join(parts)
+    mark = f"{shown.mark} " if look.person else ""
+    stale = "  (no fact for over 30 s)" if run["stale"] else ""
+    return (Cell(mark + words, shown.tone), Cell(stale, "busy"))
+
+
+def second(run: Document, look: Look) -> Iterator[Line]:
+    """Yield what to do next, or what the run waits for."""
+    if run["advice"]:
+        yield (Cell("→ " + inert.line(run["advice"])),)
+    waiting = run["waiting_for"]
+    if waiting:
+        due = f"; until {ages.moment(waiting['deadline'])}" if waiting["deadline"] else ""
+        since = ages.age(waiting["last_fact_at"], look.now)
+        words = f"waits for {waiting['what']}: {waiting['last_fact']} ({since}){due}"
+        yield (Cell(inert.line(words)),)
+    cancel = run["cancel"]
+    if cancel and run["state"] == "cancelling":
+        left = f"; left: {', '.join(cancel['left'])}" if cancel["left"] else ""
+        step = f"cancel step {cancel['step']}, next {cancel['next_step'] or 'gives up'}{left}"
+        yield (Cell(inert.line(step)),)
+
+
+def _facts(run: Document, look: Look) -> Iterator[Line]:
+    attempts = run["attempts"]
+    rows: list[tuple[str, object]] = [
+        ("run", run["id"]),
+        ("job", f"{run['job']} {columns.version(run)}"),
+        ("started by", f"{run['actor']} ({run['trigger']})"),
+        ("queued", f"{ages.moment(run['queued_at'])} UTC, {ages.age(run['queued_at'], look.now)}"),
+        ("retry of", run["retry_of"]),
+        ("exactly as", run["exact_of"]),
+        ("run again by", ", ".join(run["retried_by"])),
+        ("deadline", ages.moment(run["deadline"]) + " UTC" if run["deadline"] else None),
+        ("attempts", len(attempts) if len(attempts) > 1 else None),
+        ("placement", run["placement"]),
+        ("receipt", _receipt(run["receipt"])),
+    ]
+    rows += _inputs(run["frozen"])
+    rows += [("note", note) for note in run["notes"]]
+    rows += [(f"attempt {a['number']}", a["rule"]) for a in attempts if a["rule"]]
+    left = run["reap"]["left"]
+    rows += [("still there", ", ".join(left) if left else None)]
+    for name, value in rows:
+        if value not in (None, ""):
+            yield (Cell(f"{name:<13}", "head"), text(value))
+
+
+def _receipt(receipt: Document | None) -> str | None:
+    if receipt is None:
+        return None
+    facts = {k: v for k, v in receipt["facts"].items() if k in ("pid", "folder", "name", "uid")}
+    return f"{receipt['kind']} " + " ".join(f"{k}={v}" for k, v in facts.items())
+
+
+def _inputs(frozen: Document | None) -> Iterator[tuple[str, object]]:
+    if frozen is None:
+        return
+    yield "frozen spec", frozen["sha256"]
+    source = frozen.get("source") or {}
+    words = [str(source.get("kind", "")).replace("_", " ")]
+    words += [
+        f"{key} {source[key]}"
+        for key in ("query_id", "revision", "uri", "package", "version", "entry_point")
+        if source.get(key) is not None
+    ]
+    yield "source", " · ".join(words)
+    if source.get("changed_since_publish"):
+        yield "", "the source is not the one seen when the version was published"
+    profile = frozen.get("profile")
+    if isinstance(profile, Mapping):
+        yield "profile", f"{profile.get('name')} revision {profile.get('revision')}"
+    for name, value in (frozen.get("parameters") or {}).items():
+        yield "parameter", f"{name} = {value}"
+
+
+def _timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
+    several = len(run["attempts"]) > 1
+    before = None
+    rows: list[Document] = []
+    for one in run["timeline"]:
+        if several and one["attempt"] != before:
+            if rows:
+                yield from lay_out(_TIMELINE, rows, look, most)
+                yield ()
+            yield (Cell(f"attempt {one['attempt']}", "head"),)
+            rows, before = [], one["attempt"]
+        rows.append(one)
+    yield from lay_out(_TIMELINE, rows, look, most)
+
+
+def result(statement: Document, look: Look, most: int | None) -> Iterator[Line]:
+    """Yield the first rows of a statement's result as a table, with what was left out."""
+    names = [column["name"] for column in statement["columns"]]
+    count, seconds = statement["row_count"], statement["seconds"]
+    shown = statement["rows"][:ROWS_SHOWN]
+    words = [f"statement {statement['number']}"]
+    words += [] if count is None else [ages.count(count, "row")]
+    words += [] if seconds is None else [ages.span(seconds)]
+    yield (Cell(" · ".join(words), "head"),)
+    if names:
+        numeric = [_is_number(shown, n) for n in range(len(names))]
+        found = [
+            Column(inert.line(name), _value(n), right=numeric[n], least=6, drop=n)
+            for n, name in enumerate(names)
+        ]
+        rows: list[Document] = [{"values": row} for row in shown]
+        yield from lay_out(found, rows, look, most)
+    kept = len(statement["rows"])
+    if kept > len(shown) or statement["truncated"]:
+        more = f"… {len(shown)} shown, {kept:,} kept; all that is kept: `run-show --json`"
+        yield (Cell(more, "dim"),)
+
+
+def _value(place: int) -> Any:
+    def cell(row: Document, _: Look) -> Cell:
+        values = row["values"]
+        value = values[place] if place < len(values) else None
+        return Cell("null", "dim") if value is None else text(value)
+
+    return cell
+
+
+def _is_number(rows: list[Any], place: int) -> bool:
+    values = [row[place] for row in rows if place < len(row) and row[place] is not None]
+    return bool(values) and all(
+        isinstance(value, (int, float)) and not isinstance(value, bool) for value in values
+    )

@@ -1,0 +1,132 @@
+"""Words, widths and tables for people."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quarterdeck.model.instants import format_instant
+from quarterdeck.model.states import RunState
+from quarterdeck.present import ages, columns, inert, states, table, tree
+from quarterdeck.present.table import Cell, Column, Look
+
+NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
+PERSON = Look(NOW)
+
+
+def test_every_state_has_a_word_and_marks_differ_from_good_to_bad() -> None:
+    assert set(states.STATES) == set(RunState)
+    assert len({shown.word for shown in states.STATES.values()}) == len(RunState)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "just now"), (-3, "just now"), (40, "40 s ago"), (200, "3 min ago"), (-7_300, "in 2 h"),
+        (90_000, "25 h ago"), (3 * 86_400, "3 days ago"), (40 * 86_400, "2026-10-13"),
+    ],
+)  # fmt: skip
+def test_an_age_is_told_in_one_unit(seconds: int, text: str) -> None:
+    assert ages.age(format_instant(NOW - timedelta(seconds=seconds)), NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.44, "0.4 s"), (12.3, "12 s"), (200, "3 min 20 s"), (7_500, "2 h 5 min"), (3600, "1 h"),
+        (97_200, "1 d 3 h"),
+    ],
+)  # fmt: skip
+def test_a_span_has_at_most_two_units(seconds: float, text: str) -> None:
+    assert ages.span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ü 世界", "plain ü 世界"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("\x9b31m", "\\x9b31m"),
+        ("\udc80", "\\udc80"),
+        ("\U000e0041", "\\U000e0041"),
+    ],
+)
+def test_what_could_steer_a_terminal_is_written_out(text: str, shown: str) -> None:
+    assert inert.line(text) == shown
+
+
+@given(st.text())
+def test_an_inert_line_is_one_line_without_controls(text: str) -> None:
+    shown = inert.line(text)
+    assert len(shown.splitlines()) <= 1
+    assert not any(ord(one) < 32 or 0x7F <= ord(one) < 0xA0 for one in shown)
+    shown.encode()
+
+
+@given(st.text(max_size=30), st.integers(1, 20))
+def test_a_cut_text_fits(text: str, most: int) -> None:
+    assert table.width(table.cut(inert.line(text), most)) <= most
+
+
+def a_column(title: str, **how: Any) -> Column:
+    return Column(title, lambda row, _: Cell(row[title]), **how)
+
+
+def texts(lines: list[table.Line]) -> list[str]:
+    return ["".join(cell.text for cell in line).rstrip() for line in lines]
+
+
+def test_columns_stay_aligned_whatever_the_width_of_a_character() -> None:
+    rows = [{"A": "世界", "B": "1"}, {"A": "abc", "B": "22"}]
+    found = texts(table.lay_out([a_column("A"), a_column("B", right=True)], rows, PERSON, None))
+    assert found == ["A      B", "世界   1", "abc   22"]
+
+
+def test_columns_shorten_before_they_go_and_go_by_rank() -> None:
+    rows = [{"A": "a" * 30, "B": "b" * 10, "C": "c" * 10}]
+    shown = [a_column("A", least=8), a_column("B", drop=1), a_column("C", drop=2)]
+    assert (
+        texts(table.lay_out(shown, rows, PERSON, 40))[1]
+        == "a" * 15 + "…" + "  bbbbbbbbbb  cccccccccc"
+    )
+    assert texts(table.lay_out(shown, rows, PERSON, 25))[0].split() == ["A", "B"]
+    assert texts(table.lay_out(shown, rows, PERSON, 10))[0].split() == ["A"]
+
+
+def test_an_optional_column_is_left_out_while_it_is_empty() -> None:
+    shown = [a_column("A"), a_column("B", optional=True)]
+    assert texts(table.lay_out(shown, [{"A": "x", "B": ""}], PERSON, None)) == ["A", "x"]
+
+
+def a_run(**changes: Any) -> dict[str, Any]:
+    run = {
+        "id": "r0mwvihcp44lta1fl", "job": "daily-sales-of-the-north-and-south", "version": 12,
+        "draft": False, "trigger": "manual", "actor": "ana", "state": "failed",
+        "reason": "dependency_install", "object": "requests==2.32.5", "queued_at": format_instant(NOW),
+        "started_at": format_instant(NOW), "ended_at": format_instant(NOW + timedelta(seconds=61)),
+    }  # fmt: skip
+    return {**run, **changes}
+
+
+@pytest.mark.parametrize("most", [80, 60, 200])
+def test_the_list_of_runs_fits_and_keeps_run_job_and_state(most: int) -> None:
+    found = texts(table.lay_out(columns.RUNS, [a_run(), a_run(draft=True)], PERSON, most))
+    assert all(table.width(line) <= most for line in found)
+    assert "r0mwvihcp44lta1fl" in found[1]
+    assert "✗ failed · dependency" in found[1]
+
+
+def test_a_tree_leaves_out_what_is_empty_and_names_units() -> None:
+    document: dict[str, Any] = {
+        "a": None,
+        "b": {"c": []},
+        "timeout": 5400.0,
+        "text": "x\ny",
+        "list": [{"k": 1}],
+    }
+    found = ["".join(cell.text for cell in line) for line in tree.lines(document)]
+    assert found == ["timeout: 1 h 30 min", "text:", "  x", "  y", "list:", "  - k: 1"]
