@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -80,6 +81,7 @@ class FakeExecutor:
         self.obeys = set(CancelStep)
         self.silent_since: datetime | None = None
         self.calls: list[str] = []
+        self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
         self._place = place
         self._faults: dict[str, list[tuple[str, BaseException]]] = {}
 
@@ -165,6 +167,7 @@ class FakeExecutor:
             one.is_released = True
             if one.is_alive:
                 one.began += 1
+                self.starts[one.receipt.id] += 1
                 one.began_at = self.clock()
                 one.phase = Phase.STARTING
                 self.say(receipt.id, "{}", origin="runner", stream="event")

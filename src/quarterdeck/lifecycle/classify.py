@@ -63,5 +63,5 @@ def _from_word(word: Mapping[str, Any], seen: Observation) -> End:
     said = [word["message"]] if word.get("message") else []
     if word.get("line"):
         said.append(f"line {word['line']}, column {word.get('column') or 1}")
-    evidence = (*said, *word.get("evidence", ()), *seen.evidence)
+    evidence = tuple(dict.fromkeys((*said, *word.get("evidence", ()), *seen.evidence)))
     return End(state, because, Failure(reason, word.get("object") or "", evidence))

@@ -1,12 +1,11 @@
 """Who acts, and the verdict on an act."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quarterdeck.model.ids import TeamId
 
 
-@dataclass(frozen=True, slots=True)
-class Actor:
+class Actor(NamedTuple):
     """A person or machine: operating-system user name, teams as the workspace maps them.
 
     `acting_as` is the team that new objects belong to (`--as`); it never widens rights.
@@ -18,13 +17,12 @@ class Actor:
     acting_as: TeamId | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """May it be done; if not: the rule, and who may."""
 
     allowed: bool
     why_not: str = ""
-    allowed_to: tuple[str, ...] = field(default=())
+    allowed_to: tuple[str, ...] = ()
 
 
 ALLOWED = Verdict(allowed=True)

@@ -28,6 +28,8 @@ def to_document(value: Any) -> Any:
         return value.total_seconds()
     if isinstance(value, enum.Enum):
         return value.value
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: to_document(item) for name, item in value._asdict().items()}
     if isinstance(value, Mapping):
         return {str(key): to_document(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
@@ -99,6 +101,8 @@ def _converter(hint: Any) -> _Convert | None:  # one case per kind of type
         return None
     if dataclasses.is_dataclass(hint):
         return lambda value: from_document(hint, value)
+    if issubclass(hint, tuple) and hasattr(hint, "_fields"):
+        return lambda value: hint(**value)
     if issubclass(hint, enum.Enum):
         return hint
     if issubclass(hint, datetime):

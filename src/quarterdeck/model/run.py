@@ -12,27 +12,8 @@ from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
 from quarterdeck.model.receipt import Receipt
-
-
-class RunState(StrEnum):
-    """States in the order in which they are entered; the last six are terminal."""
-
-    QUEUED = "queued"
-    DISPATCHING = "dispatching"
-    SUBMITTED = "submitted"
-    PENDING = "pending"
-    STARTING = "starting"
-    RUNNING = "running"
-    CANCELLING = "cancelling"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    TIMED_OUT = "timed_out"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-    LOST = "lost"
-
-
-TERMINAL = frozenset(list(RunState)[7:])
+from quarterdeck.model.states import TERMINAL as TERMINAL  # noqa: PLC0414  # told on as a noun of runs
+from quarterdeck.model.states import RunState as RunState  # noqa: PLC0414
 
 
 class Trigger(StrEnum):

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import PurePath
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from quarterdeck.model.actor import Actor
-from quarterdeck.model.ids import Rev
-from quarterdeck.model.job import AuditRecord, Definition, Draft, Job, Revision, Version, Workspace
-from quarterdeck.model.run import Run
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from quarterdeck.model.actor import Actor
+    from quarterdeck.model.ids import Rev
+    from quarterdeck.model.job import (
+        AuditRecord,
+        Definition,
+        Draft,
+        Job,
+        Revision,
+        Version,
+        Workspace,
+    )
+    from quarterdeck.model.run import Run
 
 T = TypeVar("T")
 Op = Literal["=", "!=", "<", "<=", ">", ">=", "in"]
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """One condition over a declared field; several are joined by AND. `in` takes a sequence.
 
     None compares as SQL's IS NULL with `=` and IS NOT NULL with `!=`.
@@ -30,8 +37,7 @@ class Where:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A document as the backend keeps it: `by` and `at` are its last writer's."""
 
     id: str
@@ -41,8 +47,7 @@ class Row:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One line of the change feed; `seq` grows over all tables and processes."""
 
     seq: int
@@ -52,8 +57,7 @@ class Change:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What `verify` found wrong: where (table/id, file) and what."""
 
     where: str
@@ -157,13 +161,23 @@ class Collection(Protocol, Generic[T]):
         """Return a page; see Backend.page."""
         ...
 
+    def rows(
+        self,
+        *where: Where,
+        order: str = "id",
+        descending: bool = False,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[Row]:
+        """Return a page as plain data, for lists that need no models."""
+        ...
+
     def count(self, *where: Where) -> int:
         """Return how many match."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
+class Kept(NamedTuple, Generic[T]):
     """A value with the revision it was read at, its last writer and time."""
 
     value: T
@@ -204,13 +218,17 @@ class Documents(Protocol):
     drafts: Collection[Draft]
     runs: Collection[Run]
     frozen: Collection[Mapping[str, Any]]  # {"id": sha256, "spec": canonical JSON text}
-    audit: Audit
+
+    @property
+    def audit(self) -> Audit:
+        """The trail of acts."""
+        ...
 
 
 class Store(Documents, Protocol):
     """One workspace's documents, artifacts and their upkeep."""
 
-    folder: PurePath
+    folder: str
 
     def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:
         """Open a transaction whose writes are `actor`'s; commits at the end, nothing at an exception."""
@@ -228,7 +246,7 @@ class Store(Documents, Protocol):
         """Keep `content` durably under its SHA-256 and return that; a second call changes nothing."""
         ...
 
-    def artifact_path(self, sha256: str) -> PurePath:
+    def artifact_path(self, sha256: str) -> str:
         """Return where the artifact lies; NotFoundError if it is not kept."""
         ...
 
@@ -236,11 +254,15 @@ class Store(Documents, Protocol):
         """Check database, documents, revisions, version numbers, audit chain and artifacts."""
         ...
 
+    def wide_files(self) -> list[str]:
+        """Return the files and folders that others than the owner (or group) may use."""
+        ...
+
     def stats(self) -> Mapping[str, Any]:
         """Return {"documents": {table: n}, "bytes": {...}, "changes": n, "format": n}."""
         ...
 
-    def backup(self, target: PurePath) -> Mapping[str, Any]:
+    def backup(self, target: str) -> Mapping[str, Any]:
         """Write a consistent copy while in use (one file); returns {"path", "bytes", "sha256"}."""
         ...
 

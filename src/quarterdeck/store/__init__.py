@@ -1,0 +1,1 @@
+"""The store room: it alone knows SQLite and TinyDB. Its promises stand in `ports.store`."""

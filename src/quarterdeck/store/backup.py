@@ -1,0 +1,322 @@
+"""A store as one file, and back: a ZIP archive of the database, artifacts, logs and a manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import IO, Any, Final
+
+from quarterdeck.model.errors import (
+    ConflictError,
+    InvalidInputError,
+    PrerequisiteError,
+    Problem,
+    QuarterdeckError,
+    StoreRefusedError,
+)
+from quarterdeck.model.instants import Clock, format_instant, parse_instant
+from quarterdeck.ports.store import Backend
+from quarterdeck.store import artifacts, guard, hashes
+from quarterdeck.store.indexes import FORMAT
+from quarterdeck.store.sqlite import SqliteBackend
+
+_KIND: Final = "quarterdeck-backup"
+_MANIFEST: Final = "manifest.json"
+_MANIFEST_MOST: Final = 256 * 1024 * 1024  # bytes
+_BLOCK: Final = 1024 * 1024
+_NAME = re.compile(rf"{re.escape(guard.DATABASE)}|(artifacts|logs)(/[A-Za-z0-9_.-]+)+")
+
+
+def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mapping[str, Any]:
+    """Write a consistent copy of the store to the new file `target` while others go on writing.
+
+    Returns {"path", "bytes", "sha256", "created_at", "documents": {table: n}}. ConflictError if
+    `target` is there already. The database is copied first: what it names in artifacts is there.
+    """
+    target = target.absolute()
+    if target.exists() or target.is_symlink():
+        raise ConflictError(f"{target} is there already.", advice="Name a new file.")
+    if not isinstance(backend, SqliteBackend):
+        raise PrerequisiteError("This store lives in memory and has no file to back up.")
+    mark = secrets.token_hex(4)
+    draft, database = (target.with_name(f".{target.name}.{mark}.{kind}") for kind in ("zip", "db"))
+    try:
+        for path in (draft, database):
+            path.touch(mode=0o600, exist_ok=False)
+            path.chmod(0o600)
+        backend.copy_to(database)
+        documents = _counts(database)
+        with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            files = {guard.DATABASE: _add(archive, guard.DATABASE, database)}
+            for path in _beside(folder):
+                name = path.relative_to(folder).as_posix()
+                files[name] = _add(archive, name, path)
+            manifest = {
+                "kind": _KIND,
+                "format": FORMAT,
+                "created_at": format_instant(now),
+                "documents": documents,
+                "files": files,
+            }
+            archive.writestr(_MANIFEST, json.dumps(manifest))
+        _publish(draft, target)
+    except OSError as error:
+        raise artifacts.fault(error, target) from error
+    finally:
+        draft.unlink(missing_ok=True)
+        database.unlink(missing_ok=True)
+    return {
+        "path": str(target),
+        "bytes": target.stat().st_size,
+        "sha256": hashes.of_file(target),
+        "created_at": manifest["created_at"],
+        "documents": documents,
+    }
+
+
+def _counts(database: Path) -> dict[str, int]:
+    copy = SqliteBackend(database, read_only=True)
+    try:
+        return {table: copy.count(table) for table in copy.tables()}
+    finally:
+        copy.close()
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    """Yield artifacts and logs by name; of a log its cursor comes before the lines it covers."""
+    for name in (guard.ARTIFACTS, guard.LOGS):
+        for path in sorted((folder / name).rglob("*")):
+            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+                yield path
+
+
+def _add(archive: zipfile.ZipFile, name: str, path: Path) -> dict[str, Any]:
+    """Add the file as long as it is now, and return its size and hash."""
+    left, found = path.stat().st_size, hashlib.sha256()
+    info = zipfile.ZipInfo(name)
+    info.compress_type, info.external_attr = zipfile.ZIP_DEFLATED, (stat.S_IFREG | 0o600) << 16
+    size = 0
+    with path.open("rb") as source, archive.open(info, "w", force_zip64=True) as sink:
+        while left > size and (block := source.read(min(_BLOCK, left - size))):
+            sink.write(block)
+            found.update(block)
+            size += len(block)
+    return {"bytes": size, "sha256": found.hexdigest()}
+
+
+def _publish(draft: Path, target: Path) -> None:
+    """Give the finished file its name, unless somebody took that meanwhile."""
+    with draft.open("rb+") as file:
+        artifacts.sync(file)
+    try:
+        target.hardlink_to(draft)
+    except FileExistsError as error:
+        raise ConflictError(f"{target} is there already.", advice="Name a new file.") from error
+    artifacts.sync_folder(target.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Manifest:
+    created_at: datetime
+    documents: Mapping[str, int]
+    files: Mapping[str, tuple[int, str]]  # name: bytes, SHA-256
+
+
+def restore(
+    folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False
+) -> Mapping[str, Any]:
+    """Put the backup `file` in the place of the store in `folder`, which is kept beside it.
+
+    Returns {"path", "kept": where the old store lies now or None, "created_at", "documents"}.
+    InvalidInputError (`file`) if it is no whole backup; ConflictError, with both times, if the
+    store in place has newer documents or cannot be read, unless `confirmed`. Whatever is refused,
+    the store in place is untouched.
+    """
+    path = guard.demand_named(folder)
+    guard.demand_locks(path)
+    if path.is_symlink():
+        raise StoreRefusedError(f"{path} is a symbolic link.", advice="Name the folder itself.")
+    manifest_checked = False
+    draft = path.with_name(f".{path.name}.restore-{secrets.token_hex(4)}")
+    try:
+        with _opened(file) as archive:
+            manifest = _read_manifest(archive)
+            manifest_checked = True
+            _demand_room(manifest, path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shared = path.is_dir() and guard.is_shared(path)
+            _unpack(archive, manifest, draft, shared=shared)
+        newest = _demand_sound(draft)
+        kept = _exchange(path, draft, newest, clock, confirmed=confirmed)
+    except OSError as error:
+        if not manifest_checked:
+            raise _invalid(f"{file} cannot be read ({error.strerror})") from error
+        raise artifacts.fault(error, path) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise _invalid(f"{file} is damaged ({error})") from error
+    finally:
+        if draft.exists():
+            shutil.rmtree(draft)
+    return {
+        "path": str(path),
+        "kept": None if kept is None else str(kept),
+        "created_at": format_instant(manifest.created_at),
+        "documents": dict(manifest.documents),
+    }
+
+
+def _invalid(what: str) -> InvalidInputError:
+    return InvalidInputError(
+        [Problem("file", what)],
+        advice="Name a file that `quarterdeck store backup` wrote; the store is untouched.",
+    )
+
+
+def _opened(file: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise _invalid(f"{file} is no backup, or its end is missing") from error
+
+
+def _read_manifest(archive: zipfile.ZipFile) -> _Manifest:
+    """Return the manifest of an archive that holds exactly what it names, each name a safe one."""
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    if _MANIFEST not in names:
+        raise _invalid("it is no backup of a store: it has no manifest")
+    if archive.getinfo(_MANIFEST).file_size > _MANIFEST_MOST:
+        raise _invalid("its manifest is too long")
+    try:
+        found = json.loads(archive.read(_MANIFEST))
+        if found["kind"] != _KIND:
+            raise _invalid(f"it is of kind {found['kind']}, not {_KIND}")
+        if found["format"] > FORMAT:
+            raise _invalid(f"it is of format {found['format']}, here {FORMAT}: a newer version's")
+        files = {
+            str(name): (int(entry["bytes"]), str(entry["sha256"]))
+            for name, entry in found["files"].items()
+        }
+        manifest = _Manifest(parse_instant(found["created_at"]), found["documents"], files)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _invalid("its manifest cannot be read") from error
+    if sorted(names) != sorted([_MANIFEST, *files]) or guard.DATABASE not in files:
+        raise _invalid("it does not hold the files that its manifest names")
+    for info in infos:
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        parts = PurePath(info.filename).parts
+        safe = info.filename == _MANIFEST or _NAME.fullmatch(info.filename)
+        if not safe or {".", ".."} & set(parts) or kind not in (0, stat.S_IFREG):
+            raise _invalid(f"it holds {info.filename!r}, which no backup does")
+    return manifest
+
+
+def _demand_room(manifest: _Manifest, path: Path) -> None:
+    needed = sum(size for size, _ in manifest.files.values())
+    place = next(parent for parent in path.parents if parent.exists())
+    free = shutil.disk_usage(place).free
+    if needed > free:
+        raise PrerequisiteError(
+            f"The backup needs {needed:,} bytes in {place}, where {free:,} are free.",
+            advice="Make room, or name a store on another disk.",
+        )
+
+
+def _unpack(archive: zipfile.ZipFile, manifest: _Manifest, draft: Path, *, shared: bool) -> None:
+    """Write the files to the new folder `draft`, each as long as and with the hash it should have."""
+    for path in (draft, *(draft / name for name in guard.FOLDERS)):
+        artifacts.make_folder(path, shared=shared)
+    for name, (size, sha256) in manifest.files.items():
+        target = draft / name
+        for parent in reversed(target.relative_to(draft).parents[:-1]):
+            artifacts.make_folder(draft / parent, shared=shared)
+        with archive.open(name) as source:
+            if _copy(source, target, size, shared=shared) != sha256:
+                raise _invalid(f"it is damaged: {name} is not what was backed up")
+
+
+def _copy(source: IO[bytes], target: Path, size: int, *, shared: bool) -> str:
+    found = hashlib.sha256()
+    with target.open("xb") as sink:
+        target.chmod(0o660 if shared else 0o600)
+        while size >= 0 and (block := source.read(min(_BLOCK, size + 1))):
+            size -= len(block)
+            found.update(block)
+            sink.write(block)
+        artifacts.sync(sink)
+    return found.hexdigest() if size == 0 else ""
+
+
+def _demand_sound(draft: Path) -> str:
+    """Return when the newest change in the unpacked store was made; refuse a damaged database."""
+    try:
+        backend = SqliteBackend(draft / guard.DATABASE)
+        try:
+            damage, newest = backend.integrity(), backend.newest()
+        finally:
+            backend.close()
+    except QuarterdeckError as error:
+        raise _invalid(f"its database cannot be used: {error.message}") from error
+    if damage:
+        raise _invalid(f"its database is damaged: {damage[0]}")
+    return newest
+
+
+def _exchange(
+    path: Path, draft: Path, newest: str, clock: Clock, *, confirmed: bool
+) -> Path | None:
+    """Put `draft` in the place of `path` while nobody can write there; return where that is kept."""
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        draft.replace(path)
+        artifacts.sync_folder(path.parent)
+        return None
+    if not path.is_dir() or not any((path / name).exists() for name in guard.LAYOUT):
+        raise StoreRefusedError(
+            f"{path} is there and is no store.", advice="Name the store, or a new folder."
+        )
+    guard.demand_owner(path)
+    try:
+        guard.demand_store(path)
+        old = SqliteBackend(path / guard.DATABASE)
+    except StoreRefusedError as error:
+        if not confirmed:
+            raise ConflictError(
+                f"The store in place cannot be compared with the backup: {error.message}",
+                advice="Confirm (--yes) to restore all the same; the old one is kept beside it.",
+            ) from error
+        return _swap(path, draft, clock)
+    try:
+        with old.transaction():
+            if old.newest() > newest and not confirmed:
+                raise ConflictError(
+                    f"The store in place is newer ({old.newest()}) than the backup"
+                    f" ({newest or 'empty'}).",
+                    advice="Confirm (--yes) to restore all the same; the old one is kept.",
+                    conflict={"store": old.newest(), "backup": newest},
+                )
+            return _swap(path, draft, clock)
+    finally:
+        old.close()
+
+
+def _swap(path: Path, draft: Path, clock: Clock) -> Path:
+    stamp = clock().strftime("%Y%m%dT%H%M%S%fZ")
+    kept = path.with_name(f"{path.name}.before-restore-{stamp}")
+    path.rename(kept)
+    try:
+        draft.rename(path)
+    except OSError:
+        kept.rename(path)
+        raise
+    artifacts.sync_folder(path.parent)
+    return kept

@@ -1,0 +1,93 @@
+"""What both backends share: compare-and-set, conditions, the order of values. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import ConflictError, StaleError
+from quarterdeck.model.ids import Rev
+from quarterdeck.ports.store import Where
+from quarterdeck.store.indexes import Indexes, declared, noun
+
+Scalar = str | int | float | None
+SPLIT_MOST = 20  # an `in` of more values is not read value by value
+
+
+class Written(NamedTuple):
+    """Who wrote a row last, or deleted it: revision, writer, time as text."""
+
+    rev: int
+    by: str
+    at: str
+
+
+def next_rev(
+    table: str,
+    id: str,  # the design's word
+    seen: Rev | None,
+    now: Written | None,
+    gone: Written | None,
+) -> Rev:
+    """Return the revision that a write of the row seen at `seen` gets.
+
+    `now` is the row as it stands, `gone` its deletion. A row made again goes on counting, so that
+    nobody who saw the first one takes the second for it. The error says who wrote meanwhile.
+    """
+    what = f"{noun(table)} {id}"
+    if seen is None:
+        if now is not None:
+            raise ConflictError(
+                f"{what} exists already: {now.by} wrote it at {now.at} (revision {now.rev}).",
+                advice="Read it, then change it.",
+                conflict={"actor": now.by, "at": now.at, "rev": now.rev},
+            )
+        return Rev(gone.rev + 1 if gone else 1)
+    if now is None:
+        by = f"was deleted by {gone.by} at {gone.at}" if gone else "is not there"
+        raise ConflictError(
+            f"{what} {by}.",
+            advice="Make it anew if it is still wanted.",
+            conflict={"actor": gone.by, "at": gone.at, "rev": None} if gone else None,
+        )
+    if now.rev != seen:
+        raise StaleError(what, actor=now.by, at=now.at, rev=now.rev)
+    return Rev(seen + 1)
+
+
+def check_fields(indexes: Indexes, table: str, where: Sequence[Where], order: str = "id") -> None:
+    """Raise ValueError for a field of `where` or `order` that `table` does not declare."""
+    known = ("id", *declared(indexes, table))
+    for field in (*(condition.field for condition in where), order):
+        if field not in known:
+            raise ValueError(f"{table} declares no field {field}; declared: {', '.join(known)}")
+
+
+def comparable(value: Any) -> Scalar:
+    """Return a condition's or field's value as the database compares it."""
+    plain = to_document(value)
+    if isinstance(plain, bool):
+        return int(plain)
+    if isinstance(plain, str):
+        return writable(plain)
+    if plain is None or isinstance(plain, (int, float)):
+        return plain
+    raise ValueError(f"{value!r} cannot be compared with a field")
+
+
+def writable(text: str) -> str:
+    """Return `text` with what UTF-8 cannot write (lone surrogates) as question marks."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def values(condition: Where) -> list[Scalar]:
+    """Return the values of an `in`, each once."""
+    return list(dict.fromkeys(comparable(value) for value in condition.value))
+
+
+def sort_key(value: Scalar) -> tuple[int, float | str]:
+    """Return a key that orders values as SQLite does: nothing, numbers, texts."""
+    if value is None:
+        return (0, 0)
+    return (2, value) if isinstance(value, str) else (1, value)

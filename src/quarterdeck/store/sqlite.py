@@ -1,0 +1,239 @@
+"""The backend over SQLite: rows of documents.
+
+What a page asks for is built in `select`; connections and transactions are `database`'s.
+"""
+# ruff: noqa: S608  # the names in these statements come from `schema`, which checks them
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from quarterdeck.model.errors import NotFoundError
+from quarterdeck.model.ids import Rev
+from quarterdeck.model.instants import format_instant, parse_instant
+from quarterdeck.ports.store import Change, Row, Where
+from quarterdeck.store import faults, schema, select
+from quarterdeck.store.database import Database, Values
+from quarterdeck.store.rows import (
+    Scalar,
+    Written,
+    check_fields,
+    next_rev,
+    sort_key,
+    writable,
+)
+from quarterdeck.store.select import Part
+
+_COLUMNS: Final = "id, rev, body, by, at"
+_SCAN: Final = 500  # rows read at once by a scan
+
+
+class SqliteBackend(Database):
+    """Rows in one SQLite file; see `ports.store.Backend`."""
+
+    def get(self, table: str, id: str) -> Row | None:  # the design's word
+        """Return the row, or None."""
+        if not self._has(table):
+            return None
+        found = self._rows(
+            f"SELECT {_COLUMNS} FROM {schema.sql_name(table)} WHERE id = ?", (writable(id),)
+        )
+        return self._row(found[0]) if found else None
+
+    def put(
+        self,
+        table: str,
+        id: str,
+        body: Mapping[str, Any],
+        *,
+        seen: Rev | None,
+        by: str,
+        at: datetime,
+    ) -> Rev:
+        """Write the row seen at `seen`; a body that JSON cannot hold is a ValueError."""
+        text = json.dumps(dict(body), separators=(",", ":"), allow_nan=False)
+        name, key = schema.sql_name(table), writable(id)
+        with self._joined():
+            if not self._has(table):
+                self._make_table(table)
+                self._known.add(table)
+            now = self._written(f"SELECT rev, by, at FROM {name} WHERE id = ?", (key,))
+            gone = None if now else self._gone(table, key)
+            rev = next_rev(table, key, seen, now, gone)
+            kept = (rev, writable(by), format_instant(at), self._next_seq(), text, key)
+            if now:
+                self._rows(f"UPDATE {name} SET rev=?, by=?, at=?, seq=?, body=? WHERE id=?", kept)
+            else:
+                self._rows(
+                    f"INSERT INTO {name} (rev, by, at, seq, body, id) VALUES (?, ?, ?, ?, ?, ?)",
+                    kept,
+                )
+            if gone:
+                self._rows("DELETE FROM gone WHERE tbl = ? AND id = ?", (table, key))
+        return rev
+
+    def delete(self, table: str, id: str, *, seen: Rev, by: str, at: datetime) -> None:
+        """Remove the row seen at `seen`."""
+        name, key = schema.sql_name(table), writable(id)
+        with self._joined():
+            now = None
+            if self._has(table):
+                now = self._written(f"SELECT rev, by, at FROM {name} WHERE id = ?", (key,))
+            rev = next_rev(table, key, seen, now, None if now else self._gone(table, key))
+            self._rows(f"DELETE FROM {name} WHERE id = ?", (key,))
+            self._rows(
+                "REPLACE INTO gone (tbl, id, rev, by, at, seq) VALUES (?, ?, ?, ?, ?, ?)",
+                (table, key, rev, writable(by), format_instant(at), self._next_seq()),
+            )
+
+    def page(
+        self,
+        table: str,
+        *,
+        where: Sequence[Where] = (),
+        order: str = "id",
+        descending: bool = False,
+        after: str | None = None,
+        limit: int = 50,
+    ) -> list[Row]:
+        """Return a page; NotFoundError if `after` is gone and `order` needs it."""
+        check_fields(self._indexes, table, where, order)
+        if not self._has(table):
+            return []
+        name = schema.sql_name(table)
+        with self._one_view():
+            start = None
+            if after is not None and order != "id":
+                start = self._start(name, order, after)
+            parts = select.segments(order, descending=descending, after=after, start=start)
+            ordering = select.ordering(order, descending=descending)
+            found = [
+                row
+                for choice in select.alternatives(where)
+                for row in self._read(
+                    name, select.conditions(choice, order), parts, ordering, limit
+                )
+            ]
+        found.sort(key=lambda row: (sort_key(row[0]), row[1]), reverse=descending)
+        return [self._row(row) for row in found[:limit]]
+
+    def _start(self, name: str, order: str, after: str) -> Scalar:
+        found = self._rows(
+            f"SELECT {schema.column(order)} FROM {name} WHERE id = ?", (writable(after),)
+        )
+        if not found:
+            raise NotFoundError(
+                f"{after} is not there any more, so the list cannot go on behind it.",
+                advice="List from the start.",
+            )
+        start: Scalar = found[0][0]
+        return start
+
+    def _read(
+        self, name: str, chosen: Part, parts: Sequence[Part], ordering: str, limit: int
+    ) -> list[tuple[Any, ...]]:
+        """Read `parts` one after the other until the page is full."""
+        field = ordering.split(" ", 1)[0]
+        found: list[tuple[Any, ...]] = []
+        for part in parts:
+            sql = (
+                f"SELECT {field}, {_COLUMNS} FROM {name} WHERE {chosen.clause} AND {part.clause}"
+                f" ORDER BY {ordering} LIMIT ?"
+            )
+            found += self._rows(sql, (*chosen.values, *part.values, limit - len(found)))
+            if len(found) == limit:
+                break
+        return found
+
+    def scan(self, table: str) -> Iterator[Row]:
+        """Yield every row by id, a batch at a time."""
+        after = ""
+        while self._has(table):
+            name = schema.sql_name(table)
+            sql = f"SELECT {_COLUMNS} FROM {name} WHERE id > ? ORDER BY id LIMIT ?"
+            found = self._rows(sql, (after, _SCAN))
+            yield from map(self._row, found)
+            if len(found) < _SCAN:
+                return
+            after = found[-1][0]
+
+    def count(self, table: str, where: Sequence[Where] = ()) -> int:
+        """Return how many rows match."""
+        check_fields(self._indexes, table, where)
+        if not self._has(table):
+            return 0
+        chosen = select.conditions(where)
+        sql = f"SELECT count(*) FROM {schema.sql_name(table)} WHERE {chosen.clause}"
+        return int(self._value(sql, chosen.values))
+
+    def changes(self, since: int, limit: int = 1_000) -> list[Change]:
+        """Return the last change of each row that changed after `since`, oldest first."""
+        found: list[tuple[Any, ...]] = []
+        with self._one_view():
+            for table in self.tables():
+                found += self._rows(
+                    f"SELECT seq, ?, id, rev, by FROM {schema.sql_name(table)} WHERE seq > ?"
+                    " ORDER BY seq LIMIT ?",
+                    (table, since, limit),
+                )
+            found += self._rows(
+                "SELECT seq, tbl, id, NULL, by FROM gone WHERE seq > ? ORDER BY seq LIMIT ?",
+                (since, limit),
+            )
+        return [Change(*row) for row in sorted(found)[:limit]]
+
+    def last_change(self) -> int:
+        """Return the number of the newest change; 0 for none."""
+        return int(self._value("SELECT value FROM meta WHERE name = 'seq'"))
+
+    def tables(self) -> list[str]:
+        """Return the declared tables and those that were written to."""
+        found = self._rows(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 't_*'"
+        )
+        return sorted(name[2:] for (name,) in found)
+
+    def _has(self, table: str) -> bool:
+        if table in self._known:
+            return True
+        return bool(
+            self._rows("SELECT 1 FROM sqlite_schema WHERE name = ?", (schema.sql_name(table),))
+        )
+
+    def _row(self, found: tuple[Any, ...]) -> Row:
+        id_, rev, body, by, at = found[-5:]
+        try:
+            return Row(id_, Rev(rev), json.loads(body), by, parse_instant(at))
+        except ValueError as error:
+            raise faults.damaged(str(self.path), f"{id_} cannot be read ({error})") from error
+
+    def _written(self, sql: str, values: Values) -> Written | None:
+        found = self._rows(sql, values)
+        return Written(*found[0]) if found else None
+
+    def _gone(self, table: str, key: str) -> Written | None:
+        return self._written("SELECT rev, by, at FROM gone WHERE tbl = ? AND id = ?", (table, key))
+
+    def _next_seq(self) -> int:
+        return int(
+            self._value("UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value")
+        )
+
+    def newest(self) -> str:
+        """Return when the newest change was made, as text; empty for none."""
+        with self._one_view():
+            last = self.last_change()
+            for table in self.tables():
+                sql = f"SELECT at FROM {schema.sql_name(table)} WHERE seq = ?"
+                if found := self._rows(sql, (last,)):
+                    return str(found[0][0])
+            found = self._rows("SELECT at FROM gone WHERE seq = ?", (last,))
+        return str(found[0][0]) if found else ""
+
+    def written_since(self, table: str, at: datetime) -> int:
+        """Return how many rows of `table` were last written at `at` or later; reads them all."""
+        sql = f"SELECT count(*) FROM {schema.sql_name(table)} WHERE at >= ?"
+        return int(self._value(sql, (format_instant(at),)))
