@@ -51,7 +51,11 @@ class Session:
         if self._ports is None:
             from quarterdeck import wiring
 
-            return wiring.open_services(settings)
+            services = wiring.open_services(settings)
+            damage = services.ports.store.damage
+            if damage:
+                sys.stderr.write(f"warning: the store is damaged, open for reading only: {damage}\n")
+            return services
         from quarterdeck.service.bundle import Services
 
         return Services(

@@ -230,6 +230,11 @@ class Store(Documents, Protocol):
 
     folder: str
 
+    @property
+    def damage(self) -> str:
+        """What is wrong with it, in words; then it is open for reading only. Empty when it is whole."""
+        ...
+
     def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:
         """Open a transaction whose writes are `actor`'s; commits at the end, nothing at an exception."""
         ...

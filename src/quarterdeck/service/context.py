@@ -46,7 +46,7 @@ class Context:
         self.ports = ports
         self.who = who
         self.as_team = as_team
-        self.read_only = read_only
+        self.read_only = read_only or bool(ports.store.damage)
         self._teams: dict[str, str] | None = None
 
     def now(self) -> datetime:
@@ -62,6 +62,8 @@ class Context:
 
     def demand_writable(self, act: str) -> None:
         """Raise NotAllowedError, naming the option, when this is `--read-only`."""
+        if self.ports.store.damage:
+            return  # the store refuses it, naming the damage
         if self.read_only:
             raise NotAllowedError(
                 f"Opened with --read-only: {act} would write.",

@@ -25,6 +25,8 @@ NOTADB: Final = 26
 SYNC_FAILED: Final = frozenset({IOERR | 4 << 8, IOERR | 5 << 8})
 NO_LOCKS: Final = frozenset({PROTOCOL, IOERR | 9 << 8, IOERR | 14 << 8, IOERR | 15 << 8})
 
+TORN: Final = ("malformed JSON", "no such table")  # of a database that is ours by its header
+
 DAMAGE_ADVICE: Final = (
     "Nothing was written; what is left can be read. See `quarterdeck store verify`, "
     "then put a backup in its place with `quarterdeck store restore`."
@@ -49,7 +51,8 @@ def translate(
             f"{path} is being written by {holder}; gave up after {wait_s:g} s.",
             advice="Nothing was written. Try again; if it stays so, end that process.",
         )
-    if primary in (CORRUPT, NOTADB) or (primary == ERROR and "malformed JSON" in words):
+    is_torn = primary == ERROR and any(sign in words for sign in TORN)
+    if primary in (CORRUPT, NOTADB) or is_torn:
         return damaged(path, words)
     if primary == CANTOPEN:
         return StoreRefusedError(
