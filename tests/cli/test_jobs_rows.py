@@ -103,7 +103,7 @@ def test_a_snapshot_comes_back_byte_for_byte(deck: Quarterdeck, text: str) -> No
     assert deck.ok("job", "show", "bytes")["spec"]["source"]["text"] == text
 
 
-@pytest.mark.row("B2", "B10", "B8")
+@pytest.mark.row("B2", "B8", "B9", "B10")
 def test_draft_publish_history_activate(deck: Quarterdeck) -> None:
     deck.create("walk")
     changed = deck.edit("walk", {"spec": job("walk", source=sql("SELECT 2 AS v"))["spec"]})
@@ -124,6 +124,12 @@ def test_draft_publish_history_activate(deck: Quarterdeck) -> None:
     assert [
         row["number"] for row in deck.ok("job", "versions", "walk", "--search", "SELECT 1")
     ] == [1]
+    [changed] = deck.ok("job", "diff", "walk", "1", "2")["differences"]
+    assert (changed["path"], changed["a"], changed["b"]) == (
+        "source.text",
+        "SELECT 1 AS v",
+        "SELECT 2 AS v",
+    )
     before = deck.ok("job", "show", "walk")
     back = deck.ok("job", "activate", "walk", "1", "--yes")
     assert (back["from"], back["to"], back["changed"]) == (2, 1, True)
