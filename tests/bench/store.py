@@ -198,7 +198,7 @@ def main() -> None:
         return
     sizes, runs = ([100], [100]) if given.small else (given.sizes, given.runs)
     with tempfile.TemporaryDirectory() as name:
-        report = {"writes": [], "pages": []}  # type: dict[str, list[dict[str, Any]]]
+        report: dict[str, Any] = {"bench": "store", "writes": [], "pages": []}
         for size in sizes:
             folder = Path(name) / f"writes{size}"
             folder.mkdir()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHES = ("cli", "overhead", "tpch")
+BENCHES = ("cli", "lists", "overhead", "store", "tpch")
 
 
 @pytest.mark.bench
