@@ -105,7 +105,7 @@ def test_text_of_others_does_nothing(deck: Quarterdeck) -> None:
 def test_a_list_at_80_columns(deck: Quarterdeck) -> None:
     answer = deck.call("job", "list")
     assert answer.out.splitlines() == [
-        "NAME  TEAM  TYPE  LIVE  SCHEDULE                 LAST RUN  WHEN",
+        "NAME  TEAM  TYPE  LIVE  SCHEDULE                 LAST RUN",
         "one   ana   sql     v1                           never",
         "世界  ana   sql     v1  0 6 * * * Europe/Berlin  never",
     ]

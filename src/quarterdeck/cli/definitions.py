@@ -202,7 +202,9 @@ def check(session: Session, name: str) -> int:
         session.out.document(found)
     else:
         session.out.table(columns.CHECKS, found["checks"], session.look())
-        advice = [one["advice"] for one in found["checks"] if one.get("advice")]
+        advice = [
+            f"{one['message']} {one['advice']}" for one in found["checks"] if one.get("advice")
+        ]
         session.out.lines([(), *((text("→ " + one),) for one in advice)] if advice else [])
         session.out.say(f"cluster {name} is {found['status']}")
     return {"active": 0, "unreachable": 7}.get(found["status"], 6)

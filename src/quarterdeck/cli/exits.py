@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from quarterdeck.cli.output import to_json
+from quarterdeck.cli.output import columns_of, to_json
 from quarterdeck.model.errors import EXIT_CODES, NotAllowedError, Problem, QuarterdeckError
 from quarterdeck.present import inert
+from quarterdeck.present.table import wrap
 
 if TYPE_CHECKING:
     from quarterdeck.cli.session import Session
@@ -41,7 +42,9 @@ def report(error: BaseException, session: Session) -> int:
     if session.flags["json"]:
         sys.stderr.write(to_json({"error": document}) + "\n")
     else:
-        sys.stderr.writelines(line + "\n" for line in _words(document))
+        most = columns_of(sys.stderr)
+        for line in _words(document):
+            sys.stderr.writelines(one + "\n" for one in wrap(line, most))
     return EXIT_CODES[document["code"]]
 
 
@@ -91,8 +94,11 @@ def _usage(error: click.ClickException) -> dict[str, Any]:
 
 
 def _words(document: dict[str, Any]) -> Iterator[str]:
-    yield inert.line(f"error: {document['message']}")
     fields = document["fields"]
+    first = document["message"].removesuffix(f" (and {len(fields) - 1} more)")
+    if first != document["message"]:  # all of them follow
+        first = f"{len(fields)} things to mend"
+    yield inert.line(f"error: {first}")
     if len(fields) > 1:
         for one in fields:
             yield inert.line(

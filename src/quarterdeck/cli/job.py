@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ _REV = click.option(
     "--expect-rev",
     type=EXPECT_REV,
     metavar="N",
-    help="Refuse (5) unless this is the revision now.",
+    help="Refuse (5) unless this is the job's `rev` now; saving its draft raises it, too.",
 )
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 _DRY = click.option("--dry-run", is_flag=True, help="Only say what it would do.")
@@ -117,9 +118,9 @@ def create(session: Session, file: str) -> None:
     found, folder = documents(session, file)
     kinds = [document.get("type", "job") for document in found]
     if not any(kind in ("job", "sql", "python") for kind in kinds):
-        words = (
-            f"the file holds no job, only {kinds[0]}: `quarterdeck {kinds[0]} create -f {file}`"
-        )
+        known = kinds[0] in ("profile", "query", "cluster", "catalog", "team")
+        hint = f": `quarterdeck {kinds[0]} create -f {file}`" if known else ""
+        words = f"the file holds no job, only {kinds[0]}{hint}"
         raise InvalidInputError([Problem("type", words)])
     made = session.services.jobs.create(found, folder=folder)
     lines = [f"{one['name']}: version {one['live_version']} is live" for one in made]
@@ -182,11 +183,10 @@ def _edit_by_hand(session: Session, name: str, expect_rev: int | None) -> None:
     from quarterdeck.cli.editor import edit as by_hand
 
     services = session.services
-    seen = services.jobs.show(name)
-    rev = services.drafts.show(name)["rev"] if seen["draft_version"] else seen["rev"]
+    rev = expect_rev or services.jobs.show(name)["rev"]
 
     def save(document: Mapping[str, Any]) -> dict[str, Any]:
-        return services.jobs.edit(name, document, expect_rev=expect_rev or rev)
+        return services.jobs.edit(name, document, expect_rev=rev, folder=str(Path.cwd()))
 
     changed = by_hand(session, "job", name, lambda: services.jobs.document(name), save)
     if changed is not None:
@@ -283,7 +283,8 @@ def delete(session: Session, name: str, yes: bool, dry_run: bool) -> int:
     """Delete a job with its versions and draft; its runs stay readable. Asks on a terminal."""
     shown = session.services.jobs.cascade(name)
     versions, runs = ages.count(shown["versions"], "version"), ages.count(shown["runs"], "run")
-    words = f"{name} goes with {versions} and its draft; {runs} of it can still be read"
+    draft = " and its draft" if shown["draft"] else ""
+    words = f"{name} goes with {versions}{draft}; {runs} of it can still be read"
     if dry_run:
         session.words(shown, words)
         return 0

@@ -6,10 +6,10 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from quarterdeck.present import inert
-from quarterdeck.present.table import Cell, Column, Line, Look, lay_out
+from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, wrap
 
 TONES: Final = {"good": "32", "bad": "31", "busy": "33", "dim": "2", "head": "1"}
 WIDTH: Final = 80  # of a terminal that does not say
@@ -31,12 +31,7 @@ class Output:
         told = os.environ.get("COLUMNS", "")
         if told.isdecimal() and int(told) > 0:
             return int(told)
-        if not self.is_terminal:
-            return None
-        try:
-            return os.get_terminal_size(sys.stdout.fileno()).columns or WIDTH
-        except OSError:
-            return WIDTH
+        return columns_of(sys.stdout)
 
     def document(self, value: Any) -> None:
         """Write one JSON document: indented for a person, on one line for a script."""
@@ -77,13 +72,25 @@ class Output:
     def say(self, *texts: str) -> None:
         """Write the answer in words, one inert line each."""
         for text in texts:
-            sys.stdout.write(inert.line(text) + "\n")
+            sys.stdout.writelines(
+                one + "\n" for one in wrap(inert.line(text), columns_of(sys.stdout))
+            )
 
     @staticmethod
     def note(text: str) -> None:
         """Write a line for people beside the answer, to standard error."""
         sys.stdout.flush()
-        sys.stderr.write(inert.line(text) + "\n")
+        sys.stderr.writelines(one + "\n" for one in wrap(inert.line(text), columns_of(sys.stderr)))
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return how wide the terminal is that the stream goes to; None where it goes to none."""
+    if not stream.isatty():
+        return None
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or WIDTH
+    except OSError:
+        return WIDTH
 
 
 def to_json(value: Any, *, indent: int | None = None) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.cli.output import Output
 from quarterdeck.model.errors import InvalidInputError, NotAllowedError, Problem
+from quarterdeck.present import inert
+from quarterdeck.present.table import Look, wrap
 
 if TYPE_CHECKING:
     from quarterdeck.config import Settings
     from quarterdeck.ports.bundle import Ports
-    from quarterdeck.present.table import Column, Line, Look
+    from quarterdeck.present.table import Column, Line
     from quarterdeck.service.bundle import Services
 
 
@@ -54,7 +56,9 @@ class Session:
             services = wiring.open_services(settings)
             damage = services.ports.store.damage
             if damage:
-                sys.stderr.write(f"warning: the store is damaged, open for reading only: {damage}\n")
+                sys.stderr.write(
+                    f"warning: the store is damaged, open for reading only: {damage}\n"
+                )
             return services
         from quarterdeck.service.bundle import Services
 
@@ -76,8 +80,6 @@ class Session:
 
     def look(self) -> Look:
         """Return the time and whether a person reads."""
-        from quarterdeck.present.table import Look
-
         return Look(self.now(), self.out.is_terminal)
 
     def now(self) -> datetime:
@@ -145,8 +147,9 @@ class Session:
                 advice="Add --yes; --dry-run, where there is one, only looks.",
             )
         for line in effect:
-            sys.stderr.write("".join(cell.text for cell in line).rstrip() + "\n")
-        sys.stderr.write(f"{act[:1].upper()}{act[1:]}? [y/N] ")
+            shown = "".join(cell.text for cell in line).rstrip()
+            sys.stderr.writelines(one + "\n" for one in wrap(shown, self.out.width))
+        sys.stderr.write(inert.line(f"{act[:1].upper()}{act[1:]}? [y/N] "))
         sys.stderr.flush()
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return True

@@ -7,7 +7,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +18,9 @@ from quarterdeck.cli.values import one_document
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.present import columns, tree
 from quarterdeck.present.table import Look, lay_out, text
+
+if TYPE_CHECKING:
+    from quarterdeck.service.setup import Workspaces
 
 
 @click.command(cls=Command, example="quarterdeck init --name acme")
@@ -83,7 +86,7 @@ def _show(session: Session, checks: list[dict[str, Any]]) -> None:
     out.table(columns.CHECKS, checks, no_ages)
     for one in checks:
         if one["fix"]:
-            out.lines([(text(f"→ {one['name']}: {one['fix']}"),)])
+            out.lines([(text(f"→ {one['name']}: {one['message'].rstrip('.')}. {one['fix']}"),)])
 
 
 def _check(name: str, level: str, message: str, fix: str = "", code: str = "") -> dict[str, Any]:
@@ -155,11 +158,7 @@ def show(session: Session) -> None:
 
 @workspace.command(example="quarterdeck workspace edit -f workspace.yaml")
 @click.option(
-    "-f",
-    "--file",
-    required=True,
-    metavar="FILE",
-    help="What changes, as a file; `-` is standard input.",
+    "-f", "--file", metavar="FILE", help="What changes, as a file; without it $EDITOR opens."
 )
 @click.option(
     "--expect-rev",
@@ -168,8 +167,29 @@ def show(session: Session) -> None:
     help="Refuse (5) unless this is the revision now.",
 )
 @pass_session
-def edit(session: Session, file: str, expect_rev: int | None) -> None:
+def edit(session: Session, file: str | None, expect_rev: int | None) -> None:
     """Change settings; keys left out stay. Only org admins may."""
-    document, _ = one_document(session, file, "workspace")
-    changed: Mapping[str, Any] = session.services.workspaces.edit(document, expect_rev=expect_rev)
+    workspaces = session.services.workspaces
+    if file is not None:
+        document, _ = one_document(session, file, "workspace")
+        changed = workspaces.edit(document, expect_rev=expect_rev)
+    else:
+        found = _by_hand(workspaces, session, expect_rev)
+        if found is None:
+            return
+        changed = found
     session.words(changed, f"workspace {changed['name']} is at revision {changed['rev']}")
+
+
+def _by_hand(
+    workspaces: Workspaces, session: Session, expect_rev: int | None
+) -> dict[str, Any] | None:
+    from quarterdeck.cli.editor import edit as by_hand
+
+    seen = workspaces.show()
+    rev = expect_rev or seen["rev"]
+
+    def save(document: Mapping[str, Any]) -> dict[str, Any]:
+        return workspaces.edit(document, expect_rev=rev)
+
+    return by_hand(session, "workspace", seen["name"], workspaces.document, save)

@@ -107,7 +107,7 @@ JOBS: Final = (
     Column("DRAFT", _draft, right=True, optional=True),
     Column("SCHEDULE", lambda row, _: text(schedule(row)), least=11, drop=3, optional=True),
     Column("LAST RUN", _last_run, least=24),
-    Column("WHEN", _last_at, drop=2),
+    Column("WHEN", _last_at, drop=2, optional=True),
 )  # fmt: skip
 RUNS: Final = (
     Column("RUN", _key("id")),

@@ -69,6 +69,18 @@ def cut(shown: str, most: int) -> str:
     return shown[:end] + "…"
 
 
+def wrap(shown: str, most: int | None) -> list[str]:
+    """Return inert text in lines of at most `most` columns, broken at blanks, the rest indented as its first."""
+    if most is None or width(shown) <= most:
+        return [shown]
+    import textwrap  # seldom needed
+
+    indent = " " * (len(shown) - len(shown.lstrip()) + 2)
+    return textwrap.wrap(
+        shown, most, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def lay_out(
     columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], look: Look, most: int | None
 ) -> list[Line]:

@@ -6,13 +6,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import UnreachableError
+from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.ports.executor import Check
 from quarterdeck.service import views
 from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quarterdeck.model.job import Definition
     from quarterdeck.service.context import Context
+
+
+def status_of(checks: Sequence[Check]) -> str:
+    """Return `active`, `inactive` or `unreachable`."""
+    failed = [check.code for check in checks if check.level == "failed"]
+    if not failed:
+        return "active"
+    return "unreachable" if "unreachable" in failed else "inactive"
 
 
 class Clusters:
@@ -23,21 +34,21 @@ class Clusters:
 
     def look(self, name: str) -> list[Check]:
         """Run the checks and return them; nothing is written."""
-        kept = self._context.get_definition("cluster", name)
+        return self.look_at(self._context.get_definition("cluster", name).value)
+
+    def look_at(self, cluster: Definition) -> list[Check]:
+        """Run the checks of a cluster that need not be kept yet."""
         try:
-            return self._context.ports.executor(kept.value).check(None)
-        except UnreachableError as error:
-            return [Check("reachable", "failed", error.message, error.advice, code="unreachable")]
+            return self._context.ports.executor(cluster).check(None)
+        except (UnreachableError, PrerequisiteError) as error:
+            name = "reachable" if isinstance(error, UnreachableError) else "usable"
+            return [Check(name, "failed", error.message, error.advice, code=error.code)]
 
     def check(self, name: str) -> dict[str, Any]:
         """Run the checks, keep status and time, and return the cluster."""
         context = self._context
         checks = self.look(name)
-        failed = [check for check in checks if check.level == "failed"]
-        status = "active"
-        if failed:
-            away = any(check.code == "unreachable" for check in failed)
-            status = "unreachable" if away else "inactive"
+        status = status_of(checks)
         with context.transaction(f"checking cluster {name}") as tx:
             kept = context.get_definition("cluster", name)
             documents = tuple(to_document(check) for check in checks)

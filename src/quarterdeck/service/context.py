@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 WORKSPACE_ID = "workspace"
 ALL = 1_000_000
+MERGE_S = 600.0  # what one actor repeats within it is one audit record
 OPEN = Where("is_open", "=", value=True)
 NO_DRAFT = Where("draft", "=", value=False)
 
@@ -59,6 +60,24 @@ class Context:
         self.demand_writable(act)
         with self.ports.store.transaction(self.who) as tx:
             yield tx
+
+    @contextmanager
+    def recording(
+        self, action: str, subject: str, *, name: str, team: str | None
+    ) -> Iterator[None]:
+        """Record that the actor may not do this, if that comes out of the block, and let it pass.
+
+        It must stand outside of any transaction: that one is given up. `--read-only` records nothing.
+        """
+        try:
+            yield
+        except NotAllowedError:
+            if not self.read_only:
+                with self.ports.store.transaction(self.who) as tx:
+                    tx.audit.append(
+                        action, subject, name=name, team=team, outcome="refused", merge_s=MERGE_S
+                    )
+            raise
 
     def demand_writable(self, act: str) -> None:
         """Raise NotAllowedError, naming the option, when this is `--read-only`."""
@@ -115,8 +134,9 @@ class Context:
         return [row.body for row in found if not row.body["deleted"]]
 
     def demand(self, actor: Actor, action: str, what: str, job: Job) -> None:
-        """Raise NotAllowedError unless the actor may do this to the job."""
-        access.demand(actor, action, what, job.team, job.shared_teams, names=self.team_name)
+        """Raise NotAllowedError unless the actor may do this to the job; a refused act is recorded."""
+        with self.recording(f"job.{action}", f"job/{job.id}", name=job.name, team=job.team):
+            access.demand(actor, action, what, job.team, job.shared_teams, names=self.team_name)
 
     # --- what
 

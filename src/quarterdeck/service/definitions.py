@@ -10,17 +10,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from quarterdeck.model.errors import (
-    ConflictError,
-    NotAllowedError,
-    Problem,
-    raise_problems,
-)
+from quarterdeck.model.codec import to_document
+from quarterdeck.model.errors import ConflictError, Problem, raise_problems
 from quarterdeck.model.ids import DefinitionId, TeamId
 from quarterdeck.model.job import Definition, Job, Revision, revision_id
 from quarterdeck.policy import access, ceilings
 from quarterdeck.ports.store import Documents
-from quarterdeck.service import saving, views
+from quarterdeck.service import clusters, filing, saving, views
 from quarterdeck.service.context import ALL, Context, expect
 from quarterdeck.service.references import World
 
@@ -61,7 +57,7 @@ class Definitions:
         """Return the jobs whose live version or draft uses it; those not visible are only counted."""
         kept = self._context.get_definition(kind, name)
         actor = self._context.actor()
-        jobs = self._users(kept.value)
+        jobs = self._users(kept.value, past=False)
         seen = [j for j in jobs if access.is_visible(actor, j.team, j.shared_teams)]
         rows = [{"job": j.name, "team": self._context.team_name(j.team)} for j in seen]
         return {"name": kept.value.name, "jobs": rows, "hidden": len(jobs) - len(seen)}
@@ -89,7 +85,10 @@ class Definitions:
         actor = self._context.actor()
         found = list(parsed.problems)
         if kind in OWNED:
-            found += saving.team_problems(world, actor, world_document.get("team"))
+            teamless = saving.team_problems(world, actor, world_document.get("team"))
+            if any(one.code == "prerequisite" for one in teamless):  # what the field lacks is moot
+                found = [one for one in found if one.path != "team"]
+            found += teamless
         elif not actor.is_org_admin:
             found.append(Problem("", f"only org admins may create or edit a {kind}", "denied"))
         found += self._name_problems(kind, world_document, edited)
@@ -101,15 +100,30 @@ class Definitions:
     def create(self, kind: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """Save a new one; all problems at once, nothing written."""
         world = World(self._context)
-        with self._context.transaction(f"creating a {kind}") as tx:
+        team = document.get("team") if kind in OWNED else None
+        asked = saving.refusals(
+            world, f"{kind}.create", f"{kind}/", name=document.get("name"), team=team
+        )
+        with asked, self._context.transaction(f"creating a {kind}") as tx:
             value, found, warnings = self.validate(kind, document, world)
             raise_problems(found)
             made = self.make(tx, world, kind, value or {})
         if kind == "cluster":
-            from quarterdeck.service.clusters import Clusters
-
-            Clusters(self._context).check(made.name)
+            clusters.Clusters(self._context).check(made.name)
         return {**self.show(kind, views.reference(made)), **views.warnings(warnings)}
+
+    def bring(self, world: World, kind: str, value: Mapping[str, Any]) -> None:
+        """Let the rest of a file refer to a definition of it, wrong or not; a cluster is looked at."""
+        name = value.get("name")
+        if not isinstance(name, str):
+            return
+        known = (value.get("id") or self._query_id(name)) if kind == "query" else name
+        brought = filing.brought(kind, value, known)
+        if kind == "cluster" and "kind" in value:
+            checks = clusters.Clusters(self._context).look_at(brought)
+            world.looked[name] = checks
+            brought = replace(brought, status=clusters.status_of(checks))
+        world.extra[kind, known] = brought
 
     def make(self, tx: Documents, world: World, kind: str, value: Mapping[str, Any]) -> Definition:
         """Write a checked definition in the caller's transaction and return it."""
@@ -121,11 +135,14 @@ class Definitions:
             self._query_id(name) if kind == "query" else self._context.ports.new_id(PREFIX[kind])
         )
         team = world.find("team", value["team"]) if kind in OWNED else None
+        looked = world.looked.get(name) if kind == "cluster" else None
         made = Definition(
             id=DefinitionId(new), kind=kind, name=name, name_key=name_key(name),
             team=TeamId(team.id) if team else None, revision=1, body=body,
             author=self._context.who, at=self._context.now(),
-            status="unchecked" if kind == "cluster" else "",
+            status="" if kind != "cluster" else clusters.status_of(looked) if looked else "unchecked",
+            checked_at=self._context.now() if looked else None,
+            checks=tuple(to_document(check) for check in looked or ()),
         )  # fmt: skip
         tx.definitions.put(made, seen=None)
         self._keep_revision(tx, made)
@@ -143,7 +160,10 @@ class Definitions:
         self._demand(kind, kept.value, "edit")
         world = World(self._context)
         expect(f"{kind} {name}", kept, expect_rev)
-        with self._context.transaction(f"editing {kind} {name}") as tx:
+        team = document.get("team") if kind in OWNED else None
+        subject = f"{kind}/{kept.value.id}"
+        asked = saving.refusals(world, f"{kind}.edit", subject, name=kept.value.name, team=team)
+        with asked, self._context.transaction(f"editing {kind} {name}") as tx:
             value, found, warnings = self.validate(kind, document, world, edited=kept.value)
             raise_problems(found)
             after = self._edited(world, kept.value, value or {})
@@ -156,9 +176,7 @@ class Definitions:
                 )  # fmt: skip
         now = after or kept.value
         if kind == "cluster":
-            from quarterdeck.service.clusters import Clusters
-
-            Clusters(self._context).check(now.name)
+            clusters.Clusters(self._context).check(now.name)
         return {**self.show(kind, views.reference(now)), **views.warnings(warnings)}
 
     def delete(self, kind: str, name: str) -> dict[str, Any]:
@@ -166,13 +184,7 @@ class Definitions:
         kept = self._context.get_definition(kind, name)
         self._demand(kind, kept.value, "delete")
         with self._context.transaction(f"deleting {kind} {name}") as tx:
-            used = [job.name for job in self._users(kept.value)]
-            if used:
-                raise ConflictError(
-                    f"{kind} {name} is in use by {', '.join(used[:5])}.",
-                    advice="Change those jobs first.",
-                    used_by=used,
-                )
+            self._refuse_used(kept.value)
             gone = replace(
                 kept.value, deleted=True, author=self._context.who, at=self._context.now()
             )
@@ -205,18 +217,10 @@ class Definitions:
         )
 
     def _demand(self, kind: str, one: Definition, action: str) -> None:
-        actor = self._context.actor()
-        if kind in OWNED:
-            access.demand(
-                actor, action, f"{kind} {one.name}", one.team, names=self._context.team_name
-            )
-        elif not actor.is_org_admin:
-            raise NotAllowedError(
-                f"{actor.name} may not {action} {kind} {one.name}: only org admins may.",
-                advice=f"Ask {', '.join(self._context.workspace().value.org_admins)}.",
-                allowed=["org admins"],
-                rule=f"only org admins may {action} a {kind}",
-            )
+        actor, what = self._context.actor(), f"{kind} {one.name}"
+        record = (f"{kind}.{action}", f"{kind}/{one.id}")
+        with self._context.recording(*record, name=one.name, team=one.team):
+            access.demand(actor, action, what, one.team, names=self._context.team_name)
 
     def _name_problems(
         self, kind: str, document: Mapping[str, Any], edited: Definition | None
@@ -230,7 +234,12 @@ class Definitions:
         if isinstance(name, str) and any(one.name == name for one in others):
             found.append(Problem("name", f"{name} is in use"))
         new = document.get("id")
-        if kind != "query" or edited is not None or not isinstance(new, str):
+        if kind != "query" or not isinstance(new, str) or (edited and edited.id == new):
+            return found
+        if edited is not None:
+            found.append(
+                Problem("id", f"is {edited.id} for good; leave it out, or create another")
+            )
             return found
         if self._context.ports.store.definitions.find(new) is not None:
             found.append(Problem("id", f"{new} was used before; ids are never used again"))
@@ -257,8 +266,34 @@ class Definitions:
         )  # fmt: skip
         tx.revisions.put(kept, seen=None)
 
-    def _users(self, one: Definition) -> list[Job]:
-        """Return the jobs with a version or draft that refers to it."""
+    def _refuse_used(self, one: Definition) -> None:
+        """Raise ConflictError if anything uses it; names only what the actor may see."""
+        actor, jobs = self._context.actor(), self._users(one)
+        used = [j.name for j in jobs if access.is_visible(actor, j.team, j.shared_teams)]
+        hidden = len(jobs) - len(used)
+        if one.kind == "team":
+            for kind in OWNED:
+                owned = [
+                    k.value
+                    for k in self._context.definitions(kind)
+                    if k.value.team == TeamId(one.id)
+                ]
+                used += [f"{kind} {views.reference(definition)}" for definition in owned]
+        if not used and not hidden:
+            return
+        shown = used[:5]
+        more = len(used) - len(shown) + hidden
+        if more:
+            shown.append(f"{more} more" if shown else "what you may not see")
+        raise ConflictError(
+            f"{one.kind} {views.reference(one)} is in use by {', '.join(shown)}.",
+            advice="Change or delete those first.",
+            used_by=used,
+            hidden=hidden,
+        )
+
+    def _users(self, one: Definition, *, past: bool = True) -> list[Job]:
+        """Return the jobs whose draft or live version (with `past`: any version) refers to it."""
         store = self._context.ports.store
         found = []
         for kept in store.jobs.page(order="name_key", limit=ALL):
@@ -266,10 +301,11 @@ class Definitions:
             if one.kind == "team":
                 uses = TeamId(one.id) in (job.team, *job.shared_teams)
             else:
-                specs = [
-                    v.value.spec
-                    for v in store.versions.page(views.where("job", job.id), limit=ALL)
-                ]
+                if past:
+                    kept_versions = store.versions.page(views.where("job", job.id), limit=ALL)
+                    specs = [v.value.spec for v in kept_versions]
+                else:
+                    specs = [self._context.get_version(job, job.live_version).spec]
                 draft = store.drafts.find(job.id)
                 specs += [draft.value.spec] if draft else []
                 uses = any(_refers(spec, one) for spec in specs)

@@ -35,7 +35,7 @@ class Drafts:
         """Return the draft with its spec, base, author and time."""
         kept, draft = self.get(name)
         world = World(self._context)
-        return views.draft(world, kept.value, draft, references.to_names(world, draft.value.spec))
+        return views.draft(kept, draft.value, references.to_names(world, draft.value.spec))
 
     def discard(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
         """Remove the draft; runs of it keep their text."""
@@ -43,9 +43,10 @@ class Drafts:
         kept, draft = self.get(name)
         job = kept.value
         context.demand(context.actor(), "edit", f"job {name}", job)
-        expect(f"the draft of {name}", draft, expect_rev)
+        expect(f"job {name}", kept, expect_rev)
         with context.transaction(f"discarding the draft of {name}") as tx:
             tx.drafts.delete(job.id, seen=draft.rev)
+            tx.jobs.put(job, seen=kept.rev)
             tx.audit.append(
                 "draft.discard", f"job/{job.id}", name=name, team=job.team, before=draft.value.spec
             )
@@ -64,5 +65,5 @@ class Drafts:
             from dataclasses import replace
 
             based = draft._replace(value=replace(draft.value, based_on=job.live_version))
-            save_draft(context, tx, job, based, live.spec)
+            save_draft(context, tx, kept, based, live.spec)
         return self.show(name)

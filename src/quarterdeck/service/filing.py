@@ -36,9 +36,9 @@ def in_order_of_the_form(found: Sequence[Problem]) -> list[Problem]:
     return sorted(dict.fromkeys(found), key=rank)
 
 
-def in_order(documents: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the documents with what others refer to first."""
-    return sorted(documents, key=lambda document: _RANK[kind_of(document)])
+def in_order(documents: Sequence[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the documents, each with its place in the file, what others refer to first."""
+    return sorted(enumerate(documents), key=lambda one: _RANK[kind_of(one[1])])
 
 
 def without_type(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,10 +47,9 @@ def without_type(document: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in document.items() if not (k == "type" and v in kinds)}
 
 
-def brought(kind: str, value: Mapping[str, Any]) -> Definition:
+def brought(kind: str, value: Mapping[str, Any], known: str) -> Definition:
     """Return a stand-in for a definition that the same file brings, to check references against."""
-    known = DefinitionId(value.get("id") or value["name"])
     return Definition(
-        id=known, kind=kind, name=value["name"], name_key="", team=None, revision=1, body=value,
+        id=DefinitionId(known), kind=kind, name=str(value["name"]), name_key="", team=None, revision=1, body=value,
         author="", at=datetime.min.replace(tzinfo=UTC), status="active",
     )  # fmt: skip

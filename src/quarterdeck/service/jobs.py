@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import ConflictError, InvalidInputError, Problem, raise_problems
-from quarterdeck.model.ids import JobId, TeamId
+from quarterdeck.model.ids import JobId, RunId, TeamId
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import Activation, Definition, Draft, Job
 from quarterdeck.model.run import Run
 from quarterdeck.ports.store import Documents, Kept, Where
-from quarterdeck.service import filing, listing, outside, references, views
-from quarterdeck.service.context import ALL, OPEN, Context, expect
+from quarterdeck.service import filing, listing, outside, references, saving, views
+from quarterdeck.service.context import ALL, MERGE_S, OPEN, Context, expect
 from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
@@ -42,13 +42,15 @@ class Jobs:
         world = World(context)
         live = context.get_version(job, job.live_version)
         draft = context.ports.store.drafts.find(job.id)
-        row = views.job(
-            context,
-            to_document(job),
-            rev=kept.rev,
-            draft=draft is not None,
-            last_run=listing.last_run(context, job.id),
-        )
+        last = listing.last_run(context, job.id)
+        if last is not None and last["is_open"] and not context.read_only:
+            from quarterdeck.service.advancing import (
+                Advancing,
+            )  # its rooms load only for a run under way
+
+            last = to_document(Advancing(context).step(RunId(last["id"])))
+        raw = to_document(job)
+        row = views.job(context, raw, rev=kept.rev, draft=draft is not None, last_run=last)
         profile = world.by_id("profile", live.spec["profile"])
         options = effective.settings(profile.body, live.spec) if profile else []
         history = [
@@ -72,8 +74,7 @@ class Jobs:
         A job of that name that is there already is checked as an edit of it. `folder` is the file's.
         """
         documents = [outside.placed(document, folder) for document in documents]
-        world = World(self._context)
-        warnings = self._check_all(documents, world, editing=True)
+        warnings = self._check_all(documents, World(self._context), editing=True)
         return {"ok": True, "fields": [], **views.warnings(warnings)}
 
     def create(
@@ -84,27 +85,36 @@ class Jobs:
         Relative paths count from `folder`, the file's. Returns the jobs.
         """
         documents = [outside.placed(document, folder) for document in documents]
-        context = self._context
-        with context.transaction("creating a job") as tx:
-            world = World(context)
+        context, world = self._context, World(self._context)
+        context.demand_writable("creating a job")
+        first = next((d for d in documents if filing.kind_of(d) == "job"), documents[0])
+        name, team = first.get("name"), first.get("team")
+        with saving.refusals(world, "job.create", "job/", name=name, team=team):
             warnings = self._check_all(documents, world, editing=False)
-            world = World(context)
-            made = [self._make(tx, world, document) for document in filing.in_order(documents)]
+            with context.transaction("creating a job") as tx:
+                now = World(context, looked=world.looked)
+                made = [self._make(tx, now, one) for _, one in filing.in_order(documents)]
         more = views.warnings(warnings)
         return [{**self.show(one.name), **more} for one in made if isinstance(one, Job)]
 
     def _check_all(
         self, documents: Sequence[Mapping[str, Any]], world: World, *, editing: bool
     ) -> list[Problem]:
-        found: list[Problem] = []
-        warnings: list[Problem] = []
-        for place, document in enumerate(filing.in_order(documents)):
+        """Return the warnings of all documents; raises their problems, in the order of the file."""
+        found: dict[int, list[Problem]] = {}
+        warnings: dict[int, list[Problem]] = {}
+        named: set[tuple[str | None, str]] = set()
+        for place, document in filing.in_order(documents):
             problems, more = self._check(document, world, editing=editing)
+            this = filing.kind_of(document), str(document.get("name"))
+            if this in named:
+                problems = [*problems, Problem("name", f"{this[1]} stands in the file twice")]
+            named.add(this)
             prefix = f"documents[{place}]." if len(documents) > 1 else ""
-            found += [one._replace(path=prefix + one.path) for one in problems]
-            warnings += more
-        raise_problems(found)
-        return warnings
+            found[place] = [one._replace(path=prefix + one.path) for one in problems]
+            warnings[place] = [one._replace(path=prefix + one.path) for one in more]
+        raise_problems([one for place in sorted(found) for one in found[place]])
+        return [one for place in sorted(warnings) for one in warnings[place]]
 
     def _check(
         self, document: Mapping[str, Any], world: World, *, editing: bool
@@ -118,20 +128,22 @@ class Jobs:
 
             body = filing.without_type(document)
             value, found, warnings = Definitions(self._context).validate(kind, body, world)
-            if value is not None and not found:
-                brought = filing.brought(kind, value)
-                world.extra[kind, brought.id if kind == "query" else brought.name] = brought
+            Definitions(self._context).bring(world, kind, body if found else value or body)
             return found, warnings
-        kept = self._context.find_job(str(document.get("name"))) if editing else None
-        _, found, warnings = self.check_job(document, world, this=kept.value if kept else None)
+        this = self._edited_by(document) if editing else None
+        _, found, warnings = self.check_job(document, world, this=this)
         return found, warnings
+
+    def _edited_by(self, document: Mapping[str, Any]) -> Job | None:
+        """Return the job of the document's name, if the actor sees one."""
+        seen = self._context.visible_jobs(self._context.actor())
+        return next((k.value for k in seen if k.value.name == document.get("name")), None)
 
     def check_job(
         self, document: Mapping[str, Any], world: World, *, this: Job | None = None
     ) -> tuple[dict[str, Any] | None, list[Problem], list[Problem]]:
         """Return the stored form (names inside), problems and warnings of one job's document."""
         from quarterdeck.model import problems as checks  # pydantic
-        from quarterdeck.service import saving
 
         context, actor = self._context, self._context.actor()
         whole = self._with_defaults(document, actor)
@@ -213,8 +225,8 @@ class Jobs:
     ) -> dict[str, Any]:
         """Lay `document` over the job: `spec` replaces the draft's whole, the rest acts at once.
 
-        Returns the job with `draft_changed` and `changed_now`, the paths that changed. `expect_rev` is the draft's
-        revision (`job draft`), or the job's where there is no draft.
+        Returns the job with `draft_changed` and `changed_now`, the paths that changed. `expect_rev` is the job's
+        revision, which every save of its draft raises, too.
         """
         from quarterdeck.versions import diff
 
@@ -223,22 +235,38 @@ class Jobs:
         kept = context.get_job(actor, name)
         job = kept.value
         context.demand(actor, "edit", f"job {job.name}", job)
-        with context.transaction(f"editing job {name}") as tx:
-            world = World(context)
+        world = World(context)
+        asked = saving.refusals(
+            world, "job.edit", f"job/{job.id}", name=job.name, team=document.get("team")
+        )
+        with asked, context.transaction(f"editing job {name}") as tx:
             draft = tx.drafts.find(job.id)
-            expect(f"job {name}", draft or kept, expect_rev)
+            expect(f"job {name}", kept, expect_rev)
             value, found, warnings = self.check_job(
                 {**self._document(world, job, draft), **filing.without_type(document)},
                 world,
                 this=job,
             )
+            if (
+                "spec" not in document
+            ):  # what is wrong there already keeps nobody from mending the rest
+                found = [one for one in found if not one.path.startswith("spec")]
+                warnings = [one for one in warnings if not one.path.startswith("spec")]
             raise_problems([one for one in found if one.code != "prerequisite"])
             if value is None:
                 raise InvalidInputError([Problem("", "the file holds no job")])
             after = self._edited(world, job, value)
             changed_now = [k for k in AT_ONCE if getattr(after, k) != getattr(job, k)]
-            if changed_now:
+            spec = before = self._base(job, draft)
+            if "spec" in document:
+                raise_problems(references.problems(world, value["spec"]))  # a draft keeps ids
+                spec = references.to_ids(world, value["spec"])
+            draft_changed = diff.paths(before, spec)
+            if draft_changed:
+                save_draft(context, tx, kept._replace(value=after), draft, spec)
+            elif changed_now:
                 tx.jobs.put(after, seen=kept.rev)
+            if changed_now:
                 tx.audit.append(
                     "job.edit",
                     f"job/{job.id}",
@@ -247,12 +275,6 @@ class Jobs:
                     before=job,
                     after=after,
                 )
-            draft_changed: tuple[str, ...] = ()
-            if "spec" in document:
-                spec = references.to_ids(world, value["spec"])
-                draft_changed = diff.paths(self._base(job, draft), spec)
-                if draft_changed:
-                    save_draft(context, tx, after, draft, spec)
         blocked = [one for one in found if one.code == "prerequisite"]
         notes = [one._replace(message=f"cannot be published: {one.message}") for one in blocked]
         shown = self.show(after.name)
@@ -307,6 +329,7 @@ class Jobs:
         return {
             "job": job.name,
             "versions": store.versions.count(Where("job", "=", job.id)),
+            "draft": store.drafts.find(job.id) is not None,
             "runs": store.runs.count(Where("job", "=", job.id)),
             "active": active,
         }
@@ -331,20 +354,28 @@ class Jobs:
             draft = tx.drafts.find(job.id)
             if draft is not None:
                 tx.drafts.delete(job.id, seen=draft.rev)
+            for version in tx.versions.page(Where("job", "=", job.id), limit=ALL):
+                tx.versions.delete(version.value.id, seen=version.rev)
             tx.jobs.delete(job.id, seen=kept.rev)
             tx.audit.append("job.delete", f"job/{job.id}", name=name, team=job.team, before=job)
         return {"deleted": name, **shown}
 
 
 def save_draft(
-    context: Context, tx: Documents, job: Job, draft: Kept[Draft] | None, spec: Mapping[str, Any]
-) -> Draft:
-    """Write the draft of a job in the caller's transaction; a new one is based on the live version."""
+    context: Context, tx: Documents, kept: Kept[Job], draft: Kept[Draft] | None,
+    spec: Mapping[str, Any],
+) -> Draft:  # fmt: skip
+    """Write the draft of a job in the caller's transaction; a new one is based on the live version.
+
+    The job is written with it, so that one revision tells of a change to either.
+    """
+    job = kept.value
     based_on = draft.value.based_on if draft else job.live_version
     new = Draft(job.id, spec, based_on, context.who, context.now())
     tx.drafts.put(new, seen=draft.rev if draft else None)
+    tx.jobs.put(job, seen=kept.rev)
     tx.audit.append(
-        "draft.save", f"job/{job.id}", name=job.name, team=job.team, merge_s=600.0,
+        "draft.save", f"job/{job.id}", name=job.name, team=job.team, merge_s=MERGE_S,
         before=draft.value.spec if draft else None, after=spec,
     )  # fmt: skip
     return new

@@ -46,15 +46,21 @@ class Lists:
         context, actor = self._context, self._context.actor()
         store = context.ports.store
         drafts = {row.id for row in store.drafts.rows(limit=ALL)}
-        rows = []
-        for row in store.jobs.rows(order="name_key", limit=ALL):
-            if access.is_visible(actor, row.body["team"], row.body["shared_teams"]):
-                last = last_run(context, row.id)
-                is_draft = row.id in drafts
-                rows.append(
-                    views.job(context, row.body, rev=row.rev, draft=is_draft, last_run=last)
-                )
-        return rows
+        seen = [
+            row
+            for row in store.jobs.rows(order="name_key", limit=ALL)
+            if access.is_visible(actor, row.body["team"], row.body["shared_teams"])
+        ]
+        last = {row.id: last_run(context, row.id) for row in seen}
+        is_open = [run["id"] for run in last.values() if run is not None and run["is_open"]]
+        moved = {one["id"]: one for one in self._unfinished(is_open)} if is_open else {}
+        return [
+            views.job(
+                context, row.body, rev=row.rev, draft=row.id in drafts,
+                last_run=(run := last[row.id]) and moved.get(run["id"], run),
+            )
+            for row in seen
+        ]  # fmt: skip
 
     def runs(self, shown: RunFilter) -> list[dict[str, Any]]:
         """Return a page of runs, newest first, its unfinished ones brought to where they really stand."""

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, raise_problems
+from quarterdeck.model.errors import ConflictError, Problem, raise_problems
 from quarterdeck.model.instants import format_instant
+from quarterdeck.model.limits import NOTE_LENGTH
 from quarterdeck.ports.store import Where
 from quarterdeck.service import references, views
 from quarterdeck.service.context import ALL, OPEN, Context, expect
@@ -41,13 +42,13 @@ class Publishing:
         with context.transaction(f"publishing {name}") as tx:
             kept, draft = Drafts(context).get(name)
             job = kept.value
-            expect(f"the draft of {name}", draft, expect_rev)
+            expect(f"job {name}", kept, expect_rev)
             if draft.value.based_on != job.live_version:
                 self._refuse_stale(job, draft.value.based_on)
             world = World(context)
             spec = references.to_names(world, draft.value.spec)
             found, warnings = saving.spec_problems(context, world, spec)
-            raise_problems(found)
+            raise_problems([*_note_problems(note), *found])
             live = context.get_version(job, job.live_version)
             after, version = publish.publish(
                 job, live, draft.value, author=context.who, at=context.now(), note=note,
@@ -182,6 +183,12 @@ class Publishing:
         stale = draft is not None and draft.value.based_on != number
         facts = {"from": job.live_version, "to": number, "changed": changed, "stale_draft": stale}
         return {**Jobs(context).show(name), **facts}
+
+
+def _note_problems(note: str) -> list[Problem]:
+    if len(note) <= NOTE_LENGTH:
+        return []
+    return [Problem("note", f"has {len(note):,} characters; at most {NOTE_LENGTH:,} are kept")]
 
 
 def _match(one: Version, world: World, search: str) -> dict[str, str] | None:

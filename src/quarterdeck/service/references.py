@@ -10,9 +10,8 @@ from quarterdeck.model.errors import Problem
 from quarterdeck.model.job import Definition
 
 if TYPE_CHECKING:
+    from quarterdeck.ports.executor import Check
     from quarterdeck.service.context import Context
-
-NO_CLUSTER = "`quarterdeck cluster list` shows them"
 
 
 @dataclass
@@ -21,6 +20,7 @@ class World:
 
     context: Context
     extra: dict[tuple[str, str], Definition] = field(default_factory=dict)
+    looked: dict[str, Sequence[Check]] = field(default_factory=dict)  # at clusters of the file
     _kept: dict[str, list[Definition]] = field(default_factory=dict)
 
     def all(self, kind: str) -> list[Definition]:

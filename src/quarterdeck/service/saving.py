@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.errors import Problem
+from quarterdeck.model.errors import NotAllowedError, Problem
 from quarterdeck.model.ids import TeamId
 from quarterdeck.policy import ceilings
 from quarterdeck.service import outside, references
@@ -15,6 +16,30 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Job
     from quarterdeck.service.context import Context
     from quarterdeck.service.references import World
+
+
+@contextmanager
+def refusals(
+    world: World, action: str, subject: str, *, name: object, team: object = None
+) -> Iterator[None]:
+    """Let a refusal for lack of right say the rule and who may, and record it; `team` is to own the thing."""
+    context = world.context
+    found = world.find("team", team) if isinstance(team, str) else None
+    record = context.recording(action, subject, name=str(name), team=found.id if found else None)
+    with record:
+        try:
+            yield
+        except NotAllowedError as error:
+            if "rule" in error.facts:
+                raise
+            yours = [context.team_name(one) for one in context.actor().teams]
+            error.allowed = [*([f"team {found.name}"] if found else []), "org admins"]
+            who = f"members of {found.name} and " if found else ""
+            error.facts |= {"rule": f"only {who}org admins may save this", "your_teams": yours}
+            error.advice = (
+                f"Your teams: {', '.join(yours) or 'none'}. Ask {' or '.join(error.allowed)}."
+            )
+            raise
 
 
 def team_problems(world: World, actor: Actor, team: object, path: str = "team") -> list[Problem]:
@@ -81,7 +106,8 @@ def spec_problems(
     if cluster is not None and cluster.status != "active":
         text = f"cluster {name} is {cluster.status}: `quarterdeck cluster check {name}`"
         found.append(Problem("spec.cluster", text, "prerequisite"))
-    if not world.all("catalog"):
+    if not world.all("catalog"):  # then which one is named is moot
+        found = [one for one in found if not one.path.startswith("spec.catalogs")]
         text = "no catalog is configured: `quarterdeck catalog create -f FILE`"
         found.append(Problem("spec.catalogs", text, "prerequisite"))
     more, warnings = outside.problems(context, spec)

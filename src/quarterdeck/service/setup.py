@@ -71,6 +71,14 @@ class Workspaces:
         shown = {name.removesuffix("_s"): value for name, value in document.items()}
         return {**shown, "rev": kept.rev}
 
+    def document(self) -> dict[str, Any]:
+        """Return the settings as their file would say them: for `$EDITOR`."""
+        from quarterdeck.model import problems as checks  # pydantic
+
+        shown = self.show()
+        kept = {name: value for name, value in shown.items() if name not in ("rev", "created_at")}
+        return checks.dump("workspace", kept)
+
     def edit(
         self, document: Mapping[str, Any], *, expect_rev: int | None = None
     ) -> dict[str, Any]:
@@ -84,13 +92,17 @@ class Workspaces:
         context = self._context
         kept = context.workspace()
         before = kept.value
-        if not context.actor().is_org_admin:
-            raise NotAllowedError(
-                f"{context.who} may not edit the workspace: only org admins may.",
-                advice=f"Ask {', '.join(before.org_admins)}.",
-                allowed=["org admins"],
-                rule="only org admins may edit the workspace",
-            )
+        with context.recording(
+            "workspace.edit", "workspace/workspace", name=before.name, team=None
+        ):
+            if not context.actor().is_org_admin:
+                raise NotAllowedError(
+                    f"{context.who} may not edit the workspace: only org admins may.",
+                    advice=f"Ask {', '.join(before.org_admins)}.",
+                    allowed=["org admins"],
+                    rule="only org admins may edit the workspace",
+                    your_teams=[context.team_name(team) for team in context.actor().teams],
+                )
         parsed = checks.parse("workspace", document, partial=True)
         raise_problems(parsed.problems)
         value = dict(parsed.value or {})

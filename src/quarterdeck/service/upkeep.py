@@ -7,16 +7,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import QuarterdeckError, UnreachableError
+from quarterdeck.model.errors import PrerequisiteError, QuarterdeckError, UnreachableError
+from quarterdeck.model.ids import JobId, RunId
 from quarterdeck.model.instants import format_instant
+from quarterdeck.model.limits import PAGE_MOST
 from quarterdeck.policy import access
 from quarterdeck.ports.executor import Check
 from quarterdeck.ports.store import Where
 from quarterdeck.service.clusters import Clusters
-from quarterdeck.service.context import Context
+from quarterdeck.service.context import ALL, Context
 
 if TYPE_CHECKING:
+    from quarterdeck.model.job import AuditRecord, Definition
     from quarterdeck.model.receipt import Owned
+    from quarterdeck.ports.executor import Executor
     from quarterdeck.service.runs import Runs
 
 
@@ -46,7 +50,9 @@ class Upkeep:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""
         found = []
         for kept in self._context.definitions("cluster"):
-            executor = self._context.ports.executor(kept.value)
+            executor = self._executor(kept.value)
+            if executor is None:
+                continue
             for owned in self._owned(executor):
                 run = self._context.ports.store.runs.find(owned.receipt.run)
                 if run is not None and run.value.is_open:
@@ -58,8 +64,14 @@ class Upkeep:
                 found.append(row)
         return found
 
+    def _executor(self, cluster: Definition) -> Executor | None:
+        try:
+            return self._context.ports.executor(cluster)
+        except PrerequisiteError:
+            return None  # what cannot run jobs leaves nothing; its check says why it cannot
+
     @staticmethod
-    def _owned(executor: Any) -> list[Owned]:
+    def _owned(executor: Executor) -> list[Owned]:
         try:
             return list(executor.owned())
         except UnreachableError:
@@ -114,20 +126,33 @@ class Upkeep:
             where.append(Where("subject", "=", self._subject(subject)))
         if since is not None:
             where.append(Where("at", ">=", format_instant(since)))
-        actor = self._context.actor()
-        found = self._context.ports.store.audit.page(*where, after=after, limit=limit)
-        return [to_document(one) for one in found if access.is_visible(actor, one.team)]
+        sees = _Readers(self._context)
+        found: list[AuditRecord] = []
+        while len(found) < limit:
+            page = self._context.ports.store.audit.page(*where, after=after, limit=PAGE_MOST)
+            found += [one for one in page if sees.record(one)]
+            if len(page) < PAGE_MOST:
+                break
+            after = page[-1].id
+        return [to_document(one) for one in found[:limit]]
 
     def _subject(self, text: str) -> str:
         """Return kind/id for kind/NAME."""
         kind, _, name = text.partition("/")
         if kind == "job":
             kept = self._context.find_job(name)
-            return f"job/{kept.value.id}" if kept else text
+            return f"job/{kept.value.id}" if kept else self._deleted(kind, name) or text
         if kind in ("team", "cluster", "catalog", "profile"):
             one = self._context.find_definition(kind, name)
-            return f"{kind}/{one.value.id}" if one else text
+            return f"{kind}/{one.value.id}" if one else self._deleted(kind, name) or text
         return text
+
+    def _deleted(self, kind: str, name: str) -> str | None:
+        """Return the subject that had the name when it was deleted last."""
+        gone = self._context.ports.store.audit.page(
+            Where("action", "=", f"{kind}.delete"), limit=ALL
+        )
+        return next((one.subject for one in gone if one.subject_name == name), None)
 
     def verify(self) -> dict[str, Any]:
         """Return {"ok", "findings"} of the store."""
@@ -154,8 +179,35 @@ class Upkeep:
         }
 
 
+class _Readers:
+    """Which audit records the actor may see: those of subjects that exist for the actor now."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._actor = context.actor()
+        self._jobs: dict[str, bool | None] = {}
+
+    def record(self, one: AuditRecord) -> bool:
+        """Whether it is shown; what is no job, or no more, goes by the team that owned it."""
+        kind, _, known = one.subject.partition("/")
+        if kind == "run":
+            run = self._context.ports.store.runs.find(RunId(known))
+            kind, known = "job", run.value.job if run else ""
+        seen = self._job(known) if kind == "job" else None
+        return access.is_visible(self._actor, one.team) if seen is None else seen
+
+    def _job(self, known: str) -> bool | None:
+        if known not in self._jobs:
+            job = self._context.job_by_id(JobId(known))
+            self._jobs[known] = (
+                None if job is None else access.is_visible(self._actor, job.team, job.shared_teams)
+            )
+        return self._jobs[known]
+
+
 def _row(name: str, check: Check) -> dict[str, Any]:
     return {
         "name": name, "ok": check.level != "failed", "level": check.level,
-        "message": check.message, "fix": check.advice, "code": check.code,
+        "message": check.message, "fix": check.advice,
+        "code": check.code if check.level == "failed" else "",
     }  # fmt: skip

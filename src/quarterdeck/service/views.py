@@ -46,6 +46,15 @@ def maybe(at: datetime | None) -> str | None:
 # --- definitions
 
 
+PROFILE: Mapping[str, Any] = {
+    "mode": None,
+    "driver": None,
+    "worker": None,
+    "libraries": [],
+    "lock": None,
+}
+
+
 def reference(one: Definition) -> str:
     """Return what files call it: its name; a query's id."""
     return one.id if one.kind == "query" else one.name
@@ -69,7 +78,8 @@ def definition(world: World, kept: Kept[Definition]) -> dict[str, Any]:
     view: dict[str, Any] = {"id": one.id, "name": one.name}
     if one.team is not None:
         view["team"] = world.name_of("team", one.team)
-    view |= {"revision": one.revision, "rev": kept.rev, **one.body}
+    view |= {"revision": one.revision, "rev": kept.rev}
+    view |= {**PROFILE, **one.body} if one.kind == "profile" else one.body
     view |= {"author": one.author, "at": format_instant(one.at)}
     if one.kind == "cluster":
         view |= {"status": one.status, "checked_at": maybe(one.checked_at)}
@@ -132,13 +142,15 @@ def version(one: Version, live: int) -> dict[str, Any]:
     }
 
 
-def draft(world: World, one: Job, kept: Kept[Draft], spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the draft with its spec (names inside) and whether its base is live still."""
-    value = kept.value
+def draft(kept: Kept[Job], value: Draft, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the draft with its spec (names inside), whether its base is live still, and the job's revision."""
+    one = kept.value
     return {
         "job": one.name,
         "number": one.next_number,
         "state": "draft",
+        "live": False,
+        "note": "",
         "author": value.author,
         "at": format_instant(value.at),
         "based_on": value.based_on,

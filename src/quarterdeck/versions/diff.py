@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 _MISSING = object()
-TEXT_PATHS = ("source.text",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
         lines: tuple[str, ...] = ()
         if isinstance(left, str) and isinstance(right, str) and "\n" in left + right:
             lines = tuple(
-                difflib.unified_diff(left.splitlines(), right.splitlines(), "a", "b", lineterm="")
+                difflib.unified_diff(left.split("\n"), right.split("\n"), "a", "b", lineterm="")
             )
         found.append(Difference(path, left, right, lines))
     return found
