@@ -497,8 +497,10 @@ class Log:
                 view = view[os.write(self._fd, view) :]
             self._torn = False
         except OSError as error:  # disk full: the run goes on, the missing numbers show as a gap
+            if not self._torn:
+                with suppress(OSError):  # it may lie on the same disk
+                    print(f"The log cannot be written: {error}", file=sys.stderr)
             self._torn = True
-            print(f"The log cannot be written: {error}", file=sys.stderr)
 
 
 @dataclass(eq=False)
@@ -1131,7 +1133,9 @@ class Runner:
         self.phase = phase
         if phase == "running":
             self.running_ms = now_ms()
-        write_file(self.out / PHASE_FILE, phase.encode())
+        # The disk may be full or the folder gone: the last word says the times, too.
+        with suppress(OSError):
+            write_file(self.out / PHASE_FILE, phase.encode())
         self.log.event("phase", phase=phase)
 
     # -- before the word
@@ -1228,6 +1232,8 @@ class Runner:
         shutil.rmtree(self.scratch, ignore_errors=True)
         for folder in ("work", "tmp", "payload", "deps", "warehouse"):
             (self.scratch / folder).mkdir(mode=0o700, parents=True)
+        # Goes before the last word is written, so that a full disk has room for that.
+        write_file(self.scratch / "room", bytes(2 * LINE_LIMIT))
 
     # -- what is started
 

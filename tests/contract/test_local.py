@@ -23,7 +23,7 @@ from quarterdeck.executors.processes import Process
 from quarterdeck.logs import FolderRunLogs
 from quarterdeck.model import wire
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import PrerequisiteError
+from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.logline import Cursor
 from quarterdeck.model.observation import Observation, Phase
 from quarterdeck.model.receipt import Receipt
@@ -268,6 +268,14 @@ def test_a_runner_that_cannot_start_is_named_with_what_it_said(tmp_path: Path) -
     assert caught.value.facts["evidence"] == ("no such interpreter",)
     for owned in executor.owned():
         executor.reap(owned.receipt)
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_no_answer_and_said(tmp_path: Path) -> None:
+    (tmp_path / "work").write_text("in the way")
+    one = an_executor(tmp_path)
+    with pytest.raises(UnreachableError, match="cannot be written"):
+        one.prepare(a_launch("pass"))
 
 
 def test_an_input_that_changed_since_it_was_frozen_is_refused(
@@ -358,3 +366,50 @@ def test_checks_say_versions_and_what_to_install(
     (tmp_path / "file").write_text("")
     blocked = LocalExecutor(tmp_path / "file" / "work", FakeClock())
     assert {c.name for c in blocked.check(None) if c.level == "failed"} == {"pysail", "folder"}
+
+
+def test_a_stopped_process_that_prepares_does_not_hold_up_others_for_ever(
+    executor: LocalExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("quarterdeck.executors.local.LOCK_S", 0.1)
+    launch = a_launch("pass")
+    (tmp_path / "work").mkdir()
+    lock = tmp_path / "work" / f"{launch.run}-{launch.attempt}.prepare.lock"
+    with folder.locked(lock), pytest.raises(UnreachableError, match="Another process"):
+        executor.prepare(launch)
+    executor.prepare(launch)
+
+
+def test_a_runner_that_waited_too_long_leaves_no_line_in_the_log_of_the_next(
+    executor: LocalExecutor,
+) -> None:
+    launch = replace(a_launch("pass"), wait_s=0.1)
+    first = executor.prepare(launch)
+    assert eventually((out_of(first) / wire.LAST_WORD_FILE).exists, 10)
+    assert eventually(lambda: observe(executor, first).phase is Phase.ENDED, 10)
+    before = (out_of(first) / wire.LOG_FILE).read_bytes()
+    assert before
+    second = executor.prepare(launch)
+    assert not (out_of(second) / wire.LOG_FILE).read_bytes().startswith(before)
+
+
+@pytest.mark.parametrize("name", [wire.IDENTITY_FILE, folder.FACTS_FILE])
+def test_files_that_the_disk_lost_in_a_power_cut_are_as_if_never_written(
+    executor: LocalExecutor, name: str
+) -> None:
+    launch = a_launch("pass")
+    first = executor.prepare(launch)
+    kill(first)
+    (out_of(first) / name).write_bytes(b"")
+    assert executor.prepare(launch).facts["pid"] != first.facts["pid"]
+
+
+def test_inputs_that_the_disk_lost_in_a_power_cut_are_fenced(executor: LocalExecutor) -> None:
+    launch = a_launch("pass")
+    first = executor.prepare(launch)
+    kill(first)
+    file = out_of(first).parent / "in" / wire.LAUNCH_FILE
+    file.chmod(0o600)
+    file.write_bytes(b"")
+    with pytest.raises(FencedError, match="cannot be read"):
+        executor.prepare(launch)

@@ -406,3 +406,40 @@ def test_second_wish_ends_any_query(attempt: Attempt, query: str) -> None:
     attempt.until(lambda: attempt.events("cancel"))
     attempt.process.terminate()
     assert attempt.wait(4)["state"] == "cancelled"
+
+
+FILLS_THE_DISK = """\
+import errno, os, time
+try:
+    with open("../../fill", "wb", buffering=0) as file:
+        while True:
+            file.write(bytes(65536))
+except OSError as error:
+    assert error.errno == errno.ENOSPC
+for number in range(3000):
+    print("lost", number, "x" * 100)
+time.sleep(1)
+os.unlink("../../fill")
+print("the end", flush=True)
+"""
+
+
+@pytest.mark.row("F-36")
+def test_a_full_disk_tears_a_hole_into_the_log_and_the_run_goes_on(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:  # ours
+        pytest.skip("nothing can be mounted here")
+    attempt = Attempt(disk)
+    try:
+        word = attempt.start(attempt.python(FILLS_THE_DISK)).wait()
+        raw = (attempt.out / wire.LOG_FILE).read_bytes().split(b"\n")
+        lines = [json.loads(one) for one in raw if one.startswith(b"[") and one.endswith(b"]")]
+        assert (word["state"], word["exit_code"]) == ("succeeded", 0), word
+        assert "the end" in [line[-1] for line in lines]
+        assert lines[-1][0] == word["lines"] > len(lines)
+    finally:
+        attempt.end()
+        umount = ["umount", "--lazy", str(disk)]
+        subprocess.run(umount, check=True)  # ours

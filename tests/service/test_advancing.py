@@ -1,7 +1,9 @@
 """The loop over runs on fakes: crashes, lost answers, silence, ceilings, two processes at once."""
 
 import contextlib
+import errno
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.model.errors import QuarterdeckError
+from quarterdeck.model.errors import PrerequisiteError, QuarterdeckError, UnreachableError
+from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import TERMINAL, CancelStep, RunState
 from quarterdeck.ports.executor import Check
 from quarterdeck.service.bundle import Services
 from tests.support.fakes import CrashError
-from tests.support.quarterdeck import job
+from tests.support.quarterdeck import job, python
 from tests.support.services import FakePorts, workspace
 
 CALLS = ("place", "check", "prepare", "release", "observe", "logs", "cancel", "reap")
@@ -152,3 +155,145 @@ def test_a_retry_policy_makes_one_more_attempt(made: tuple[Services, FakePorts])
     assert shown.state is RunState.SUCCEEDED
     assert [one.number for one in shown.attempts] == [1, 2]
     assert shown.attempts[0].rule
+
+
+def test_what_was_seen_of_an_earlier_attempt_does_not_end_the_next(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    ports.fake.auto = False
+    retry: dict[str, Any] = {"attempts": 2, "backoff": "1s", "on": ["lost"]}
+    services.jobs.create([job("again", retry=retry)])
+    run = services.runs.dispatch(services.runs.start("again")["id"])["id"]
+    ports.fake.end(AttemptId(f"{run}-1"), None)
+    look = ports.fake.observe
+
+    def late(receipts: Any) -> Any:
+        """Answer; before that is read, another process brings the run to its second attempt."""
+        ports.fake.observe = look  # type: ignore[method-assign]  # once
+        answer = look(receipts)
+        services.upkeep.reconcile_all()
+        ports.clock.tick(2)
+        services.upkeep.reconcile_all()
+        return answer
+
+    ports.fake.observe = late  # type: ignore[method-assign]  # the race, every time
+    Services(ports, "ben").upkeep.reconcile_all()
+    shown = services.runs.get(run)
+    assert (shown.state, len(shown.attempts)) == (RunState.SUBMITTED, 2)
+    assert ports.fake.attempts[AttemptId(f"{run}-2")].is_alive
+
+
+def test_a_cluster_that_falls_silent_while_reaping_is_asked_once(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    ports.fake.auto = False
+    run = services.runs.dispatch(services.runs.start("daily")["id"])["id"]
+    ports.fake.end(AttemptId(f"{run}-1"))
+    tell, asked = ports.clock, 0
+
+    def reap(receipt: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        tell.tick(0.01)
+        assert asked < 10
+        raise UnreachableError("no route")
+
+    ports.fake.reap = reap  # type: ignore[method-assign]  # time goes on meanwhile
+    services.upkeep.reconcile_all()
+    shown = services.runs.get(run)
+    assert (shown.state, shown.is_open, asked) == (RunState.SUCCEEDED, True, 1)
+
+
+def test_a_log_that_cannot_be_kept_holds_up_no_other_run(
+    made: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = made
+    ports.fake.auto = False
+    runs = [services.runs.dispatch(services.runs.start("daily")["id"])["id"] for _ in range(2)]
+    for run in runs:
+        ports.fake.end(AttemptId(f"{run}-1"))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("quarterdeck.logs.format.write_state", full)
+        services.upkeep.reconcile_all()
+    for run in runs:
+        shown = services.runs.get(run)
+        assert (shown.state, shown.archived) == (RunState.SUCCEEDED, False)
+        assert shown.waiting is not None
+        assert "No space left" in shown.waiting.last_fact
+        assert AttemptId(f"{run}-1") in ports.fake.attempts
+    services.upkeep.reconcile_all()
+    assert all(services.runs.get(run).archived for run in runs)
+    assert not ports.fake.attempts
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_run_that_was_not_begun_is_not_begun_to_be_cancelled(
+    made: tuple[Services, FakePorts], calls: int
+) -> None:
+    services, ports = made
+    run = services.runs.start("daily")["id"]
+    if calls:
+        ports.fake.fail(("place", "check")[calls - 1])
+        with pytest.raises(CrashError):
+            services.runs.dispatch(run)
+    assert services.runs.cancel(run)["state"] == "cancelled"
+    assert "prepare" not in ports.fake.calls
+    assert not ports.fake.starts
+
+
+def test_what_a_late_process_prepares_for_a_run_that_has_ended_is_removed(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run = services.runs.start("daily")["id"]
+    prepare = ports.fake.prepare
+
+    def late(launch: Any) -> Any:
+        """Stand still while others bring the run to its end, then prepare."""
+        ports.fake.prepare = prepare  # type: ignore[method-assign]  # once
+        settle(Services(ports, "ben"), ports, steps=4, seconds=400)
+        return prepare(launch)
+
+    ports.fake.prepare = late  # type: ignore[method-assign]  # the race, every time
+    services.runs.dispatch(run)
+    shown = services.runs.get(run)
+    assert (shown.state, shown.is_open) == (RunState.SUCCEEDED, False)
+    assert not ports.fake.attempts
+
+
+def test_running_again_exactly_needs_the_cluster_as_any_run_does(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run = services.runs.dispatch(services.runs.start("daily")["id"])["id"]
+    settle(services, ports, steps=3)
+    with ports.store.transaction("ana") as tx:
+        kept = tx.definitions.get(services.runs.get(run).cluster)
+        tx.definitions.put(replace(kept.value, status="unreachable"), seen=kept.rev)
+    with pytest.raises(PrerequisiteError, match="is unreachable"):
+        services.runs.rerun_exactly(run)
+
+
+@pytest.mark.parametrize("call", ["check", "prepare"])
+def test_a_file_that_the_store_has_lost_refuses_the_run(
+    made: tuple[Services, FakePorts], call: str
+) -> None:
+    services, ports = made
+    services.jobs.create([job("file", source=python("pass"))])
+    run = services.runs.start("file")["id"]
+    ports.fake.fail(call)
+    with pytest.raises(CrashError):
+        services.runs.dispatch(run)
+    for path in Path(ports.store.folder, "artifacts").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    services.upkeep.reconcile_all()
+    shown = services.runs.get(run)
+    assert (shown.state, shown.reason) == (RunState.REJECTED, Reason.CONFIG_ERROR)
+    assert shown.problems[0].path == "frozen"

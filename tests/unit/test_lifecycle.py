@@ -308,6 +308,63 @@ def test_a_next_attempt_keeps_the_frozen_spec_and_starts_after_its_wait() -> Non
     assert run.frozen_sha256 == "ab" * 32
 
 
+def test_a_next_attempt_has_a_queue_deadline_of_its_own() -> None:
+    run = a_run(spec=a_spec(retry=POLICY))
+    patience, late = run.queue_deadline - run.queued_at, NOW
+    run, _ = after(*DISPATCH, run=run)
+    for number in (1, 2):
+        late += timedelta(days=2)
+        told = word("failed", reason="node_lost", ended_ms=int(late.timestamp() * 1000))
+        run, _ = advance(run, seen(Phase.ENDED, last_word=told), late)
+        run, _ = advance(run, Reaped(ReapReport()), late)
+        next_at = run.attempts[-1].next_at
+        assert next_at is not None
+        assert run.queue_deadline == next_at + patience
+        run, _ = after(FREE, *DISPATCH[2:], run=run, at=next_at)
+        assert (run.state, len(run.attempts)) == (RunState.SUBMITTED, number + 1)
+    run, _ = advance(asked(run), None, late + timedelta(days=1))
+    run, _ = advance(run, seen(Phase.ENDED), late + timedelta(days=1))
+    assert (run.state, run.ended_at) == (RunState.CANCELLED, late + timedelta(days=1))
+
+
+def test_no_next_attempt_while_the_last_one_cannot_be_cleared_away() -> None:
+    run = a_run(spec=a_spec(retry=POLICY))
+    run, act = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.NODE_LOST), run=run)
+    run, act = advance(run, Silent(NOW, "no route"), NOW)
+    assert act == Act(ActKind.NEXT_ATTEMPT)
+    stuck = Reaped(ReapReport(left=("pid 7",)))
+    run, act = advance(run, stuck, NOW + timedelta(minutes=29))
+    assert (run.is_terminal, act) == (False, Act(ActKind.NEXT_ATTEMPT))
+    run, act = advance(run, stuck, NOW + timedelta(minutes=30))
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.NODE_LOST)
+    assert act == Act(ActKind.REAP)
+
+
+def test_a_deadline_of_ours_gives_the_reason_though_the_runner_was_only_asked_to_end() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.STARTING, began_at=NOW))
+    run, _ = advance(run, seen(Phase.STARTING), NOW + timedelta(seconds=600))
+    told = word("cancelled", reason="cancelled", exit_code=143, message="The run was cancelled.")
+    run, _ = advance(run, seen(Phase.ENDED, last_word=told), NOW + timedelta(seconds=601))
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.ENGINE_START)
+
+
+@pytest.mark.parametrize("phase", [Phase.ENDED, Phase.GONE])
+def test_what_an_ended_attempt_left_behind_is_swept_at_once(phase: Phase) -> None:
+    run, act = after(*DISPATCH, seen(Phase.RUNNING), seen(phase, left=("pid 7",)))
+    assert run.is_terminal
+    assert act == Act(ActKind.REAP)
+
+
+def test_silence_while_reaping_is_said_and_asked_again() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
+    run, act = advance(run, Silent(NOW, "no room for the log"), NOW)
+    assert act == Act(ActKind.REAP)
+    assert run.waiting is not None
+    assert run.waiting.last_fact == "no room for the log"
+    run, _ = advance(run, Reaped(ReapReport()), NOW)
+    assert run.waiting is None
+
+
 FACTS = st.sampled_from(
     [
         None,
@@ -351,15 +408,16 @@ def test_any_walk_keeps_the_order_and_never_leaves_an_end(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(STEPS, max_size=12))
+@given(st.lists(STEPS, max_size=12), st.booleans())
 def test_every_run_comes_to_an_end_when_nothing_answers_any_more(
-    steps: list[tuple[Fact | None, int, bool]],
+    steps: list[tuple[Fact | None, int, bool]], retried: bool
 ) -> None:
-    run, now = a_run(), NOW
+    spec = a_spec(retry={"attempts": 3, "backoff": 1.0, "on": ["lost", "node_lost"]})
+    run, now = a_run(spec=spec if retried else a_spec()), NOW
     for fact, seconds, _ in steps:
         now += timedelta(seconds=seconds)
         run, _ = advance(run, fact, now)
-    for _ in range(2_000):
+    for _ in range(6_000):
         if run.is_terminal:
             break
         now += timedelta(minutes=1)

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -75,7 +76,10 @@ class AttemptFolder:
         self.path.mkdir(mode=0o700, exist_ok=True)
         self.out.mkdir(mode=0o700, exist_ok=True)
         if self.inputs.is_dir():
-            found = self.launch()["frozen_sha256"]
+            try:
+                found = self.launch()["frozen_sha256"]
+            except (OSError, ValueError):  # the machine stopped before the disk had it
+                found = "of inputs that cannot be read"
             if found != launch.frozen_sha256:
                 raise FencedError(
                     f"{self.path} holds the frozen spec {found}, not {launch.frozen_sha256}."
@@ -102,7 +106,7 @@ class AttemptFolder:
     def identity(self) -> Identity | None:
         """Return the runner as it named itself, or None before it did."""
         content = self._read(wire.IDENTITY_FILE)
-        if content is None:
+        if not content:  # empty: the machine stopped before the disk had it
             return None
         said = json.loads(content)
         return Identity(Process(said["pid"], said["start_ticks"]), said["boot_id"])
@@ -110,7 +114,7 @@ class AttemptFolder:
     def kept_facts(self) -> dict[str, Any] | None:
         """Return the facts of the receipt that was given last, or None."""
         content = self._read(FACTS_FILE)
-        if content is None:
+        if not content:
             return None
         facts: dict[str, Any] = json.loads(content)
         return facts
@@ -118,9 +122,12 @@ class AttemptFolder:
     def clear(self) -> bool:
         """Remove what a runner that ended before the word left; False, and nothing done, if one lives."""
         try:
-            with locked(self.out / wire.LOCK_FILE, wait=False):
+            with locked(self.out / wire.LOCK_FILE):
                 for name in (wire.IDENTITY_FILE, wire.PHASE_FILE, ASKED_FILE, FACTS_FILE):
                     (self.out / name).unlink(missing_ok=True)
+                # Numbers begin anew with the next runner; one that is only just starting keeps its file.
+                with suppress(FileNotFoundError):
+                    os.truncate(self.out / wire.LOG_FILE, 0)
         except BlockingIOError:
             return False
         return True
@@ -181,11 +188,19 @@ class AttemptFolder:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = True) -> Iterator[None]:
-    """Hold the lock file; others wait, or get BlockingIOError. What is started meanwhile does not hold it."""
+def locked(path: Path, *, wait_s: float = 0) -> Iterator[None]:
+    """Hold the lock file; others get BlockingIOError after `wait_s`. What is started meanwhile does not."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    until = time.monotonic() + wait_s
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(0.01)
         yield
     finally:
         os.close(handle)

@@ -34,6 +34,7 @@ from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Check, FencedError, Launch, Place
 
 START_S: Final = 20.0  # until a runner listens
+LOCK_S: Final = 5.0  # for another process that prepares the same attempt
 GRACE_S: Final = 10  # between a payload's SIGTERM and its SIGKILL
 LINGER: Final = timedelta(seconds=5)  # a runner that said its last word is given this long to go
 KILL_S: Final = 3.0
@@ -84,13 +85,28 @@ class LocalExecutor:
     def prepare(self, launch: Launch) -> Receipt:
         """Lay down the inputs and start a runner that waits for the word; idempotent, also after a crash.
 
-        FencedError if other inputs stand there; PrerequisiteError if the runner ends at once;
-        UnreachableError if it does not listen within 20 s.
+        FencedError if other inputs stand there; PrerequisiteError if the runner ends at once, and nothing is left;
+        UnreachableError if it does not listen within 20 s, another process is at it, or the disk refuses.
         """
         self._collect_children()
         name = attempt_id(launch.run, launch.attempt)
-        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with folders.locked(self._work / f"{name}.prepare.lock"):
+        try:
+            self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._prepare(launch, name)
+        except (PrerequisiteError, FencedError) as error:
+            if isinstance(error, PrerequisiteError) or not self._folder(name).inputs.is_dir():
+                self.reap(self._found_receipt(launch.run, launch.attempt))
+            raise
+        except BlockingIOError:
+            raise UnreachableError(
+                f"Another process has been preparing {name} for more than {LOCK_S:g} s.",
+                advice="It may be stopped: let it go on, or end it.",
+            ) from None
+        except OSError as error:
+            raise _refused_by_disk(error) from error
+
+    def _prepare(self, launch: Launch, name: AttemptId) -> Receipt:
+        with folders.locked(self._work / f"{name}.prepare.lock", wait_s=LOCK_S):
             folder = self._folder(name)
             folder.lay(launch, self._launch_document(launch, name))
             runner = folder.identity()
@@ -113,7 +129,10 @@ class LocalExecutor:
             )
         if not (folder.out / wire.WORD_FILE).exists():
             said = f"{ours.process.pid} {ours.process.start_ticks}\n"
-            folder.write(wire.WORD_FILE, said.encode())
+            try:
+                folder.write(wire.WORD_FILE, said.encode())
+            except OSError as error:
+                raise _refused_by_disk(error) from error
 
     # --- watching
 
@@ -149,7 +168,7 @@ class LocalExecutor:
                 process.send(signal.SIGKILL)
         elif step is CancelStep.END or not (folder.out / folders.ASKED_FILE).exists():
             runner.process.send(signal.SIGTERM)
-            with suppress(FileNotFoundError):  # reaped meanwhile
+            with suppress(OSError):  # reaped meanwhile, or a full disk: a second asking hurries it
                 folder.write(folders.ASKED_FILE, step.value.encode())
 
     def reap(self, receipt: Receipt) -> ReapReport:
@@ -215,13 +234,15 @@ class LocalExecutor:
 
     def _start(self, folder: AttemptFolder, name: AttemptId) -> Identity:
         """Start a runner, unless one lives that has not said who it is; return the one that listens."""
-        pid = self._spawn(folder, name) if folder.clear() else None
+        pid: int | None = None
         deadline = time.monotonic() + START_S
-        runner = None
         try:
             while time.monotonic() < deadline:
+                # A dead one's last thread may hold its lock for a moment.
+                if pid is None and folder.clear():
+                    pid = self._spawn(folder, name)
                 runner = folder.identity()
-                if runner is not None and folder.is_listening():
+                if runner is not None and runner.is_alive and folder.is_listening():
                     return runner
                 if pid is not None and start.failed(pid):
                     raise PrerequisiteError(
@@ -324,6 +345,13 @@ class LocalExecutor:
                 ended = pid
             if ended:
                 self._children.discard(pid)
+
+
+def _refused_by_disk(error: OSError) -> UnreachableError:
+    return UnreachableError(
+        f"{error.filename or 'The work folder'} cannot be written: {error.strerror}.",
+        advice="Make room on the disk, or see whose the folder is.",
+    )
 
 
 def _isolation_check() -> Check:

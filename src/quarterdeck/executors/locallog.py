@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,9 +66,10 @@ class _Tail:
         """Yield the whole lines behind the position, as many as there are."""
         lines: list[LogLine] = []
         read_to, gap = self._at, ""
+        end = file.seek(0, os.SEEK_END)  # what comes meanwhile may come for ever
         file.seek(read_to)
         for raw in file:
-            if not raw.endswith(b"\n"):
+            if read_to >= end or not raw.endswith(b"\n"):
                 break
             read_to += len(raw)
             line = _parse(raw)

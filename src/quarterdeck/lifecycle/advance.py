@@ -175,7 +175,9 @@ def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
 
 
 def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
-    if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
+    is_over = isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE)
+    # What an attempt left behind that ended by itself is swept at once: reaping comes next.
+    if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
         return _end_attempt(_told_by(run, fact, now), classify(fact, run.cancel), now)
     if run.cancel is not None:
         return _start_cancel(run, now)
@@ -323,13 +325,26 @@ def _end_attempt(run: Run, end: End, now: datetime) -> Decision:
 
 
 def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
-    """Queue the next attempt once nothing of the last one is left."""
-    if run.cancel is not None:
-        return steps.end(run, ended_by(run.cancel, "cancelled between two attempts"), now)
+    """Queue the next attempt once nothing of the last one is left; if that takes too long there is none."""
+    attempt, cancel = run.attempts[-1], run.cancel
+    if cancel is not None:
+        end = ended_by(cancel, "cancelled between two attempts")
+        return steps.end(replace(run, last_word=None), end, now)
+    if isinstance(fact, Silent):
+        run = steps.wait(run, "the clean-up of the last attempt", fact.why, now)
     if not isinstance(fact, Reaped) or fact.report.left:
-        return run, run.act
-    attempt = run.attempts[-1]
-    queued = replace(run, act=None, silent_since=None, phase="")
+        ended = attempt.ended_at or now
+        if now < ended + SILENCE or attempt.state is None or attempt.reason is None:
+            return run, run.act
+        failure = Failure(attempt.reason, attempt.object, attempt.evidence)
+        because = f"no next attempt: attempt {attempt.number} cannot be cleared away"
+        return steps.end(run, End(attempt.state, because, failure), now)
+    before = run.attempts[-2].next_at if len(run.attempts) > 1 else None
+    patience = run.queue_deadline - (before or run.queued_at)
+    queued = replace(
+        run, act=None, silent_since=None, phase="", last_word=None, waiting=None,
+        queue_deadline=(attempt.next_at or now) + patience,
+    )  # fmt: skip
     entered = Entered(len(run.attempts) + 1, RunState.QUEUED, now, attempt.rule)
     return replace(queued, state=RunState.QUEUED, timeline=(*run.timeline, entered)), None
 
@@ -341,6 +356,8 @@ def _after_the_end(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if not isinstance(fact, Reaped):
         if now < run.reap.next_at:
             return run, None
+        if isinstance(fact, Silent):
+            return steps.wait(run, "the clean-up", fact.why, now), run.act
         return (run, run.act) if run.act is not None else steps.pend(run, Act(ActKind.REAP))
     looks = run.reap.looks + 1
     due = [run.ended_at + after for after in REAP_AFTER]
@@ -353,4 +370,5 @@ def _after_the_end(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if fact.report.left and next_at is None and looks < len(REAP_AFTER):
         next_at = now + REAP_AFTER[1]
     reap = Reap(looks=looks, next_at=next_at, removed=found, left=fact.report.left)
-    return replace(run, act=None, reap=reap, is_open=next_at is not None), None
+    is_open = next_at is not None
+    return replace(run, act=None, waiting=None, reap=reap, is_open=is_open), None

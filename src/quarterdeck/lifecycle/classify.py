@@ -28,11 +28,18 @@ _BY_REASON = {
 def classify(seen: Observation, cancel: Cancel | None) -> End:
     """Return how the attempt ended that was seen `ended` or `gone`.
 
-    The runner's own word holds, also when a cancel came too late. Without it nothing is green: a cancel under way
-    decides, then the executor's finding, then `lost`.
+    The runner's own word holds, also when a cancel came too late; if it says that it was cancelled, the cancel
+    knows why. Without it nothing is green: a cancel under way decides, then the executor's finding, then `lost`.
     """
     if seen.last_word is not None:
-        return _from_word(seen.last_word, seen)
+        end = _from_word(seen.last_word, seen)
+        if (
+            end.state is not RunState.CANCELLED
+            or cancel is None
+            or cancel.reason is Reason.CANCELLED
+        ):
+            return end
+        return ended_by(cancel, end.because, end.failure.evidence if end.failure else ())
     if cancel is not None and cancel.step is not None:
         return ended_by(cancel, f"{seen.because}, after the cancel", seen.evidence)
     if seen.failure is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quarterdeck.logs import format as disk
-from quarterdeck.logs.writer import FolderLogWriter, open_writer
+from quarterdeck.logs.writer import FolderLogWriter, cannot_write, open_writer
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import StoredLine
@@ -27,9 +27,12 @@ class FolderRunLogs:
     def writer(self, run: RunId) -> Iterator[FolderLogWriter | None]:
         """Take the writer's lock, or give None at once if another process holds it."""
         folder = self._folder(run)
-        for each in (self._root, folder):
-            each.mkdir(mode=0o700, exist_ok=True)
-        lock = disk.open_private(folder / disk.LOCK, os.O_RDWR)
+        try:
+            for each in (self._root, folder):
+                each.mkdir(mode=0o700, exist_ok=True)
+            lock = disk.open_private(folder / disk.LOCK, os.O_RDWR)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

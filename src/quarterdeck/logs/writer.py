@@ -22,10 +22,10 @@ class FolderLogWriter:
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
+        self._is_dirty = False
         self._lines = disk.open_private(folder / disk.LINES, os.O_RDWR)
         self._index = disk.open_private(folder / disk.INDEX, os.O_RDWR)
         self._state = disk.read_state(folder)
-        self._is_dirty = False
         if os.fstat(self._lines).st_size < self._state.size:
             self._state = self._rebuilt()
         self._cut()
@@ -80,7 +80,7 @@ class FolderLogWriter:
                 with (self._folder / disk.STATE).open("rb") as state:
                     os.fsync(state.fileno())
         except OSError as error:
-            raise self._fault(error) from error
+            raise cannot_write(self._folder, error) from error
         finally:
             os.close(self._lines)
             os.close(self._index)
@@ -115,7 +115,7 @@ class FolderLogWriter:
             disk.write_state(self._folder, after)
         except OSError as error:
             self._cut()
-            raise self._fault(error) from error
+            raise cannot_write(self._folder, error) from error
         self._state = after
         self._is_dirty = True
 
@@ -153,17 +153,22 @@ class FolderLogWriter:
         disk.write_state(self._folder, state)
         return state
 
-    def _fault(self, error: OSError) -> StoreFaultError:
-        return StoreFaultError(
-            f"The log in {self._folder} cannot be written: {error.strerror}.",
-            advice="Make room on the disk; what is missing is read again.",
-        )
+
+def cannot_write(folder: Path, error: OSError) -> StoreFaultError:
+    """Return what it means that the log in this folder cannot be written."""
+    return StoreFaultError(
+        f"The log in {folder} cannot be written: {error.strerror}.",
+        advice="Make room on the disk; what is missing is read again.",
+    )
 
 
 @contextmanager
 def open_writer(folder: Path, clock: Clock) -> Iterator[FolderLogWriter]:
     """Give the writer of the folder, and close it."""
-    writer = FolderLogWriter(folder, clock)
+    try:
+        writer = FolderLogWriter(folder, clock)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
     try:
         yield writer
     finally:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.model.errors import (
+    NotFoundError,
     PrerequisiteError,
     Problem,
     StaleError,
+    StoreFaultError,
     UnreachableError,
 )
 from quarterdeck.model.failure import Reason
@@ -36,9 +38,9 @@ from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL, OPEN, Context
 
 if TYPE_CHECKING:
-    from quarterdeck.ports.executor import Executor
+    from quarterdeck.ports.executor import Executor, Launch
 
-_WAITING = (RunState.QUEUED, RunState.DISPATCHING)
+WAITING = (RunState.QUEUED, RunState.DISPATCHING)
 
 
 class Advancing:
@@ -57,42 +59,48 @@ class Advancing:
         """Bring each open run to where it really stands; one question per cluster. Returns them all."""
         runs = list(runs)
         facts = self._observe([run for run in runs if run.is_open])
-        return [self._settle(run.id, facts.get(run.id)) if run.is_open else run for run in runs]
+        return [self._settle(run, facts.get(run.id)) if run.is_open else run for run in runs]
 
     def step(self, run_id: RunId) -> Run:
         """Move one run on as far as it goes without waiting, and return it."""
         run = self._context.ports.store.runs.get(run_id).value
         return self.reconcile([run])[0]
 
-    def _settle(self, run_id: RunId, fact: Fact | None) -> Run:
-        """Decide and act until there is nothing to do but wait."""
-        run, act = self._decide(run_id, fact)
-        done: tuple[Act, Fact] | None = None
-        while act is not None:
+    def _settle(self, seen: Run, fact: Fact | None) -> Run:
+        """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
+        run, act = self._decide(seen, fact)
+        done: Act | None = None
+        while act is not None and act != done:
             outcome = self._do(run, act)
-            if outcome is None or (act, outcome) == done:
-                return self._context.ports.store.runs.get(run_id).value
-            done = (act, outcome)
-            run, act = self._decide(run_id, outcome)
+            if outcome is None:
+                return self._context.ports.store.runs.get(run.id).value
+            done = act
+            run, act = self._decide(run, outcome)
+            if isinstance(outcome, Prepared) and run.archived:
+                # Others brought the run to its end meanwhile: what was made again waits for nothing.
+                self.executor(run).reap(outcome.receipt)
         return run
 
-    def _decide(self, run_id: RunId, fact: Fact | None) -> tuple[Run, Act | None]:
-        """Save what the fact means; a run that somebody else moved meanwhile is read again."""
+    def _decide(self, seen: Run, fact: Fact | None) -> tuple[Run, Act | None]:
+        """Save what a fact about `seen` means; a run that somebody else moved meanwhile is read again.
+
+        A fact about an earlier attempt than the one that is under way by now says nothing.
+        """
         store = self._context.ports.store
         for _ in range(20):
-            kept = store.runs.get(run_id)
+            kept = store.runs.get(seen.id)
             if kept.value.state is RunState.QUEUED:
-                return self._admit(run_id)
-            run, act = advance(kept.value, fact, self._context.now())
+                return self._admit(seen.id)
+            said = fact if len(kept.value.attempts) == len(seen.attempts) else None
+            run, act = advance(kept.value, said, self._context.now())
             if run == kept.value:
                 return run, act
             try:
                 self._save(run, kept)
             except StaleError:
-                fact = None
                 continue
             return run, act
-        raise AssertionError(f"{run_id} was changed by others 20 times in a row")
+        raise AssertionError(f"{seen.id} was changed by others 20 times in a row")
 
     def _save(self, run: Run, kept: Kept[Run]) -> None:
         with self._context.transaction("moving a run on") as tx:
@@ -151,8 +159,17 @@ class Advancing:
         cluster = self._context.ports.store.definitions.get(run.cluster).value
         return self._context.ports.executor(cluster)
 
+    def _launch(self, run: Run) -> Launch | Refused:
+        try:
+            return freezing.launch(self._context, run)
+        except NotFoundError as error:  # what was frozen is not in the store any more
+            return Refused(Reason.CONFIG_ERROR, (Problem("frozen", error.message),))
+
     def _check(self, run: Run) -> Fact:
-        checks = self.executor(run).check(freezing.launch(self._context, run))
+        launch = self._launch(run)
+        if isinstance(launch, Refused):
+            return launch
+        checks = self.executor(run).check(launch)
         failed = [check for check in checks if check.level == "failed"]
         silent = [check for check in failed if check.code == "unreachable"]
         if silent:
@@ -163,8 +180,11 @@ class Advancing:
         return Checked(tuple(c.message for c in checks if c.level == "warning"))
 
     def _prepare(self, run: Run) -> Fact:
+        launch = self._launch(run)
+        if isinstance(launch, Refused):
+            return launch
         try:
-            return Prepared(self.executor(run).prepare(freezing.launch(self._context, run)))
+            return Prepared(self.executor(run).prepare(launch))
         except FencedError as error:
             return Fenced(str(error))
         except PrerequisiteError as error:
@@ -188,8 +208,11 @@ class Advancing:
     def _reap(self, run: Run) -> Fact | None:
         """Archive the log, then leave nothing behind of any attempt."""
         receipts = [attempt.receipt for attempt in run.attempts if attempt.receipt is not None]
-        if not run.archived and not self._archiving.finish(run, self.executor(run)):
-            return None
+        try:
+            if not run.archived and not self._archiving.finish(run, self.executor(run)):
+                return None
+        except StoreFaultError as error:  # the attempts stay until their log is kept
+            return Silent(self._context.now(), error.message)
         reports = [self.executor(run).reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)
@@ -203,7 +226,7 @@ class Advancing:
         for run in runs:
             attempt = run.attempt
             is_out = attempt is not None and attempt.receipt is not None
-            if is_out and not run.is_terminal and run.state not in _WAITING:
+            if is_out and not run.is_terminal and run.state not in WAITING:
                 by_cluster[run.cluster].append(run)
         facts: dict[RunId, Fact] = {}
         for group in by_cluster.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import StaleError
@@ -15,6 +16,7 @@ from quarterdeck.model.wire import RESULT_ROWS
 if TYPE_CHECKING:
     from quarterdeck.model.run import Run
     from quarterdeck.ports.executor import Executor
+    from quarterdeck.ports.runlog import LogWriter
     from quarterdeck.service.context import Context
 
 
@@ -24,19 +26,47 @@ class Archiving:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    def collect(self, run: Run, executor: Executor) -> bool:
-        """Keep what the executor has beyond the cursor; False when another process is the writer."""
+    def collect(self, run: Run, executor: Executor, *, most: int | None = None) -> bool:
+        """Keep what the executor has beyond the cursor, at most so many chunks of each attempt.
+
+        False when another process is the writer.
+        """
         with self._context.ports.logs.writer(run.id) as writer:
             if writer is None:
                 return False
             for attempt in run.attempts:
                 if attempt.receipt is None:
                     continue
-                for chunk in executor.logs(attempt.receipt, writer.cursor, follow=False):
+                source = attempt.receipt.id
+                for chunk in islice(
+                    executor.logs(attempt.receipt, writer.cursor, follow=False), most
+                ):
+                    if chunk.gap and chunk.ended and self._is_kept(run, attempt.number):
+                        break  # another process kept all of it, and removes the source just now
                     writer.append(chunk)
                 if attempt.reason is Reason.DELETED_EXTERNALLY:
-                    writer.gap(attempt.receipt.id, "what held the log was deleted by others")
+                    writer.gap(source, "what held the log was deleted by others")
+                if most is None and attempt.number == len(run.attempts):
+                    self._close(run, source, writer)
         return True
+
+    def _is_kept(self, run: Run, attempt: int) -> bool:
+        now = self._context.ports.store.runs.get(run.id).value
+        return now.archived or attempt < len(now.attempts)
+
+    def _close(self, run: Run, source: str, writer: LogWriter) -> None:
+        """Mark what is missing at the end: the last word says how many lines there are."""
+        attempt, word = run.attempts[-1], run.last_word
+        if not run.is_terminal:
+            return
+        if word is None:
+            if attempt.began_at is not None:
+                writer.gap(source, "the runner ended without its last word, before it wrote more")
+        elif "lines" in word:
+            last = self._context.ports.logs.tail(run.id, 1)
+            kept = max(last[0].number, last[0].upto) if last and last[0].source == source else 0
+            if kept < word["lines"]:
+                writer.gap(source, "the runner could not write its last lines")
 
     def finish(self, run: Run, executor: Executor) -> bool:
         """Keep the rest of the log, and the result; mark the run archived. False: somebody else writes now."""
@@ -61,6 +91,9 @@ class Archiving:
 
     def _result(self, run: Run) -> dict[str, Any]:
         """Return {"statements": [{number, columns, rows, row_count, truncated, seconds}]} of the last attempt."""
+        word = run.last_word
+        if word is not None and "result" in word and word["result"] is None:
+            return {"statements": []}  # none in a million lines of a payload
         source = f"{run.id}-{len(run.attempts)}"
         statements: dict[int, dict[str, Any]] = {}
         for document in self._documents(run, source, "result"):
@@ -80,13 +113,15 @@ class Archiving:
     def _documents(self, run: Run, source: str, stream: str) -> Iterator[dict[str, Any]]:
         text = ""
         for line in self.lines(run.id):
+            if line.is_gap:
+                text = ""
             if line.stream != stream or line.source != source:
                 continue
             text += line.text
             if not line.more:
                 try:
                     document = json.loads(text)
-                except ValueError:  # its first piece fell into a gap, which the log shows
+                except ValueError:  # a piece of it fell into a gap, which the log shows
                     document = None
                 if document is not None:
                     yield document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from quarterdeck.service.runs import Runs
 
 SHOWN = ("stdout", "stderr")
+TURN_CHUNKS = 20  # following: what is kept is shown before more is fetched
+OTHERS_S = 5.0  # another process that keeps the log is waited for
 
 
 class Logs:
@@ -26,10 +29,11 @@ class Logs:
         self._runs = runs
         self._archiving = Archiving(context)
 
-    def collect(self, run: Run) -> None:
-        """Bring the kept log up to date with what the executor has."""
-        if not run.archived and not self._context.read_only and run.attempts:
-            self._archiving.collect(run, self._runs.advancing.executor(run))
+    def collect(self, run: Run, *, most: int | None = None) -> bool:
+        """Bring the kept log up to date, at most so many chunks; False when another process is the writer."""
+        if run.archived or self._context.read_only or not run.attempts:
+            return True
+        return self._archiving.collect(run, self._runs.advancing.executor(run), most=most)
 
     def window(
         self, run_id: str, *, after: int = 0, limit: int = 1_000, origin: str | None = None
@@ -43,7 +47,10 @@ class Logs:
         run = self._runs.get(run_id)
         if run.is_open and not self._context.read_only:
             run = self._runs.advancing.step(run.id)
-        self.collect(run)
+        until = time.monotonic() + OTHERS_S
+        while not self.collect(run) and time.monotonic() < until:
+            time.sleep(0.05)
+            run = self._runs.get(run_id)
         return run
 
     def all(
@@ -96,13 +103,12 @@ class Logs:
                 run = self._runs.advancing.step(run.id)
             else:
                 run = self._runs.get(run_id)
-            ended = run.is_terminal
-            self.collect(run)
+            is_whole = self.collect(run, most=TURN_CHUNKS)
             told = False
             while lines := self._context.ports.logs.lines(run.id, after=after):
                 after, told = lines[-1].seq, True
                 yield from (view(x) for x in lines if _is_shown(x, origin, events=events))
-            if ended and (run.archived or self._context.read_only or not told):
+            if run.is_terminal and (run.archived or (is_whole and not told)):
                 return
             idle_s = 0.1 if told else min(1.0, idle_s + 0.1)
             wait(idle_s)

@@ -20,7 +20,7 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.service import freezing, views
-from quarterdeck.service.advancing import Advancing
+from quarterdeck.service.advancing import WAITING, Advancing
 from quarterdeck.service.context import Context
 
 if TYPE_CHECKING:
@@ -203,7 +203,9 @@ class Runs:
         job = context.job_by_id(run.job)
         if job is not None:
             context.demand(actor, "cancel", f"run {run_id}", job)
-        self.advancing.step(run.id)
+        # It may have ended; what was not begun is not begun to be cancelled.
+        if run.state not in WAITING:
+            self.advancing.step(run.id)
         for _ in range(20):
             kept = context.get_run(actor, run_id)
             run = kept.value
@@ -248,6 +250,7 @@ class Runs:
                 f"Run {run_id} was never dispatched, so nothing was frozen.",
                 advice=f"`quarterdeck retry {run_id}` resolves everything anew.",
             )
+        raise_problems([p for p in self._prerequisites(old.spec) if p.path == "spec.cluster"])
         frozen = freezing.frozen_spec(context, old.frozen_sha256)
         cluster = context.ports.store.definitions.get(old.cluster).value
         gone = freezing.differs(context, frozen, cluster)
@@ -324,7 +327,10 @@ def _typed(text: str, default: Any) -> Any:
     for kind, word in ((int, "a whole number"), (float, "a number")):
         if isinstance(default, kind):
             try:
-                return kind(text)
+                value = kind(text)
             except ValueError:
                 raise ValueError(f"{text!r} is not {word}") from None
+            if value - value != 0:  # nan and the infinities are no JSON
+                raise ValueError(f"{text!r} is not {word}")
+            return value
     return text

@@ -1,0 +1,121 @@
+"""Bringing a run's log home while others do the same, and saying what is missing at its end."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.model.logline import LogChunk
+from quarterdeck.model.receipt import AttemptId
+from quarterdeck.service import logs as service_logs
+from quarterdeck.service.bundle import Services
+from tests.support.services import FakePorts, workspace
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> tuple[Services, FakePorts]:
+    services, ports = workspace(tmp_path)
+    ports.fake.auto = False
+    return services, ports
+
+
+def begun(services: Services, ports: FakePorts, *texts: str) -> tuple[Any, AttemptId]:
+    """Return a run under way, its attempt, and what that said so far."""
+    run = services.runs.get(services.runs.dispatch(services.runs.start("daily")["id"])["id"]).id
+    name = AttemptId(f"{run}-1")
+    ports.fake.say(name, *texts)
+    return run, name
+
+
+def texts(lines: Any) -> list[str]:
+    return [line["text"] if "text" in line else f"gap: {line['gap']['why']}" for line in lines]
+
+
+def test_a_follower_waits_for_the_process_that_keeps_the_log(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one", "two")
+    ports.fake.end(name)
+    waits = []
+    other = ports.logs.writer(run)
+    other.__enter__()
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.__exit__(None, None, None)
+        assert len(waits) < 20
+
+    assert texts(services.logs.follow(run, wait=wait)) == ["one", "two"]
+    assert len(waits) >= 3
+
+
+def test_a_reader_waits_a_while_for_the_process_that_keeps_the_log(
+    made: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    services.logs.tail(run, 1)
+    ports.fake.say(name, "two")
+    other = ports.logs.writer(run)
+    other.__enter__()
+    monkeypatch.setattr("time.sleep", lambda _: other.__exit__(None, None, None))
+    assert texts(services.logs.all(run)) == ["one", "two"]
+
+
+def test_a_follower_shows_what_is_kept_before_it_fetches_more(
+    made: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = made
+    monkeypatch.setattr(service_logs, "TURN_CHUNKS", 2)
+    run, name = begun(services, ports, *map(str, range(5_000)))
+    lines = services.logs.follow(run, wait=lambda _: None)
+    first = next(lines)
+    assert ports.logs.count(run) < 3_000
+    ports.fake.end(name)
+    assert texts([first, *lines]) == [str(n) for n in range(5_000)]
+
+
+def test_lines_that_the_last_word_counts_and_nobody_has_are_a_gap(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    ports.fake.end(name, lines=7)
+    services.upkeep.reconcile_all()
+    found = [line for line in services.logs.all(run) if "gap" in line]
+    assert [(line["gap"]["from"], line["gap"]["why"]) for line in found] == [
+        (3, "the runner could not write its last lines")
+    ]
+    assert texts(services.logs.all(run)) == ["one", *texts(found)]
+
+
+def test_what_a_killed_runner_did_not_write_is_a_gap(made: tuple[Services, FakePorts]) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    services.upkeep.reconcile_all()
+    ports.fake.end(name, None)
+    services.upkeep.reconcile_all()
+    why = "gap: the runner ended without its last word, before it wrote more"
+    assert texts(services.logs.all(run)) == ["one", why]
+    assert texts(services.logs.all(run)) == ["one", why]
+
+
+def test_a_source_that_another_process_removes_after_keeping_it_all_is_no_gap(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    ports.fake.end(name)
+    late = services.runs.get(run)
+    services.upkeep.reconcile_all()
+    assert services.runs.get(run).archived
+
+    def torn(receipt: Any, cursor: Any, *, follow: bool) -> Any:
+        del follow
+        yield LogChunk(receipt.id, (), cursor, "the runner's file is gone", ended=True)
+
+    ports.fake.logs = torn  # type: ignore[method-assign]  # half removed
+    services.logs.collect(late)
+    assert texts(services.logs.all(run)) == ["one"]
