@@ -1,7 +1,7 @@
 """Measures what a screen waits for: pages of runs at the service, with few and with many runs in the store.
 
-`python -m tests.bench.lists [--runs 1000 250000] [--small]` prints one JSON document. Times are in milliseconds, memory
-in KiB; every page is measured in a fresh process, which opens the workspace first.
+`python -m tests.bench.lists [--runs 1000 250000] [--small]` prints one JSON document. Times are in milliseconds,
+memory in KiB; every page is measured in a fresh process, which opens the workspace first.
 """
 
 from __future__ import annotations

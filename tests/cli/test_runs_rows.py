@@ -123,6 +123,8 @@ def test_a_saved_query_is_resolved_at_dispatch_and_frozen(deck: Quarterdeck) -> 
     assert (exact["exact_of"], exact["trigger"]) == (run["id"], "exact")
     assert exact["frozen"]["sha256"] == run["frozen"]["sha256"]
     assert exact["result"]["statements"][0]["rows"] == [[2]]
+    compared = deck.ok("compare", run["id"], exact["id"])
+    assert compared["differences"] == []
     retried = deck.json("retry", run["id"], "--wait").document
     assert retried["frozen"]["source"]["revision"] == 3
     assert retried["retry_of"] == run["id"]

@@ -222,6 +222,14 @@ def test_pages_together_are_the_whole(
     assert [row.id for row in found] == [row.id for row in whole]
 
 
+def test_an_id_is_text_and_no_number_equals_it(backend: Backend) -> None:
+    backend.put("things", "0", {"id": "0"}, seen=None, by="ann", at=START)
+    for where in (Where("id", "=", 0), Where("id", "=", value=False), Where("id", "in", [0])):
+        assert backend.page("things", where=[where]) == []
+        assert backend.page("things", where=[where], order="kind", limit=1) == []
+    assert len(backend.page("things", where=[Where("id", "in", ["0", 1])])) == 1
+
+
 @pytest.mark.parametrize(("where", "order", "descending"), PAGES)
 def test_backends_give_the_same_page(
     tmp_path: Path, where: list[Where], order: str, *, descending: bool

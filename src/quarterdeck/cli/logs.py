@@ -20,12 +20,15 @@ ORIGINS = ("runner", "payload", "engine", "installer")
 Document = Mapping[str, Any]
 
 
+PIECES = 128  # of a line without an end; then it is folded, so that it is seen before it ends
+
+
 class Printer:
     """Writes log lines: documents with `--json`, else one line each; pieces of a long line are joined."""
 
     def __init__(self, session: Session) -> None:
         self._out = session.out
-        self._pieces: dict[tuple[str, str], str] = {}
+        self._pieces: dict[tuple[str, str], list[str]] = {}
 
     def line(self, line: Document) -> None:
         """Write one line or gap."""
@@ -44,10 +47,11 @@ class Printer:
             words = f"{count} lines are missing here" if count > 0 else "lines are missing here"
             return (at, Cell(f"──────── {words}: {inert.line(gap['why'])}", "busy"))
         key = (line["origin"], line["stream"])
-        text = self._pieces.pop(key, "") + line["text"]
-        if line.get("more"):
-            self._pieces[key] = text
+        pieces = self._pieces.setdefault(key, [])
+        pieces.append(line["text"])
+        if line.get("more") and len(pieces) < PIECES:
             return None
+        text = "".join(self._pieces.pop(key))
         mark = {"stderr": "err", "event": "evt"}.get(line["stream"], "")
         tone = "" if line["origin"] == "payload" else "dim"
         name = Cell(f"{line['origin']:<9} {mark:<3} ", "busy" if mark == "err" else "dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -160,7 +161,11 @@ def _value(place: int) -> Any:
     def cell(row: Document, _: Look) -> Cell:
         values = row["values"]
         value = values[place] if place < len(values) else None
-        return Cell("null", "dim") if value is None else text(value)
+        if value is None:
+            return Cell("null", "dim")
+        if isinstance(value, str):
+            return text(value)
+        return text(json.dumps(value, ensure_ascii=False))  # true, [1, null]: as JSON says it
 
     return cell
 

@@ -52,8 +52,7 @@ class Lists:
             if access.is_visible(actor, row.body["team"], row.body["shared_teams"])
         ]
         last = {row.id: last_run(context, row.id) for row in seen}
-        is_open = [run["id"] for run in last.values() if run is not None and run["is_open"]]
-        moved = {one["id"]: one for one in self._unfinished(is_open)} if is_open else {}
+        moved = self._moved([run["id"] for run in last.values() if run and run["is_open"]])
         return [
             views.job(
                 context, row.body, rev=row.rev, draft=row.id in drafts,
@@ -62,12 +61,15 @@ class Lists:
             for row in seen
         ]  # fmt: skip
 
+    def _moved(self, is_open: list[str]) -> dict[str, dict[str, Any]]:
+        """Return the rows of unfinished runs as they really stand, by id."""
+        return {one["id"]: one for one in self._unfinished(is_open)} if is_open else {}
+
     def runs(self, shown: RunFilter) -> list[dict[str, Any]]:
         """Return a page of runs, newest first, its unfinished ones brought to where they really stand."""
         rows = run_page(self._context, shown)
         jobs = _Jobs(self._context, self._context.actor())
-        is_open = [row.id for row in rows if row.body["is_open"]]
-        moved = {one["id"]: one for one in self._unfinished(is_open)} if is_open else {}
+        moved = self._moved([row.id for row in rows if row.body["is_open"]])
         return [
             moved.get(row.id) or views.raw_run_row(row.body, jobs.name(row.body)) for row in rows
         ]

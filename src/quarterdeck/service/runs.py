@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import (
+    ConflictError,
     IllegalTransitionError,
     InvalidInputError,
     NotFoundError,
@@ -112,11 +114,15 @@ class Runs:
     # --- looking
 
     def reconcile(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
-        """Bring runs to where they really stand (unless read-only) and return their rows."""
+        """Bring runs to where they really stand and return their rows.
+
+        Read-only, or while another process holds the write lock: the stored facts with their age.
+        """
         store = self._context.ports.store
         runs = [store.runs.get(known).value for known in run_ids]
         if not self._context.read_only:
-            runs = self.advancing.reconcile(runs)
+            with contextlib.suppress(ConflictError):
+                runs = self.advancing.reconcile(runs)
         return [self._row(run) for run in runs]
 
     def show(self, run_id: str) -> dict[str, Any]:
@@ -184,6 +190,8 @@ class Runs:
 
     def _comparable(self, run_id: str) -> dict[str, Any]:
         shown = self._whole(self.get(run_id))
+        for statement in (shown["result"] or {}).get("statements", ()):
+            del statement["seconds"]  # no two are alike
         frozen = shown["frozen"] or {}
         kept = {f"frozen.{key}": value for key, value in frozen.items()}
         return {

@@ -29,14 +29,15 @@ def conditions(where: Sequence[Where], order: str = "") -> Part:
     clauses, found = ["1"], list[Scalar]()
     for condition in where:
         name = column(condition.field)
-        if condition.op != "=" and order and condition.field != order:
-            name = f"+{name}"
+        listed = values(condition) if condition.op == "in" else [comparable(condition.value)]
+        is_odd = name == "id" and not all(isinstance(one, str) for one in listed)
+        if is_odd or (condition.op != "=" and order and condition.field != order):
+            name = f"+{name}"  # and so without the id's TEXT affinity: 0 is not '0'
         if condition.op == "in":
-            listed = values(condition)
             clauses.append(f"{name} IN ({', '.join('?' * len(listed))})")
             found += listed
             continue
-        value = comparable(condition.value)
+        [value] = listed
         if value is None and condition.op in ("=", "!="):
             clauses.append(f"{name} IS {'NOT ' if condition.op == '!=' else ''}NULL")
         else:
