@@ -295,7 +295,8 @@ def test_cancel_during_a_long_query(attempt: Attempt) -> None:
     assert (word["state"], word["reason"]) == ("cancelled", "cancelled")
     assert word["exit_code"] == wire.EXIT_CANCELLED
     steps = [event["step"] for event in attempt.events("cancel")]
-    assert steps == ["interrupt", "stop_engine"]
+    assert steps[:2] == ["interrupt", "stop_engine"]
+    assert steps[2:] in ([], ["kill_engine"])  # a busy engine may need longer than it is given
     assert attempt.alive() == []
 
 
