@@ -328,12 +328,12 @@ def test_following_gives_lines_at_once_and_a_sign_of_life_each_second(
     chunks = executor.logs(receipt, Cursor(), follow=True)
     start = time.monotonic()
     assert next(chunks).lines == ()
-    assert 0.8 < time.monotonic() - start < 2
+    assert 0.8 < time.monotonic() - start < 5
     with path.open("a") as file:
         file.write('[1, 1, "payload", "stdout", 0, "hello"]\n')
     start = time.monotonic()
     assert [line.text for line in next(chunks).lines] == ["hello"]
-    assert time.monotonic() - start < 0.5
+    assert time.monotonic() - start < 0.9  # at once, not with the next sign of life
     kill(receipt)
     *_, last = chunks
     assert last.ended
