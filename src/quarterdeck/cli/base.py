@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -13,11 +13,14 @@ from quarterdeck.model import limits
 from quarterdeck.model.errors import InvalidInputError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     _ParamType = click.ParamType[Any]
 else:
     _ParamType = click.ParamType  # takes no parameter before click 8.5
 
 pass_session = click.make_pass_decorator(Session)
+Decorated = TypeVar("Decorated", bound="Callable[..., Any] | click.Command")
 
 
 def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -182,3 +185,12 @@ class OneOf(_ParamType):
 
 EXPECT_REV: Final = Whole(1, 2**53, "--expect-rev 4")
 LIMIT: Final = Whole(1, limits.PAGE_MOST, "--limit 100")
+
+
+def expect_rev_option(
+    meaning: str = "this is the revision now",
+) -> Callable[[Decorated], Decorated]:
+    """Return the option that refuses a stale edit; `meaning` says what N is compared with."""
+    return click.option(
+        "--expect-rev", type=EXPECT_REV, metavar="N", help=f"Refuse (5) unless {meaning}."
+    )

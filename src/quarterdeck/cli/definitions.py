@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from quarterdeck.cli.base import EXPECT_REV, Group, Whole, pass_session
+from quarterdeck.cli.base import Group, Whole, expect_rev_option, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import one_document
 from quarterdeck.model.errors import NotFoundError
@@ -72,12 +72,7 @@ def _group(kind: str) -> Group:
     @click.option(
         "-f", "--file", metavar="FILE", help="What changes, as a file; `-` is standard input."
     )
-    @click.option(
-        "--expect-rev",
-        type=EXPECT_REV,
-        metavar="N",
-        help="Refuse (5) unless this is the revision now.",
-    )
+    @expect_rev_option()
     @pass_session
     def edit(session: Session, name: str, file: str | None, expect_rev: int | None) -> None:
         definitions = session.services.definitions

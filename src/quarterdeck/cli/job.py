@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from quarterdeck.cli.base import EXPECT_REV, Command, Group, VersionNumber, pass_session
+from quarterdeck.cli.base import Command, Group, VersionNumber, expect_rev_option, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
@@ -16,12 +16,7 @@ from quarterdeck.present import ages, columns, job_page
 from quarterdeck.present.table import Cell, Line, text
 
 _NAME = click.argument("name", metavar="NAME")
-_REV = click.option(
-    "--expect-rev",
-    type=EXPECT_REV,
-    metavar="N",
-    help="Refuse (5) unless this is the job's `rev` now; saving its draft raises it, too.",
-)
+_REV = expect_rev_option("this is the job's `rev` now; saving its draft raises it, too")
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 _DRY = click.option("--dry-run", is_flag=True, help="Only say what it would do.")
 

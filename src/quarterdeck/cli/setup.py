@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quarterdeck import __version__
-from quarterdeck.cli.base import EXPECT_REV, Command, Group, pass_session
+from quarterdeck.cli.base import Command, Group, expect_rev_option, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import one_document
 from quarterdeck.model.errors import QuarterdeckError
@@ -160,12 +160,7 @@ def show(session: Session) -> None:
 @click.option(
     "-f", "--file", metavar="FILE", help="What changes, as a file; without it $EDITOR opens."
 )
-@click.option(
-    "--expect-rev",
-    type=EXPECT_REV,
-    metavar="N",
-    help="Refuse (5) unless this is the revision now.",
-)
+@expect_rev_option()
 @pass_session
 def edit(session: Session, file: str | None, expect_rev: int | None) -> None:
     """Change settings; keys left out stay. Only org admins may."""

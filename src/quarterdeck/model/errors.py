@@ -106,10 +106,6 @@ class PrerequisiteError(QuarterdeckError):
         self.problems = list(problems)
 
 
-class UnresolvedError(PrerequisiteError):
-    """What freeze could not resolve, all of it."""
-
-
 class StoreRefusedError(PrerequisiteError):
     """The store cannot be opened here, or not for writing; nothing was written."""
 

@@ -67,8 +67,9 @@ class Lists:
 
     def runs(self, shown: RunFilter) -> list[dict[str, Any]]:
         """Return a page of runs, newest first, its unfinished ones brought to where they really stand."""
-        rows = run_page(self._context, shown)
-        jobs = _Jobs(self._context, self._context.actor())
+        actor = self._context.actor()
+        jobs = _Jobs(self._context, actor)
+        rows = _run_page(self._context, actor, jobs, shown)
         moved = self._moved([row.id for row in rows if row.body["is_open"]])
         return [
             moved.get(row.id) or views.raw_run_row(row.body, jobs.name(row.body)) for row in rows
@@ -82,14 +83,13 @@ def last_run(context: Context, job: str) -> Mapping[str, Any] | None:
     return found[0].body if found else None
 
 
-def run_page(context: Context, shown: RunFilter) -> list[Row]:
+def _run_page(context: Context, actor: Actor, jobs: _Jobs, shown: RunFilter) -> list[Row]:
     """Return a page of the runs that the actor may see, newest first, as documents."""
-    actor = context.actor()
     where = _conditions(shown)
     if shown.job is not None:
         where.append(Where("job", "=", context.get_job(actor, shown.job).value.id))
     found: list[Row] = []
-    after, jobs = shown.after, _Jobs(context, actor)
+    after = shown.after
     while len(found) < shown.limit:
         rows = context.ports.store.runs.rows(
             *where, descending=True, after=after, limit=shown.limit

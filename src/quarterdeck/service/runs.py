@@ -304,10 +304,6 @@ class Runs:
             tx.runs.put(linked, seen=kept.rev)
             tx.audit.append(action, f"run/{run.id}", name=job.name, team=job.team, after=old.id)
 
-    def open_count(self) -> int:
-        """Return how many runs are not finished."""
-        return len(self.advancing.open_runs())
-
 
 def _with_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the spec with declared parameters set, read as the type of their default."""
