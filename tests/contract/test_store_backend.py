@@ -12,7 +12,7 @@ import pytest
 
 from quarterdeck.model.errors import ConflictError, NotFoundError, StaleError
 from quarterdeck.model.ids import Rev
-from quarterdeck.ports.store import Backend, Change, Where
+from quarterdeck.ports.store import Backend, Change, Ids, Where
 from tests.support.stores import BACKENDS, FIELDS, START, put, sqlite_backend
 
 PAGES = [
@@ -33,6 +33,15 @@ PAGES = [
     ([Where("id", ">", "t03"), Where("id", "<=", "t07")], "id", False),
     ([Where("size", ">", "text")], "id", False),
     ([Where("size", "<", None)], "id", False),
+    ([Where("id", "contains", ["3", "t01"])], "id", True),
+    ([Where("size", "contains", ["ex"])], "size", False),
+    ([Where("kind", "contains", [""]), Where("flag", "=", value=True)], "kind", True),
+    ([Where("kind", "contains", [])], "id", False),
+    ([Where("", "any", [Where("kind", "=", "a"), Where("id", "contains", ["9"])])], "size", True),
+    ([Where("", "any", [])], "id", False),
+    ([Where("kind", "in", ["a", "c"]), Where("", "any", [Where("flag", "=", None)])], "id", False),
+    ([Where("kind", "in", Ids("others", (Where("id", "!=", "b"),)))], "id", True),
+    ([Where("kind", "in", Ids("others", ())), Where("flag", "=", value=False)], "size", False),
 ]
 
 
@@ -203,6 +212,8 @@ def fill(backend: Backend) -> None:
             flag = [True, False, None][number % 3]
             put(backend, f"t{number:02d}", size=size, kind=kinds[number % 5], flag=flag)
         put(backend, "t40")
+        for key in ("a", "b"):
+            put(backend, key, table="others")
 
 
 @pytest.mark.parametrize(("where", "order", "descending"), PAGES)
@@ -220,6 +231,11 @@ def test_pages_together_are_the_whole(
         found += page
         after = page[-1].id
     assert [row.id for row in found] == [row.id for row in whole]
+    for offset in (0, 1, 7, 39, 41):
+        page = backend.page(
+            "things", where=where, order=order, descending=descending, offset=offset, limit=3
+        )
+        assert page == whole[offset : offset + 3]
 
 
 def test_an_id_is_text_and_no_number_equals_it(backend: Backend) -> None:
@@ -274,6 +290,41 @@ def test_a_field_that_is_not_declared_is_refused(backend: Backend) -> None:
     with pytest.raises(ValueError, match="declares no field colour"):
         backend.count("things", [Where("colour", "=", 1)])
     assert FIELDS == ("kind", "size", "flag")
+
+
+def test_a_window_lies_behind_what_is_passed_over(backend: Backend) -> None:
+    fill(backend)
+    assert ids(backend, offset=2, limit=2) == ["t02", "t03"]
+    assert ids(backend, after="t09", offset=2, limit=2) == ["t12", "t13"]
+    assert ids(backend, offset=5_000, limit=2) == []
+    wanted = Where("kind", "in", ["a", "c"])
+    assert ids(backend, wanted, offset=4_999, limit=2) == []
+    assert ids(backend, wanted, offset=1, limit=2) == ["t03", "t04"]
+
+
+def test_a_text_is_found_by_code_points(backend: Backend) -> None:
+    for key, kind in (("a", "Straße"), ("b", "50%_x"), ("c", "1"), ("d", 1)):
+        put(backend, key, kind=kind)
+    assert ids(backend, Where("kind", "contains", ["ße"])) == ["a"]
+    assert ids(backend, Where("kind", "contains", ["SSE"])) == []
+    assert ids(backend, Where("kind", "contains", ["%_"])) == ["b"]
+    assert ids(backend, Where("kind", "contains", ["1", "Str"])) == ["a", "c"]
+    with pytest.raises(ValueError, match="no text that kind could contain"):
+        ids(backend, Where("kind", "contains", [1]))
+
+
+def test_many_values_are_one_list(backend: Backend) -> None:
+    fill(backend)
+    many = [f"t{number:02d}" for number in range(30, 999)]
+    assert backend.count("things", [Where("id", "in", many)]) == 11
+    assert ids(backend, Where("id", "in", many), offset=9) == ["t39", "t40"]
+
+
+def test_a_field_inside_is_looked_at_too(backend: Backend) -> None:
+    inner = Where("colour", "=", 1)
+    for where in (Where("", "any", [inner]), Where("kind", "in", Ids("things", (inner,)))):
+        with pytest.raises(ValueError, match="declares no field colour"):
+            backend.count("things", [where])
 
 
 def test_a_scan_yields_every_row_by_id(backend: Backend) -> None:

@@ -26,6 +26,13 @@ COMPARED: st.SearchStrategy[Op] = st.sampled_from(["=", "!=", "<", "<=", ">", ">
 CONDITIONS = st.one_of(
     st.builds(Where, st.sampled_from([*FIELDS, "id"]), COMPARED, VALUES),
     st.builds(Where, st.sampled_from(FIELDS), st.just("in"), st.lists(VALUES, max_size=3)),
+    st.builds(
+        Where, st.sampled_from([*FIELDS, "id"]), st.just("contains"), st.lists(TEXTS, max_size=2)
+    ),
+)
+FILTERS = st.lists(
+    CONDITIONS | st.builds(Where, st.just(""), st.just("any"), st.lists(CONDITIONS, max_size=2)),
+    max_size=2,
 )
 WRITES = st.lists(st.tuples(KEYS, BODIES, st.integers(0, 2)), max_size=4)
 Outcome = tuple[str, object]
@@ -94,17 +101,25 @@ class Backends(RuleBasedStateMachine):
         self.both(act)
 
     @rule(
-        where=st.lists(CONDITIONS, max_size=2), order=st.sampled_from([*FIELDS, "id"]),
-        descending=st.booleans(), after=st.none() | KEYS, limit=st.integers(1, 4),
+        where=FILTERS, order=st.sampled_from([*FIELDS, "id"]), descending=st.booleans(),
+        after=st.none() | KEYS, offset=st.integers(0, 3), limit=st.integers(1, 4),
     )  # fmt: skip
     def page(
-        self, where: list[Where], order: str, *, descending: bool, after: str | None, limit: int
+        self,
+        where: list[Where],
+        order: str,
+        *,
+        descending: bool,
+        after: str | None,
+        offset: int,
+        limit: int,
     ) -> None:
         self.both(
             lambda one: one.page(
-                "things", where=where, order=order, descending=descending, after=after, limit=limit
+                "things", where=where, order=order, descending=descending, after=after,
+                offset=offset, limit=limit,
             )
-        )
+        )  # fmt: skip
         self.both(lambda one: one.count("things", where))
 
     @rule(since=st.integers(0, 20), limit=st.integers(1, 5))

@@ -226,9 +226,10 @@ def test_damage_inside_a_small_database_is_named_at_open(folder: Path) -> None:
     store.close()
 
 
+_REST = b'"name_key":"job 7","team":"t1","type"'  # as a job goes on, and no standing
 SPOILT = {
-    "no json": (b'{"id":"j7"', b'["id":"j7"'),
-    "no text": (b'"name":"Job 7"', b'"name":"Jo\xff 7"'),
+    "no json": (b'{"id":"j7","name":"Job 7",' + _REST, b'["id":"j7","name":"Job 7",' + _REST),
+    "no text": (b'"name":"Job 7",' + _REST, b'"name":"Jo\xff 7",' + _REST),
     "no time": (b"", None),
 }
 

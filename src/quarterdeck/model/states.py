@@ -22,3 +22,4 @@ class RunState(StrEnum):
 
 
 TERMINAL = frozenset(list(RunState)[7:])
+ENDED_BADLY = frozenset({RunState.FAILED, RunState.TIMED_OUT, RunState.REJECTED, RunState.LOST})

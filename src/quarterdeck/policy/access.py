@@ -57,6 +57,14 @@ def may(actor: Actor, action: str, team: TeamId | None, shared: Sequence[TeamId]
     )
 
 
+def actions(actor: Actor, team: TeamId | None, shared: Sequence[TeamId] = ()) -> frozenset[str]:
+    """Return all that the actor may do."""
+    found = role(actor, team, shared)
+    if found in (Role.ORG_ADMIN, Role.OWNER):
+        return OWNER_ACTIONS
+    return SHARED_ACTIONS if found is Role.SHARED else frozenset()
+
+
 def is_visible(actor: Actor, team: TeamId | None, shared: Sequence[TeamId] = ()) -> bool:
     """Whether it exists for this actor at all."""
     return role(actor, team, shared) is not Role.NONE

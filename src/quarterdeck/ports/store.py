@@ -23,18 +23,27 @@ if TYPE_CHECKING:
     from quarterdeck.model.run import Run
 
 T = TypeVar("T")
-Op = Literal["=", "!=", "<", "<=", ">", ">=", "in"]
+Op = Literal["=", "!=", "<", "<=", ">", ">=", "in", "contains", "any"]
 
 
 class Where(NamedTuple):
-    """One condition over a declared field; several are joined by AND. `in` takes a sequence.
+    """One condition over a declared field; several are joined by AND.
 
+    `in` takes a sequence of values or `Ids`, `contains` one of texts: a text field holds at least one of them, by
+    code points. `any` takes a sequence of conditions, of which at least one holds; its field is empty.
     None compares as SQL's IS NULL with `=` and IS NOT NULL with `!=`.
     """
 
     field: str
     op: Op
     value: Any
+
+
+class Ids(NamedTuple):
+    """In the place of an `in`'s values: the ids of those rows of `table` that match."""
+
+    table: str
+    where: tuple[Where, ...]
 
 
 class Row(NamedTuple):
@@ -94,11 +103,11 @@ class Backend(Protocol):
 
     def page(
         self, table: str, *, where: Sequence[Where] = (), order: str = "id", descending: bool = False,
-        after: str | None = None, limit: int = 50,
+        after: str | None = None, offset: int = 0, limit: int = 50,
     ) -> list[Row]:  # fmt: skip
         """Return at most `limit` rows behind the row with id `after`, by the declared field `order`, then id.
 
-        Reads by index; a field that is not declared is a ValueError.
+        `offset` rows of these are passed over. Reads by index; a field that is not declared is a ValueError.
         """
         ...
 
@@ -116,6 +125,10 @@ class Backend(Protocol):
 
     def last_change(self) -> int:
         """Return the sequence number of the newest change; 0 for none."""
+        ...
+
+    def keeps_standings(self) -> bool:
+        """Whether the table `standings` is up to date with every write of a job, draft or run."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -156,6 +169,7 @@ class Collection(Protocol, Generic[T]):
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Kept[T]]:
         """Return a page; see Backend.page."""
@@ -167,6 +181,7 @@ class Collection(Protocol, Generic[T]):
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Row]:
         """Return a page as plain data, for lists that need no models."""
@@ -229,6 +244,15 @@ class Store(Documents, Protocol):
     """One workspace's documents, artifacts and their upkeep."""
 
     folder: str
+
+    @property
+    def standings(self) -> Collection[Mapping[str, Any]]:
+        """How each job stands: kept by the store with every write of a job, draft or run, by nobody else."""
+        ...
+
+    def jobs_where(self, *where: Where) -> Ids | list[str]:
+        """Return what an `in` over the job of other documents takes for the jobs whose standings match."""
+        ...
 
     @property
     def damage(self) -> str:

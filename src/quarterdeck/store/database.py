@@ -92,6 +92,7 @@ class Database:
         self._uri = self.path.as_uri() + f"?mode={'ro' if read_only else 'rw'}"
         self._here = _Here()
         self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._there: Indexes = {}  # those that the database is known to have
         self._known = set(indexes)
         self._fault = ""
         self._copy: TemporaryDirectory[str] | None = None
@@ -123,6 +124,8 @@ class Database:
         self._identity = self._stat()
         if not self._read_only:
             self._upgrade()
+        if not self.damage and self.is_current():
+            self._there = self._indexes
 
     def _look_inside(self) -> None:
         """Check a small database whole; a large one would take longer than the command it is for."""
@@ -175,14 +178,23 @@ class Database:
 
     def _upgrade(self) -> None:
         """Add declared fields and indexes that the database does not have yet."""
-        wanted = schema.fingerprint(self._indexes)
-        found = "SELECT value FROM meta WHERE name = 'indexes'"
-        if self._value(found) == wanted:
+        if self.is_current():
             return
+        wanted = schema.fingerprint(self._indexes)
         with self.transaction():
             for table in self._indexes:
                 self._make_table(table)
+            self._refill()
             self._rows("REPLACE INTO meta VALUES ('indexes', ?)", (wanted,))
+
+    def _refill(self) -> None:
+        """Make anew what is kept of other tables' rows, after the database was written by who did not keep it."""
+        raise NotImplementedError
+
+    def is_current(self) -> bool:
+        """Return whether fields and indexes, and what is kept of other tables' rows, are as they are declared."""
+        found = self._value("SELECT value FROM meta WHERE name = 'indexes'")
+        return bool(found == schema.fingerprint(self._indexes))
 
     def _make_table(self, table: str) -> None:
         info = self._rows("SELECT name FROM pragma_table_xinfo(?)", (schema.sql_name(table),))

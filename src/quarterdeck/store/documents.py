@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from quarterdeck.model.errors import NotFoundError, StoreRefusedError
-from quarterdeck.ports.store import Change, Documents, Finding, Kept, Row, Where
-from quarterdeck.store import faults, guard
+from quarterdeck.ports.store import Change, Documents, Finding, Ids, Kept, Row, Where
+from quarterdeck.store import faults, guard, standings
 from quarterdeck.store.artifacts import ArtifactFolder
-from quarterdeck.store.indexes import noun
+from quarterdeck.store.indexes import INDEXES, noun
 
 if TYPE_CHECKING:
     from quarterdeck.model.actor import Actor
@@ -77,10 +77,13 @@ class DocumentCollection(Generic[T]):
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Kept[T]]:
         """Return a page; see `ports.store.Backend.page`."""
-        rows = self.rows(*where, order=order, descending=descending, after=after, limit=limit)
+        rows = self.rows(
+            *where, order=order, descending=descending, after=after, offset=offset, limit=limit
+        )
         return [self._kept(row) for row in rows]
 
     def rows(
@@ -89,12 +92,14 @@ class DocumentCollection(Generic[T]):
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Row]:
         """Return a page as plain data."""
         return self._backend.page(
-            self._table, where=where, order=order, descending=descending, after=after, limit=limit
-        )
+            self._table, where=where, order=order, descending=descending, after=after,
+            offset=offset, limit=limit,
+        )  # fmt: skip
 
     def count(self, *where: Where) -> int:
         """Return how many match."""
@@ -129,11 +134,12 @@ DECODERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "drafts": _decoder("job", "Draft"),
     "runs": _decoder("run", "Run"),
     "frozen": dict,
+    standings.TABLE: dict,
 }
 
 
 class _Collections:
-    """The collections for one actor, or for reading."""
+    """The collections for one actor, or for reading. Standings are nobody's to write."""
 
     workspace: Collection[Workspace]
     definitions: Collection[Definition]
@@ -147,6 +153,8 @@ class _Collections:
     def _collect(self, backend: Backend, clock: Clock, actor: str | None) -> None:
         self._of = (backend, clock, actor)
         for table, decode in DECODERS.items():
+            if table == standings.TABLE:
+                continue
             setattr(self, table, DocumentCollection(backend, table, decode, clock, actor))
 
     @cached_property
@@ -160,6 +168,14 @@ class _Collections:
 class _Transaction(_Collections):
     def __init__(self, backend: Backend, clock: Clock, actor: str) -> None:
         self._collect(backend, clock, actor)
+
+
+def _standings_in_memory(backend: Backend) -> Backend:
+    from quarterdeck.store.memory import MemoryBackend  # rarely needed
+
+    copy = MemoryBackend({standings.TABLE: INDEXES[standings.TABLE]})
+    standings.fill(backend, copy)
+    return copy
 
 
 class DocumentStore(_Collections):
@@ -184,6 +200,31 @@ class DocumentStore(_Collections):
         self._clock = clock
         self.artifacts = ArtifactFolder(folder / guard.ARTIFACTS, shared=shared)
         self._collect(backend, clock, None)
+        self._standings = self._reading(backend)
+        self._copied_at = -1
+
+    @property
+    def standings(self) -> Collection[Mapping[str, Any]]:
+        """How each job stands; see `standings`.
+
+        An older store that is open for reading only keeps none: they are made in memory, anew after each change.
+        """
+        if self._copied_at < 0 and self.backend.keeps_standings():
+            return self._standings
+        newest = self.last_change()
+        if self._copied_at != newest:
+            self._standings = self._reading(_standings_in_memory(self.backend))
+            self._copied_at = newest
+        return self._standings
+
+    def jobs_where(self, *where: Where) -> Ids | list[str]:
+        """Return what an `in` over the job of other documents takes for the jobs whose standings match."""
+        if self.backend.keeps_standings():
+            return Ids(standings.TABLE, where)
+        return [row.id for row in self.standings.rows(*where, limit=self.standings.count(*where))]
+
+    def _reading(self, backend: Backend) -> DocumentCollection[Mapping[str, Any]]:
+        return DocumentCollection(backend, standings.TABLE, dict, self._clock, None)
 
     @contextmanager
     def transaction(self, actor: Actor | str) -> Iterator[Documents]:

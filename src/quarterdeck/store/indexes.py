@@ -12,8 +12,8 @@ FORMAT: Final = 1  # PRAGMA user_version; a store with a greater one is refused
 
 # A field named in an index is declared: it may be filtered and ordered by. `id` ends every index
 # that does not name it, so a filtered page comes in the order of ids without sorting. An index
-# that starts with `id` holds all else that the table is filtered by: a filter that no other index
-# fits reads this one alone, never a body.
+# with `id` in it holds all else that the table is filtered by: a filter that no other index fits
+# reads this one alone, never a body.
 INDEXES: Final[Indexes] = {
     "workspace": (),
     "definitions": (("kind", "name_key"), ("name_key",), ("team",)),
@@ -32,10 +32,18 @@ INDEXES: Final[Indexes] = {
         ("retry_of",),
         ("exact_of",),
         ("frozen_sha256",),
+        ("draft", "id", "job", "state", "reason", "actor"),
         (
             "id", "job", "state", "draft", "version", "trigger", "actor", "team", "reason",
             "cluster", "is_open", "queued_at",
         ),
+    ),
+    "standings": (
+        ("rank", "id", "attention", "readers", "team", "text"),
+        ("by_name", "id", "attention", "readers", "team", "text"),
+        ("by_state",),
+        ("by_last_run",),
+        ("team", "by_name"),
     ),
     "frozen": (),
     "audit": (("subject",), ("actor",), ("id", "seq", "action", "team", "at")),
@@ -48,6 +56,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "versions": "version",
     "drafts": "draft",
     "runs": "run",
+    "standings": "standing",
     "frozen": "frozen spec",
     "audit": "audit record",
 }

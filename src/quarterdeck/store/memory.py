@@ -15,7 +15,8 @@ from quarterdeck.model.errors import ConflictError, NotFoundError
 from quarterdeck.model.ids import Rev
 from quarterdeck.model.instants import format_instant, parse_instant
 from quarterdeck.model.limits import LOCK_WAIT_S
-from quarterdeck.ports.store import Change, Row, Where
+from quarterdeck.ports.store import Change, Ids, Row, Where
+from quarterdeck.store import standings
 from quarterdeck.store.indexes import INDEXES, Indexes
 from quarterdeck.store.rows import (
     Scalar,
@@ -24,6 +25,7 @@ from quarterdeck.store.rows import (
     comparable,
     next_rev,
     sort_key,
+    texts,
     values,
 )
 
@@ -125,6 +127,8 @@ class MemoryBackend:
             state.gone.pop((table, id), None)
             state.seq += 1
             rows[id] = _Kept(Written(rev, by, format_instant(at)), state.seq, text)
+            if standings.is_source(self._indexes, table):
+                standings.follow(self, table, Row(id, rev, body, by, at))
         return rev
 
     def delete(self, table: str, id: str, *, seen: Rev, by: str, at: datetime) -> None:
@@ -132,9 +136,12 @@ class MemoryBackend:
         with self.transaction():
             state = self._state
             rev = self._next_rev(state, table, id, seen)
+            last = _row(id, state.tables[table][id])
             del state.tables[table][id]
             state.seq += 1
             state.gone[table, id] = _Kept(Written(rev, by, format_instant(at)), state.seq, "")
+            if standings.is_source(self._indexes, table):
+                standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
 
     @staticmethod
     def _next_rev(state: _State, table: str, key: str, seen: Rev | None) -> Rev:
@@ -151,6 +158,7 @@ class MemoryBackend:
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Row]:
         """Return a page; NotFoundError if `after` is gone and `order` needs it."""
@@ -176,11 +184,21 @@ class MemoryBackend:
                 for row in found
                 if (place(row) < behind if descending else place(row) > behind)
             ]
-        return found[:limit]
+        return found[offset : offset + limit]
 
     def _matching(self, table: str, where: Sequence[Where]) -> list[Row]:
         rows = (_row(id_, kept) for id_, kept in self._state.tables.get(table, {}).items())
-        return [row for row in rows if all(_holds(row, condition) for condition in where)]
+        meant = [self._listed(condition) for condition in where]
+        return [row for row in rows if all(_holds(row, condition) for condition in meant)]
+
+    def _listed(self, condition: Where) -> Where:
+        """Return the condition with its `Ids` read."""
+        if condition.op == "any":
+            return condition._replace(value=[self._listed(one) for one in condition.value])
+        if isinstance(condition.value, Ids):
+            found = self._matching(condition.value.table, condition.value.where)
+            return condition._replace(value=[row.id for row in found])
+        return condition
 
     def scan(self, table: str) -> Iterator[Row]:
         """Yield every row by id."""
@@ -211,6 +229,10 @@ class MemoryBackend:
         """Return the number of the newest change; 0 for none."""
         return self._state.seq
 
+    def keeps_standings(self) -> bool:
+        """Return true: they are kept from the first row on."""
+        return standings.TABLE in self._indexes
+
     def tables(self) -> list[str]:
         """Return the declared tables and those that were written to."""
         return sorted(self._state.tables)
@@ -232,7 +254,11 @@ def _value(row: Row, name: str) -> Scalar:
 
 
 def _holds(row: Row, condition: Where) -> bool:
+    if condition.op == "any":
+        return any(_holds(row, one) for one in condition.value)
     value = _value(row, condition.field)
+    if condition.op == "contains":
+        return isinstance(value, str) and any(text in value for text in texts(condition))
     if condition.op == "in":
         return value is not None and value in values(condition)
     wanted = comparable(condition.value)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import ConflictError, StaleError
 from quarterdeck.model.ids import Rev
-from quarterdeck.ports.store import Where
+from quarterdeck.ports.store import Ids, Where
 from quarterdeck.store.indexes import Indexes, declared, noun
 
 Scalar = str | int | float | None
@@ -59,9 +59,21 @@ def next_rev(
 def check_fields(indexes: Indexes, table: str, where: Sequence[Where], order: str = "id") -> None:
     """Raise ValueError for a field of `where` or `order` that `table` does not declare."""
     known = ("id", *declared(indexes, table))
-    for field in (*(condition.field for condition in where), order):
+    for condition in single(where):
+        if isinstance(condition.value, Ids):
+            check_fields(indexes, condition.value.table, condition.value.where)
+    for field in (*(condition.field for condition in single(where)), order):
         if field not in known:
             raise ValueError(f"{table} declares no field {field}; declared: {', '.join(known)}")
+
+
+def single(where: Iterable[Where]) -> Iterator[Where]:
+    """Yield each condition, those inside of an `any` one by one."""
+    for condition in where:
+        if condition.op == "any":
+            yield from single(condition.value)
+        else:
+            yield condition
 
 
 def comparable(value: Any) -> Scalar:
@@ -84,6 +96,14 @@ def writable(text: str) -> str:
 def values(condition: Where) -> list[Scalar]:
     """Return the values of an `in`, each once."""
     return list(dict.fromkeys(comparable(value) for value in condition.value))
+
+
+def texts(condition: Where) -> list[str]:
+    """Return the texts of a `contains`, each once; anything but a text is a ValueError."""
+    for value in condition.value:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is no text that {condition.field} could contain")  # noqa: TRY004  # as for any other condition that cannot be
+    return list(dict.fromkeys(map(writable, condition.value)))
 
 
 def sort_key(value: Scalar) -> tuple[int, float | str]:

@@ -36,6 +36,16 @@ def sql_name(table: str) -> str:
     return f"t_{table}"
 
 
+def index_name(table: str, index: tuple[str, ...]) -> str:
+    """Return the name of a declared index."""
+    return f"{sql_name(table)}_by_{'_'.join(index)}"
+
+
+def with_id(index: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields of a declared index as it is made."""
+    return index if "id" in index else (*index, "id")
+
+
 def column(field: str) -> str:
     """Return the column of a declared field."""
     return "id" if field == "id" else f"f_{field}"
@@ -60,9 +70,9 @@ def table_statements(indexes: Indexes, table: str, columns: Collection[str]) -> 
         if column(field) not in columns
     ]
     for index in indexes.get(table, ()):
-        fields = index if "id" in index else (*index, "id")
+        fields = with_id(index)
         statements.append(
-            f"CREATE INDEX IF NOT EXISTS {name}_by_{'_'.join(index)} ON {name}"
+            f"CREATE INDEX IF NOT EXISTS {index_name(table, index)} ON {name}"
             f" ({', '.join(map(column, fields))})"
         )
     return statements

@@ -15,7 +15,7 @@ from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.ids import Rev
 from quarterdeck.model.instants import format_instant, parse_instant
 from quarterdeck.ports.store import Change, Row, Where
-from quarterdeck.store import faults, schema, select
+from quarterdeck.store import faults, schema, select, standings
 from quarterdeck.store.database import Database, Values
 from quarterdeck.store.rows import (
     Scalar,
@@ -29,6 +29,7 @@ from quarterdeck.store.select import Part
 
 _COLUMNS: Final = "id, rev, body, by, at"
 _SCAN: Final = 500  # rows read at once by a scan
+_DEEP: Final = 5_000  # a window that lies deeper is read in one go, not value by value of an `in`
 
 
 class SqliteBackend(Database):
@@ -73,6 +74,8 @@ class SqliteBackend(Database):
                 )
             if gone:
                 self._rows("DELETE FROM gone WHERE tbl = ? AND id = ?", (table, key))
+            if standings.is_source(self._indexes, table):
+                standings.follow(self, table, Row(id, rev, body, by, at))
         return rev
 
     def delete(self, table: str, id: str, *, seen: Rev, by: str, at: datetime) -> None:
@@ -82,12 +85,16 @@ class SqliteBackend(Database):
             now = None
             if self._has(table):
                 now = self._written(f"SELECT rev, by, at FROM {name} WHERE id = ?", (key,))
+            is_source = now is not None and standings.is_source(self._indexes, table)
+            last = self.get(table, id) if is_source else None
             rev = next_rev(table, key, seen, now, None if now else self._gone(table, key))
             self._rows(f"DELETE FROM {name} WHERE id = ?", (key,))
             self._rows(
                 "REPLACE INTO gone (tbl, id, rev, by, at, seq) VALUES (?, ?, ?, ?, ?, ?)",
                 (table, key, rev, writable(by), format_instant(at), self._next_seq()),
             )
+            if last is not None:
+                standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
 
     def page(
         self,
@@ -97,6 +104,7 @@ class SqliteBackend(Database):
         order: str = "id",
         descending: bool = False,
         after: str | None = None,
+        offset: int = 0,
         limit: int = 50,
     ) -> list[Row]:
         """Return a page; NotFoundError if `after` is gone and `order` needs it."""
@@ -110,15 +118,23 @@ class SqliteBackend(Database):
                 start = self._start(name, order, after)
             parts = select.segments(order, descending=descending, after=after, start=start)
             ordering = select.ordering(order, descending=descending)
+            is_deep = offset > 0 and offset + limit > _DEEP
+            choices = [list(where)] if is_deep else select.alternatives(where)
+            passed = offset if len(choices) == len(parts) == 1 else 0
+            most = offset - passed + limit
             found = [
                 row
-                for choice in select.alternatives(where)
+                for choice in choices
                 for row in self._read(
-                    name, select.conditions(choice, order), parts, ordering, limit
+                    name + select.index_for(self._there, table, choice, order),
+                    select.conditions(choice, order, indexes=self._there),
+                    parts,
+                    ordering,
+                    (most, passed),
                 )
             ]
         found.sort(key=lambda row: (sort_key(row[0]), row[1]), reverse=descending)
-        return [self._row(row) for row in found[:limit]]
+        return [self._row(row) for row in found[offset - passed : most]]
 
     def _start(self, name: str, order: str, after: str) -> Scalar:
         found = self._rows(
@@ -133,17 +149,23 @@ class SqliteBackend(Database):
         return start
 
     def _read(
-        self, name: str, chosen: Part, parts: Sequence[Part], ordering: str, limit: int
+        self,
+        name: str,
+        chosen: Part,
+        parts: Sequence[Part],
+        ordering: str,
+        window: tuple[int, int],
     ) -> list[tuple[Any, ...]]:
-        """Read `parts` one after the other until the page is full."""
+        """Read `parts` one after the other until `window` (at most how many, behind how many) is full."""
+        limit, passed = window
         field = ordering.split(" ", 1)[0]
         found: list[tuple[Any, ...]] = []
         for part in parts:
             sql = (
                 f"SELECT {field}, {_COLUMNS} FROM {name} WHERE {chosen.clause} AND {part.clause}"
-                f" ORDER BY {ordering} LIMIT ?"
+                f" ORDER BY {ordering} LIMIT ? OFFSET ?"
             )
-            found += self._rows(sql, (*chosen.values, *part.values, limit - len(found)))
+            found += self._rows(sql, (*chosen.values, *part.values, limit - len(found), passed))
             if len(found) == limit:
                 break
         return found
@@ -165,8 +187,9 @@ class SqliteBackend(Database):
         check_fields(self._indexes, table, where)
         if not self._has(table):
             return 0
-        chosen = select.conditions(where)
-        sql = f"SELECT count(*) FROM {schema.sql_name(table)} WHERE {chosen.clause}"
+        chosen = select.conditions(where, indexes=self._there)
+        of = schema.sql_name(table) + select.index_for(self._there, table, where)
+        sql = f"SELECT count(*) FROM {of} WHERE {chosen.clause}"
         return int(self._value(sql, chosen.values))
 
     def changes(self, since: int, limit: int = 1_000) -> list[Change]:
@@ -221,6 +244,14 @@ class SqliteBackend(Database):
         return int(
             self._value("UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value")
         )
+
+    def keeps_standings(self) -> bool:
+        """Return whether who wrote last kept them too."""
+        return standings.TABLE in self._indexes and self.is_current()
+
+    def _refill(self) -> None:
+        if standings.TABLE in self._indexes:
+            standings.fill(self, self)
 
     def newest(self) -> str:
         """Return when the newest change was made, as text; empty for none."""

@@ -8,7 +8,7 @@ from typing import Any
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.model.job import version_id
 from quarterdeck.ports.store import Backend, Finding, Where
-from quarterdeck.store import audit, hashes
+from quarterdeck.store import audit, hashes, standings
 from quarterdeck.store.artifacts import ArtifactFolder
 from quarterdeck.store.database import Database
 from quarterdeck.store.indexes import noun
@@ -29,7 +29,7 @@ def findings(
     if isinstance(backend, Database):
         found += [Finding("database", text) for text in _read(backend.integrity)]
     checks: list[Check] = [
-        lambda one: _documents(one, decoders), _versions, _drafts, _frozen, _chain,
+        lambda one: _documents(one, decoders), _versions, _drafts, standings.findings, _frozen, _chain,
     ]  # fmt: skip
     for check in checks:
         found += _checked(backend, check)
