@@ -7,13 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from quarterdeck.logs import format as disk
 from quarterdeck.logs.writer import FolderLogWriter, cannot_write, open_writer
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import StoredLine
+
+if TYPE_CHECKING:
+    from quarterdeck.logs.reader import FolderLogReader
 
 
 class FolderRunLogs:
@@ -66,6 +69,12 @@ class FolderRunLogs:
         if state.count:
             with (self._folder(run) / disk.LINES).open("rb") as file:
                 yield from _matches(file, state.size, text, limit)
+
+    def reader(self, run: RunId) -> FolderLogReader:
+        """Return a reader of the run's log by rows; empty for a run without a log."""
+        from quarterdeck.logs.reader import FolderLogReader  # screens alone need it
+
+        return FolderLogReader(self._folder(run))
 
     def count(self, run: RunId) -> int:
         """Return how many lines are kept."""

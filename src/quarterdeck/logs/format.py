@@ -16,9 +16,11 @@ from quarterdeck.model.logline import StoredLine
 
 LINES: Final = "lines"
 INDEX: Final = "index"  # 8 bytes for every 1,000th line: where it begins
+HIDDEN: Final = "hidden"  # 8 bytes for every line that people do not see: its sequence number
 STATE: Final = "cursor"
 LOCK: Final = "lock"
 STEP: Final = 1_000
+SHOWN: Final = ("stdout", "stderr")
 ENTRY: Final = 8  # bytes of an index entry
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,7 +30,7 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 
 @dataclass(slots=True)
 class State:
-    """What is kept: `positions` and last `numbers` by source, bytes and lines.
+    """What is kept: `positions` and last `numbers` by source, bytes and lines, and how many of them are hidden.
 
     `closed` says after which number of a source the rest was said to be missing.
     """
@@ -38,6 +40,7 @@ class State:
     positions: dict[str, int] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
+    hidden: int = 0
 
 
 def encode(line: StoredLine) -> bytes:
@@ -72,6 +75,11 @@ def decode(raw: bytes) -> StoredLine:
         bool(more),
         *upto,
     )
+
+
+def is_hidden(line: StoredLine) -> bool:
+    """Whether the line is the runner's own word (event, result), which people do not see."""
+    return not line.is_gap and line.stream not in SHOWN
 
 
 def needle(text: str) -> bytes:

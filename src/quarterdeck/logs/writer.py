@@ -25,6 +25,7 @@ class FolderLogWriter:
         self._is_dirty = False
         self._lines = disk.open_private(folder / disk.LINES, os.O_RDWR)
         self._index = disk.open_private(folder / disk.INDEX, os.O_RDWR)
+        self._hidden = disk.open_private(folder / disk.HIDDEN, os.O_RDWR)
         self._state = disk.read_state(folder)
         if os.fstat(self._lines).st_size < self._state.size:
             self._state = self._rebuilt()
@@ -77,6 +78,7 @@ class FolderLogWriter:
             if self._is_dirty:
                 os.fsync(self._lines)
                 os.fsync(self._index)
+                os.fsync(self._hidden)
                 with (self._folder / disk.STATE).open("rb") as state:
                     os.fsync(state.fileno())
         except OSError as error:
@@ -84,6 +86,7 @@ class FolderLogWriter:
         finally:
             os.close(self._lines)
             os.close(self._index)
+            os.close(self._hidden)
 
     def _hole(self, chunk: LogChunk, first: int, line: LogLine) -> StoredLine:
         text = chunk.gap or NO_REASON
@@ -102,16 +105,19 @@ class FolderLogWriter:
             if number % disk.STEP == 0:
                 index += at.to_bytes(disk.ENTRY, "little")
             at += len(raw)
+        hidden = [line.seq for line in lines if disk.is_hidden(line)]
         after = replace(
             state,
             size=at,
             count=state.count + len(lines),
+            hidden=state.hidden + len(hidden),
             positions=positions,
             numbers={**state.numbers, source: last} if last else state.numbers,
         )
         try:
             _write(self._lines, b"".join(encoded))
             _write(self._index, bytes(index))
+            _write(self._hidden, _entries(hidden))
             disk.write_state(self._folder, after)
         except OSError as error:
             self._cut()
@@ -123,7 +129,12 @@ class FolderLogWriter:
         """Drop what a writer left behind the state, and stand at the end."""
         state = self._state
         entries = -(-state.count // disk.STEP)
-        for handle, size in ((self._lines, state.size), (self._index, entries * disk.ENTRY)):
+        sizes = (
+            (self._lines, state.size),
+            (self._index, entries * disk.ENTRY),
+            (self._hidden, state.hidden * disk.ENTRY),
+        )
+        for handle, size in sizes:
             os.ftruncate(handle, size)
             os.lseek(handle, size, os.SEEK_SET)
 
@@ -134,6 +145,7 @@ class FolderLogWriter:
         """
         state = disk.State()
         index = bytearray()
+        hidden: list[int] = []
         with (self._folder / disk.LINES).open("rb") as file:
             for raw in file:
                 try:
@@ -144,12 +156,16 @@ class FolderLogWriter:
                     index += state.size.to_bytes(disk.ENTRY, "little")
                 state.size += len(raw)
                 state.count += 1
+                if disk.is_hidden(line):
+                    hidden.append(line.seq)
                 last = line.number if not line.is_gap else max(line.upto, line.number - 1)
                 state.numbers[line.source] = last
                 if line.is_gap and not line.upto:
                     state.closed[line.source] = last
-        os.ftruncate(self._index, 0)
-        _write(self._index, bytes(index))
+        state.hidden = len(hidden)
+        for handle, content in ((self._index, bytes(index)), (self._hidden, _entries(hidden))):
+            os.ftruncate(handle, 0)
+            _write(handle, content)
         disk.write_state(self._folder, state)
         return state
 
@@ -179,6 +195,10 @@ def _stored(line: LogLine, source: str, seq: int) -> StoredLine:
     return StoredLine(
         seq, source, line.number, line.at, line.origin, line.stream, line.text, line.more
     )
+
+
+def _entries(numbers: list[int]) -> bytes:
+    return b"".join(number.to_bytes(disk.ENTRY, "little") for number in numbers)
 
 
 def _write(handle: int, content: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -31,6 +31,38 @@ class LogWriter(Protocol):
         ...
 
 
+class LogReader(Protocol):
+    """One run's log by rows: the lines that people see, from 0, the oldest. For one thread at a time.
+
+    What looks through the whole log asks `stop` now and then, and gives what it found until it says yes.
+    """
+
+    @property
+    def rows(self) -> int:
+        """How many rows there were at the last `refresh`."""
+        ...
+
+    def refresh(self) -> int:
+        """Take in what was appended since, and return how many rows there are."""
+        ...
+
+    def read(self, first: int, count: int) -> list[StoredLine]:
+        """Return rows from `first` on, at most so many; gaps are rows."""
+        ...
+
+    def find(self, text: str, stop: Callable[[], bool]) -> Sequence[int]:
+        """Return the rows that contain `text`, ascending; small letters alone match capitals, too."""
+        ...
+
+    def trouble(self, stop: Callable[[], bool], most: int | None = None) -> Sequence[int]:
+        """Return the rows that report an error or a warning, ascending, at most so many; no gaps."""
+        ...
+
+    def of_origin(self, origin: str, stop: Callable[[], bool]) -> Sequence[int]:
+        """Return the rows of one origin, and the gaps, ascending."""
+        ...
+
+
 class RunLogs(Protocol):
     """The logs of all runs, by run id."""
 
@@ -48,6 +80,10 @@ class RunLogs(Protocol):
 
     def search(self, run: RunId, text: str, *, limit: int = 100) -> Iterator[StoredLine]:
         """Yield lines that contain `text`, oldest first, whole log."""
+        ...
+
+    def reader(self, run: RunId) -> LogReader:
+        """Return a reader of the run's log by rows; empty for a run without a log."""
         ...
 
     def count(self, run: RunId) -> int:

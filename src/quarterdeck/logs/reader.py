@@ -1,0 +1,172 @@
+"""Random access to one run's kept log by row, however long it is: rows are the lines that people see.
+
+The runner's own lines (events, result rows) are passed over; the writer keeps where they are, so a log of a
+million lines takes no object per line. Appending is `writer`'s.
+"""
+
+from __future__ import annotations
+
+import mmap
+import re
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from quarterdeck.logs import format as disk
+from quarterdeck.model.logline import StoredLine
+
+BLOCK: Final = 1 << 20  # bytes that are looked through at once; then other threads have their turn
+ERRORS: Final = (
+    b"ERROR", b"FATAL", b"CRITICAL", b"WARN", b"Traceback (most recent call last)", b"panicked at",
+    b"Error: ", b"Exception: ",
+)  # fmt: skip
+"""What a line of an engine, a payload or an installer holds that reports trouble."""
+GAP: Final = b'"gap",'
+_HEAD: Final = re.compile(rb'\[(\d+),"(?:[^"\\]|\\.)*",\d+,-?\d+,"[^"]*","[^"]*",[01],"')
+"""A stored line up to its text."""
+
+
+class FolderLogReader:
+    """Rows of the log in a folder; see `ports.runlog.LogReader`. One thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._hidden = array("Q")  # sequence numbers, ascending
+        self._before = array("Q")  # rows before each of them
+        self._size = 0
+        self._lines = 0
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self._lines - len(self._hidden)
+
+    def refresh(self) -> int:
+        """Take in what was appended since, and return how many rows there are."""
+        state = disk.read_state(self._folder)
+        known = len(self._hidden)
+        if state.hidden > known:
+            with (self._folder / disk.HIDDEN).open("rb") as file:
+                file.seek(known * disk.ENTRY)
+                fresh = array("Q", file.read((state.hidden - known) * disk.ENTRY))
+            self._before.extend(seq - 1 - place for place, seq in enumerate(fresh, known))
+            self._hidden.extend(fresh)
+        self._size, self._lines = state.size, state.count
+        return self.rows
+
+    def read(self, first: int, count: int) -> list[StoredLine]:
+        """Return rows from `first` (0 is the oldest) on, at most so many."""
+        wanted = min(count, self.rows - first)
+        if wanted <= 0:
+            return []
+        seq = self._seq_of(first)
+        found: list[StoredLine] = []
+        with (self._folder / disk.LINES).open("rb") as file:
+            file.seek(self._offset((seq - 1) // disk.STEP))
+            for _ in range((seq - 1) % disk.STEP):
+                file.readline()
+            while len(found) < wanted:
+                raw = file.readline()
+                if not self._is_hidden(seq):
+                    found.append(disk.decode(raw))
+                seq += 1
+        return found
+
+    def find(self, text: str, stop: Callable[[], bool]) -> Sequence[int]:
+        """Return the rows whose text contains `text`, ascending; small letters alone match capitals, too.
+
+        `stop` is asked between blocks; what was found until then is returned.
+        """
+        wanted = disk.needle(text)
+        folds = text == text.lower()
+        return self._rows_with((wanted.lower() if folds else wanted,), stop, folds=folds)
+
+    def trouble(self, stop: Callable[[], bool], most: int | None = None) -> Sequence[int]:
+        """Return the rows that report an error or a warning, ascending; at most so many. Gaps are none."""
+        return self._rows_with(ERRORS, stop, most=most)
+
+    def of_origin(self, origin: str, stop: Callable[[], bool]) -> Sequence[int]:
+        """Return the rows of one origin, and the gaps, ascending."""
+        needle = f'"{origin}",'.encode()
+        found = array("Q")
+        for block in self._blocks(stop):
+            for begin in sorted({*_lines_with(block, needle), *_lines_with(block, GAP)}):
+                head = _HEAD.match(block, begin)
+                if head and (needle in head[0] or GAP in head[0]):
+                    self._take(found, int(head[1]))
+        return found
+
+    def _rows_with(
+        self,
+        needles: Sequence[bytes],
+        stop: Callable[[], bool],
+        *,
+        folds: bool = False,
+        most: int | None = None,
+    ) -> array[int]:
+        found = array("Q")
+        for block in self._blocks(stop):
+            looked = block.lower() if folds else block
+            for begin in sorted({p for needle in needles for p in _lines_with(looked, needle)}):
+                head = _HEAD.match(block, begin)
+                if head and any(
+                    looked.find(n, head.end(), _end(looked, begin)) >= 0 for n in needles
+                ):
+                    self._take(found, int(head[1]))
+                    if most is not None and len(found) >= most:
+                        return found
+        return found
+
+    def _take(self, found: array[int], seq: int) -> None:
+        if not self._is_hidden(seq):
+            row = self._row_of(seq)
+            if not found or row > found[-1]:
+                found.append(row)
+
+    # --- where things are
+
+    def _blocks(self, stop: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield whole lines of the file, about a block at a time, until `stop`."""
+        begin, end = 0, self._size
+        if not end:
+            return
+        with (
+            (self._folder / disk.LINES).open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            while begin < end and not stop():
+                cut = min(begin + BLOCK, end)
+                if cut < end:
+                    cut = mapped.find(b"\n", cut - 1) + 1 or end
+                yield mapped[begin:cut]
+                begin = cut
+
+    def _offset(self, entry: int) -> int:
+        with (self._folder / disk.INDEX).open("rb") as file:
+            file.seek(entry * disk.ENTRY)
+            return int.from_bytes(file.read(disk.ENTRY), "little")
+
+    def _seq_of(self, row: int) -> int:
+        return row + 1 + bisect_right(self._before, row)
+
+    def _row_of(self, seq: int) -> int:
+        return seq - 1 - bisect_left(self._hidden, seq)
+
+    def _is_hidden(self, seq: int) -> bool:
+        place = bisect_left(self._hidden, seq)
+        return place < len(self._hidden) and self._hidden[place] == seq
+
+
+def _lines_with(block: bytes, needle: bytes) -> Iterator[int]:
+    """Yield where each line begins that holds the needle."""
+    place = block.find(needle)
+    while place >= 0:
+        yield block.rfind(b"\n", 0, place) + 1
+        place = block.find(needle, _end(block, place))
+
+
+def _end(block: bytes, place: int) -> int:
+    end = block.find(b"\n", place)
+    return len(block) if end < 0 else end
