@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHES = ("cli", "lists", "overhead", "store", "tpch")
+BENCHES = ("cli", "lists", "overhead", "store", "tpch", "windows")
 
 
 @pytest.mark.bench

@@ -168,7 +168,8 @@ def test_what_is_in_use_stays_and_is_listed_as_far_as_one_may_see(
     assert answer.code == 5
     assert (answer.error["used_by"], answer.error["hidden"]) == ([], 1)
     assert "not-for-ben" not in answer.err
-    assert ben.ok("profile", "impact", "pben") == {"name": "pben", "jobs": [], "hidden": 1}
+    impact = ben.ok("profile", "impact", "pben")
+    assert (impact["jobs"], impact["hidden"]) == ([], 1)
     deck.edit("not-for-ben", spec("SELECT 1"))
     deck.ok("job", "publish", "not-for-ben")
     assert deck.ok("profile", "impact", "pben")["jobs"] == []  # no live version, no draft
@@ -302,3 +303,18 @@ def test_a_parameter_is_read_as_the_type_of_its_default(deck: Quarterdeck) -> No
         answer = deck.json("run", "typed", "--param", given)
         assert (answer.code, answer.paths) == (2, [f"parameters.{given[0]}"]), given
     assert deck.ok("runs", "--job", "typed") == []
+
+
+@pytest.mark.row("C4")
+def test_impact_of_a_file_says_what_changes_in_each_job(deck: Quarterdeck) -> None:
+    deck.create("takes-it")
+    deck.create("sets-it", settings={"env": {"TZ": "CET"}})
+    edit = json.dumps({"env": {"TZ": "UTC"}})
+    found = deck.ok("profile", "impact", "small", "-f", "-", text=edit)
+    changes = {one["job"]: one["changes"] for one in found["jobs"]}
+    assert changes["takes-it"] == [{"path": "env.TZ", "a": None, "b": "UTC", "set_by": "profile"}]
+    assert changes["sets-it"] == [{"path": "env.TZ", "a": "CET", "b": "CET", "set_by": "job"}]
+    said = deck.call("profile", "impact", "small", "-f", "-", text=edit)
+    assert "Taken by the NEXT run of " in said.out
+    assert "none: the job sets CET itself" in said.out
+    assert deck.ok("profile", "show", "small")["revision"] == 1

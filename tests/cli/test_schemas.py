@@ -147,7 +147,15 @@ CATALOG = {**DEFINITION, "kind": WORD, "initial_database": [str]}
 TEAM = {**DEFINITION, "members": [str], "clusters": dict}
 REVISION = {"id": str, "revision": int, "name": str, "author": str, "at": TIME}
 DELETED = {"deleted": str, "kind": WORD}
-IMPACT = {"name": str, "jobs": [{"job": str, "team": str}], "hidden": int}
+EFFECT = {"path": str, "a": ANY, "b": ANY, "set_by": re.compile("profile|query|job")}
+IMPACT = {
+    "name": str, "revision": int, "hidden": int,
+    "changed": [{"path": str, "a": ANY, "b": ANY, "lines": [str]}],
+    "jobs": [{
+        "job": str, "team": str, "by": [re.compile("live|draft")], "next_fire": Maybe(TIME),
+        "queued": int, "running": int, "changes": [EFFECT],
+    }],
+}  # fmt: skip
 WORKSPACE = {
     "name": str, "org_admins": [str], "created_at": TIME, "queue_deadline": float, "start_deadline": float,
     "ceilings": {
@@ -156,7 +164,7 @@ WORKSPACE = {
     "evidence_kept": float, "kept": float, "file_roots": [str], "rev": int,
 }  # fmt: skip
 CASCADE = {"job": str, "versions": int, "draft": bool, "runs": int, "active": [RUN_ID]}
-_TABLES = "audit definitions drafts frozen jobs revisions runs versions workspace"
+_TABLES = "audit definitions drafts frozen jobs revisions runs standings versions workspace"
 COUNTS: dict[str, Any] = dict.fromkeys(_TABLES.split(), int)
 RECORD = {
     "id": str, "seq": int, "actor": str, "action": str, "subject": str, "subject_name": str, "at": TIME,
@@ -204,6 +212,7 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("profile edit", "p -f -", {"env": {"TZ": "UTC"}}, PROFILE),
     ("profile history", "p", None, [{**REVISION, **SETUP, "worker?": ANY}]),
     ("profile impact", "small", None, IMPACT),
+    ("profile impact", "small -f -", {"env": {"TZ": "UTC"}}, IMPACT),
     ("profile delete", "p --yes", None, DELETED),
     ("query create", "-f -", {"name": "q", "text": "SELECT 1"}, QUERY),
     ("query list", "", None, [QUERY]),
@@ -322,7 +331,7 @@ def test_every_command_has_a_schema() -> None:
             known |= {f"{name} {verb}" for verb in command.list_commands(context)}
         else:
             known.add(name)
-    elsewhere = {"demo", "init"}  # they make a workspace: test_demo, test_exits
+    elsewhere = {"demo", "init", "open", "keys"}  # test_demo, test_exits, the application's
     assert known - elsewhere == held
 
 

@@ -67,3 +67,19 @@ def test_wiring_loads_nothing_heavy(tmp_path: Path) -> None:
     )
     code += "sys.stderr.write(json.dumps(sorted({n.split('.')[0] for n in sys.modules})))"
     assert not loaded(deck, code) & {*HEAVY, "tinydb", "click"}
+
+
+def test_the_first_window_of_jobs_loads_nothing_heavy(deck: Quarterdeck) -> None:
+    code = """
+import json, os, sys
+from quarterdeck import config, wiring
+services = wiring.open_services(config.load({}, os.environ))
+services.rights.header()
+from quarterdeck.service.windows import JobsShown
+rows = services.windows.jobs(JobsShown())
+assert [row["name"] for row in rows] == ["one"], rows
+services.windows.count_jobs(JobsShown())
+services.moving.turn()
+sys.stderr.write(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
+"""
+    assert not loaded(deck, code) & {*HEAVY, "click", "tinydb"}

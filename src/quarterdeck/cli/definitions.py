@@ -12,6 +12,7 @@ from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import one_document
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.present import columns, tree
+from quarterdeck.present import impact as impacts
 from quarterdeck.present.table import text
 
 _HELP: Final = {
@@ -138,14 +139,21 @@ def _add_history(group: Group, kind: str) -> None:
         _answer(session, found)
 
     @group.command(
-        "impact", help="Which jobs use it.", example=f"quarterdeck {kind} impact {sample}"
+        "impact",
+        help="Which jobs use it; with -f, what an edit with this file would change in each.",
+        example=f"quarterdeck {kind} impact {sample} -f {kind}.yaml",
     )
     @click.argument("name", metavar="NAME")
+    @click.option("-f", "--file", metavar="FILE", help="What would change; `-` is standard input.")
     @pass_session
-    def impact(session: Session, name: str) -> None:
-        found = session.services.definitions.impact(kind, name)
+    def impact(session: Session, name: str, file: str | None) -> None:
+        document = None if file is None else one_document(session, file, kind)[0]
+        found = session.services.definitions.impact(kind, name, document)
         if session.out.as_json:
             session.out.document(found)
+            return
+        if found["changed"]:
+            session.out.lines(impacts.lines(kind, found))
             return
         session.listing(found["jobs"], columns.USERS, f"No job that you see uses {name}.")
         if found["hidden"]:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from quarterdeck.cli.session import Session
-from quarterdeck.cli.values import only
 from quarterdeck.model.errors import (
     InvalidInputError,
     PrerequisiteError,
     Problem,
     QuarterdeckError,
 )
+from quarterdeck.present.file_text import to_yaml
+from quarterdeck.service.filing import only
 
 T = TypeVar("T")
 _MARK: Final = "#! "
@@ -99,21 +100,3 @@ def _open(path: Path) -> None:
             f"The editor {command} ended with exit code {done.returncode}; nothing was saved.",
             advice="Open the file again, or give it with -f.",
         )
-
-
-def to_yaml(document: Mapping[str, Any]) -> str:
-    """Return YAML that our own reader reads back as it was; texts of several lines stand as blocks."""
-    import yaml
-
-    class Dumper(yaml.SafeDumper):
-        """Writes text so that it cannot be read as something else."""
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None if value[:1].isalpha() else "'"
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
-
-    Dumper.add_representer(str, text)
-    found: str = yaml.dump(
-        dict(document), Dumper=Dumper, sort_keys=False, allow_unicode=True, width=2**20
-    )
-    return found

@@ -70,20 +70,7 @@ def documents(session: Session, file: str) -> tuple[list[Mapping[str, Any]], str
 
 def one_document(session: Session, file: str, kind: str) -> tuple[dict[str, Any], str]:
     """Return the file's only document, of this kind, without its `type`; and its folder."""
+    from quarterdeck.service.filing import only
+
     found, folder = documents(session, file)
     return only(found, kind), folder
-
-
-def only(found: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
-    """Return the only document, without its `type`; another kind or number is refused."""
-    if len(found) != 1:
-        text = f"the file holds {len(found)} documents; one {kind} is taken"
-        raise InvalidInputError([Problem("", text)])
-    document = dict(found[0])
-    said = document.get("type", kind)
-    if said != kind and not (kind == "job" and said in ("sql", "python")):
-        text = f"the file holds a {said}; this command takes a {kind}"
-        raise InvalidInputError([Problem("type", text)])
-    if said == kind:
-        document.pop("type", None)
-    return document

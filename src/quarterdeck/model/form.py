@@ -1,9 +1,13 @@
 """The form of each kind: its fields in the order in which they are asked, each with a label and one line of help.
 
-What a field may hold: the module of its kind. This table also gives problems their order.
+What a field may hold: the module of its kind. This table also gives problems their order. Which fields a variant
+has, how each is written in one line, and what it is chosen from, is here for whoever asks for them one by one.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
+
+from quarterdeck.model.limits import DESCRIPTION_LENGTH, NAME_LENGTH, QUERY_LENGTH
 
 SOURCE_GUIDE: Final = {
     "saved_query": "shared by several jobs, or queried elsewhere: SQL saved in the workspace under an id",
@@ -174,6 +178,92 @@ FORM: Final[dict[str, tuple[Field, ...]]] = {
         ("file_roots", "Folders", "where files may lie that jobs name; empty: anywhere"),
     ),
 }
+
+SHAPES: Final[dict[str, dict[str, str]]] = {
+    "job": {
+        "shared_teams": "list", "spec.source.text": "block", "spec.source.args": "list",
+        "spec.catalogs": "list", "spec.parameters": "values", "spec.settings.env": "texts",
+        "spec.settings.sail": "values", "spec.limits.max_workers": "whole",
+        "spec.limits.max_concurrent_runs": "whole", "spec.retry.attempts": "whole", "spec.retry.on": "list",
+    },
+    "profile": {
+        "driver.disk_gib": "whole", "worker.disk_gib": "whole", "worker.max_nodes": "whole",
+        "libraries": "list", "sail_config": "values", "env": "texts",
+    },
+    "query": {"text": "block"},
+    "cluster": {
+        "image_pull_secrets": "list", "node_selector": "texts", "tolerations": "json", "pod_template": "json",
+    },
+    "catalog": {"initial_database": "list", "uris": "list"},
+    "team": {"members": "list", "clusters": "values"},
+    "workspace": {
+        "org_admins": "list", "ceilings.max_workers": "whole", "ceilings.max_concurrent_runs": "whole",
+        "file_roots": "list",
+    },
+}  # fmt: skip
+"""How a field is written where it is not one line of text: list, whole (a number), block (several lines), texts
+(names and texts), values (names and JSON values), json."""
+
+NAMED: Final[dict[str, dict[str, str]]] = {
+    "job": {
+        "team": "team", "shared_teams": "team", "spec.source.query_id": "query", "spec.profile": "profile",
+        "spec.cluster": "cluster", "spec.catalogs": "catalog",
+    },
+    "profile": {"team": "team"},
+    "query": {"team": "team"},
+}  # fmt: skip
+"""Fields that name something of another kind."""
+
+CHOICES: Final[dict[str, dict[str, tuple[str, ...]]]] = {
+    "job": {"type": ("sql", "python"), "spec.source.kind": tuple(SOURCE_GUIDE)},
+    "profile": {
+        "mode": ("standalone", "cluster"), "worker.capacity_type": ("on_demand", "spot"),
+    },
+    "cluster": {"kind": ("local", "kubernetes")},
+    "catalog": {
+        "kind": ("memory", "iceberg-rest", "unity", "onelake", "glue", "hms"),
+        "api": ("delta", "iceberg"), "auth": ("none", "kerberos"),
+    },
+}  # fmt: skip
+"""Fields that take one of a few words."""
+
+_WORKER: Final = ("instance_type", "disk_gib", "max_nodes", "capacity_type", "cpu", "memory")
+VARIANTS: Final[dict[str, tuple[str, Mapping[str, tuple[str, ...]]]]] = {
+    "job": ("spec.source.kind", {
+        "saved_query": ("spec.source.query_id",),
+        "snapshot": ("spec.source.text", *(f"spec.source.origin.{p}" for p in ("repo", "path", "ref", "sha256"))),
+        "wheel": tuple(f"spec.source.{p}" for p in ("package", "version", "entry_point", "wheel_uri", "args")),
+        "py_file": ("spec.source.text", "spec.source.uri", "spec.source.args"),
+    }),
+    "profile": ("mode", {"standalone": (), "cluster": tuple(f"worker.{p}" for p in _WORKER)}),
+    "cluster": ("kind", {
+        "local": (),
+        "kubernetes": (
+            "kubeconfig", "context", "namespace", "service_account", "image", "image_pull_secrets",
+            "node_selector", "tolerations", "storage_class", "log_storage", "pod_template",
+        ),
+    }),
+    "catalog": ("kind", {
+        "memory": ("initial_database",),
+        "iceberg-rest": ("uri", "warehouse", "prefix", "namespace_separator", "token"),
+        "unity": ("uri", "default_catalog", "token"),
+        "onelake": ("url", "api", "token"),
+        "glue": ("region", "catalog_id", "endpoint_url"),
+        "hms": ("uris", "auth"),
+    }),
+}  # fmt: skip
+"""The field that decides which others there are, and those of each of its words; the rest are always there."""
+
+DEFAULTS: Final[dict[str, dict[str, str]]] = {
+    "job": {"spec.timeout": "1h", "spec.retry.attempts": "1", "spec.retry.backoff": "30s"},
+    "catalog": {"initial_database": "default", "auth": "none"},
+}
+"""What holds where a field is left out, as it would be written."""
+
+LENGTHS: Final = {
+    "name": NAME_LENGTH, "description": DESCRIPTION_LENGTH, "text": QUERY_LENGTH,
+}  # fmt: skip
+"""The most characters of a field; `text` is a query's."""
 
 
 def help_of(kind: str, path: str) -> str:

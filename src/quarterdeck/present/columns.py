@@ -28,6 +28,10 @@ def when(at: str | None, look: Look) -> Cell:
     return Cell(ages.age(at, look.now) if look.person else ages.moment(at), "dim")
 
 
+def _some(key: str) -> _Of:
+    return lambda row, _: text(row[key] or None)
+
+
 def _at(key: str) -> _Of:
     return lambda row, look: when(row.get(key), look)
 
@@ -152,7 +156,13 @@ LEFTOVERS: Final = (
     Column("REMOVED", _names("removed"), least=12, optional=True),
     Column("LEFT", _names("left"), least=12, optional=True),
 )
-USERS: Final = (Column("JOB", _key("job"), least=16), Column("TEAM", _key("team"), least=8))
+USERS: Final = (
+    Column("JOB", _key("job"), least=16),
+    Column("TEAM", _key("team"), least=8),
+    Column("USED BY", _names("by"), drop=1),
+    Column("QUEUED", _some("queued"), right=True, optional=True, drop=2),
+    Column("RUNNING", _some("running"), right=True, optional=True, drop=3),
+)
 RECONCILED: Final = (
     Column("RUN", _key("run")),
     Column("JOB", _key("job"), least=16),

@@ -9,6 +9,11 @@ _ACTIVE: Final = (
 )
 """Control characters and escapes, bidirectional controls, invisible ones, line separators, half surrogates."""
 _FORMS: Final = (("x", 2), ("u", 4), ("U", 8))
+_JOINS: Final = "[\u200c\u200d\ufe00-\ufe0f]"
+"""What changes the width or shape of its neighbours."""
+MARK: Final = "?"
+"""Stands in `masked` text for one character that is not shown; drawn so that it differs from a typed one."""
+_MASKED: Final = re.compile(f"(?!\t){_ACTIVE}|{_JOINS}")
 
 
 def _written(match: re.Match[str]) -> str:
@@ -23,6 +28,11 @@ def _written(match: re.Match[str]) -> str:
 def line(text: str) -> str:
     """Return `text` as one line that does nothing: an escape is written as backslash x1b."""
     return text if text.isprintable() else re.sub(_ACTIVE, _written, text)
+
+
+def masked(text: str) -> str:
+    """Return `text` with MARK in the place of each character that could steer a terminal; tabs stay."""
+    return text if text.isascii() and text.isprintable() else _MASKED.sub(MARK, text)
 
 
 def block(text: str) -> list[str]:

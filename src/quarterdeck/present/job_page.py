@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from quarterdeck.present import columns, inert, tree
+from quarterdeck.present import ages, columns, inert, lists, states, tree
 from quarterdeck.present.table import Cell, Line, Look, text
 
 Document = Mapping[str, Any]
@@ -42,6 +42,143 @@ def lines(job: Document, look: Look) -> Iterator[Line]:
                 text(f"  {one['option']} = {one['value']}"),
                 Cell(f"  from {one['from']}", "dim"),
             )
+
+
+def overview(job: Document, look: Look) -> Iterator[Line]:
+    """Yield what somebody wants to know first of a job: last run, last good one, marks, what it uses."""
+    last, good = job["last_run"], job["good"]
+    if last is None:
+        yield (Cell("LAST RUN  ", "dim"), Cell("it never ran; r runs it"))
+    else:
+        at = lists.when(last["ended_at"] or last["started_at"], look)
+        state = columns.state(last["state"], None, look)
+        why = f"  {inert.line(last['reason'])}" if last["reason"] else ""
+        yield (Cell("LAST RUN  ", "dim"), state, Cell(f"  {at}{why}  "), Cell(last["id"], "dim"))
+    if good is not None and (last is None or good["id"] != last["id"]):
+        at = lists.when(good["ended_at"], look)
+        yield (
+            Cell("LAST GOOD ", "dim"), columns.state(good["state"], None, look),
+            Cell(f"  {at}  v{good['version']}  "), Cell(good["id"], "dim"),
+        )  # fmt: skip
+    if job["marks"]:
+        cells = [Cell("RUNS      ", "dim")]
+        for one in job["marks"]:
+            shown = states.shown(one["state"])
+            cells.append(Cell(f"{shown.mark} ", shown.tone))
+        cells.append(Cell(f"({len(job['marks'])} of {job['runs']:,}, oldest left)", "dim"))
+        yield tuple(cells)
+    yield (Cell("USES      ", "dim"), *_uses(job["uses"]))
+    yield (Cell("LIVE      ", "dim"), *_live(job, look))
+    if job["description"]:
+        yield ()
+        yield from ((Cell(one),) for one in inert.block(job["description"]))
+    yield ()
+    yield from tree.lines(job["spec"])
+    options = [one for one in job["effective"] if one["from"] != "default"]
+    if options:
+        yield ()
+        yield (Cell("effective engine settings", "head"),)
+        for one in options:
+            yield (
+                text(f"  {one['option']} = {one['value']}"),
+                Cell(f"  from {one['from']}", "dim"),
+            )
+
+
+def _uses(uses: Sequence[Document]) -> Iterator[Cell]:
+    for place, one in enumerate(uses):
+        revision = (
+            f" rev {one['revision']}" if one["revision"] and one["kind"] != "catalog" else ""
+        )
+        bad = one["status"] not in ("ok", "active")
+        status = f" {one['status']}" if one["kind"] == "cluster" or bad else ""
+        words = f"{one['kind']} {inert.line(one['name'])}{revision}{status}"
+        yield Cell(" · " if place else "", "dim")
+        yield Cell(words, "bad" if bad else "")
+
+
+def _live(job: Document, look: Look) -> Iterator[Cell]:
+    live = job["live"]
+    yield Cell(
+        f"v{job['live_version']} by {inert.line(live['author'])} {lists.when(live['at'], look)}"
+    )
+    if live["note"]:
+        yield Cell(f"  {inert.line(live['note'])}", "dim")
+
+
+def drafted(job: Document, look: Look) -> Line:
+    """Return the line that is always in sight: live and draft, who edited it, what changed."""
+    draft = job["draft"]
+    if draft is None:
+        return (Cell(f"live v{job['live_version']}", "good"), Cell("  no draft", "dim"))
+    changed = ages.count(len(draft["changed"]), "field")
+    stale = f"  based on v{draft['based_on']}, no longer live" if draft["stale"] else ""
+    by = f"  by {inert.line(draft['author'])} {lists.when(draft['at'], look)}"
+    return (
+        Cell(f"live v{job['live_version']}", "good"),
+        Cell(f" · draft v{job['draft_version']} (not live, {changed})", "busy"),
+        Cell(by, "dim"), Cell(stale, "bad"),
+    )  # fmt: skip
+
+
+def access(job: Document) -> Iterator[Line]:
+    """Yield who owns it, who shares it, and who may what."""
+    rights = job["rights"]
+    at_once = Cell("   takes effect at once", "dim")
+    yield (
+        Cell("OWNER    ", "dim"),
+        Cell(inert.line(rights["owner"]["name"]), "head"),
+        *_members(rights["owner"]),
+        at_once,
+    )
+    if not rights["shared"]:
+        yield (Cell("SHARED   ", "dim"), Cell("with nobody", "dim"), at_once)
+    for one in rights["shared"]:
+        yield (
+            Cell("SHARED   ", "dim"),
+            Cell(inert.line(one["name"]), "head"),
+            *_members(one),
+            at_once,
+        )
+    yield (Cell("ADMINS   ", "dim"), Cell(inert.line(", ".join(rights["org_admins"]))))
+    yield ()
+    yield (Cell("Owner and org admins may: ", "dim"), Cell(_verbs(rights["owner_may"])))
+    yield (Cell("Shared teams may:         ", "dim"), Cell(_verbs(rights["shared_may"])))
+    yield (Cell("You may:                  ", "dim"), Cell(_verbs(rights["mine"])))
+    yield (
+        Cell("Your teams:               ", "dim"),
+        Cell(inert.line(", ".join(rights["teams"]) or "none")),
+    )
+    yield ()
+    yield (
+        Cell(
+            "s changes name, owner, sharing and description.",
+            "dim",
+        ),
+    )
+
+
+def _members(team: Document) -> Iterator[Cell]:
+    yield Cell(f"  {inert.line(', '.join(team['members']))}", "dim")
+
+
+def _verbs(verbs: Sequence[str]) -> str:
+    return ", ".join(verb.replace("_", " ") for verb in verbs)
+
+
+def activation(preview: Document) -> Iterator[Line]:
+    """Yield what activating would take back, and what it leaves."""
+    yield (Cell("Changes back:", "head"),)
+    if not preview["goes_back"]:
+        yield (Cell("  nothing: both are the same", "dim"),)
+    for one in preview["goes_back"]:
+        if one.get("lines"):
+            changed = sum(line[:1] in "+-" for line in one["lines"][2:])
+            yield (Cell(f"  {inert.line(one['path'])}: {ages.count(changed, 'line')}"),)
+        else:
+            yield (Cell(f"  {inert.line(one['path'])}: {_value(one['a'])} -> {_value(one['b'])}"),)
+    yield (Cell("Does NOT change:", "head"),)
+    yield (Cell("  " + "; ".join(preview["stays"])),)
 
 
 def standing(job: Document) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from quarterdeck.present import ages, columns, inert, states
+from quarterdeck.present import ages, columns, inert, states, tree
 from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
 
 Document = Mapping[str, Any]
@@ -64,6 +64,89 @@ def second(run: Document, look: Look) -> Iterator[Line]:
         left = f"; left: {', '.join(cancel['left'])}" if cancel["left"] else ""
         step = f"cancel step {cancel['step']}, next {cancel['next_step'] or 'gives up'}{left}"
         yield (Cell(inert.line(step)),)
+
+
+def steps(run: Document) -> Line:
+    """Return the timeline in one line: each state with its length, and their sum."""
+    cells: list[Cell] = []
+    total = 0.0
+    for one in run["timeline"]:
+        shown = states.shown(one["state"])
+        total += one["seconds"]
+        if one["seconds"] < 0.05 and one is not run["timeline"][-1]:  # noqa: PLR2004  # reads as 0.0 s
+            continue
+        length = f" {ages.span(one['seconds'])}" if one["seconds"] else ""
+        cells += [Cell(" | " if cells else "", "dim"), Cell(f"{shown.word}{length}", shown.tone)]
+    return (*cells, Cell(f"  sum {ages.span(total)}", "dim"))
+
+
+def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
+    """Yield every state with what moved it, attempts, receipts, the cancel ladder and what was removed."""
+    yield from _timeline(run, look, most)
+    for attempt in run["attempts"]:
+        yield ()
+        state, reason = attempt["state"], attempt["reason"]
+        yield (
+            Cell(f"attempt {attempt['number']}", "head"),
+            text(f"  {state or 'under way'}  {reason or ''}"),
+        )
+        rows: list[tuple[str, object]] = [
+            ("claimed", attempt["claimed_at"]), ("released", attempt["released_at"]),
+            ("receipt", _receipt(attempt["receipt"])), ("object", attempt["object"]),
+            ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
+        ]  # fmt: skip
+        rows += [("evidence", one) for one in attempt["evidence"]]
+        yield from _named(rows)
+    cancel, reap = run["cancel"], run["reap"]
+    rows = [("note", note) for note in run["notes"]]
+    if cancel:
+        rows += [
+            (
+                "cancel",
+                f"asked by {cancel['asked_by']} at {cancel['asked_at']}, step {cancel['step']}",
+            ),
+            ("left", ", ".join(cancel["left"]) or None),
+            (
+                "next step",
+                cancel["next_step"] and f"{cancel['next_step']} at {cancel['next_step_at']}",
+            ),
+        ]
+    rows += [
+        ("removed", ", ".join(reap["removed"]) or None),
+        ("still there", ", ".join(reap["left"]) or None),
+    ]
+    if any(value for _, value in rows):
+        yield ()
+        yield from _named(rows)
+
+
+def inputs(run: Document, look: Look) -> Iterator[Line]:
+    """Yield everything that was frozen, and what is newer by now."""
+    yield from _facts(run, look)
+    frozen = run["frozen"]
+    yield ()
+    if frozen is None:
+        yield (
+            Cell(
+                "Nothing is frozen yet: what it refers to is resolved when it is dispatched.",
+                "dim",
+            ),
+        )
+        return
+    source = frozen.get("source") or {}
+    published, newest = source.get("published_revision"), source.get("newest_revision")
+    if newest is not None:
+        ran = source.get("revision")
+        told = f"ran revision {ran}; published with revision {published}; newest is {newest}"
+        yield (Cell(told, "busy" if newest != ran else ""),)
+        yield ()
+    yield from tree.lines(frozen)
+
+
+def _named(rows: Sequence[tuple[str, object]]) -> Iterator[Line]:
+    for name, value in rows:
+        if value not in (None, ""):
+            yield (Cell(f"  {name:<11}", "head"), text(value))
 
 
 def _facts(run: Document, look: Look) -> Iterator[Line]:
@@ -134,11 +217,13 @@ def _timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
     yield from lay_out(_TIMELINE, rows, look, most)
 
 
-def result(statement: Document, look: Look, most: int | None) -> Iterator[Line]:
+def result(
+    statement: Document, look: Look, most: int | None, *, rows_shown: int = ROWS_SHOWN
+) -> Iterator[Line]:
     """Yield the first rows of a statement's result as a table, with what was left out."""
     names = [column["name"] for column in statement["columns"]]
     count, seconds = statement["row_count"], statement["seconds"]
-    shown = statement["rows"][:ROWS_SHOWN]
+    shown = statement["rows"][:rows_shown]
     words = [f"statement {statement['number']}"]
     words += [] if count is None else [ages.count(count, "row")]
     words += [] if seconds is None else [ages.span(seconds)]

@@ -14,19 +14,19 @@ class Shown(NamedTuple):
 
 
 STATES: Final[dict[RunState, Shown]] = {
-    RunState.QUEUED: Shown("queued", "○", "dim"),
-    RunState.DISPATCHING: Shown("dispatching", "◌", "busy"),
-    RunState.SUBMITTED: Shown("submitted", "◌", "busy"),
-    RunState.PENDING: Shown("pending", "◌", "busy"),
-    RunState.STARTING: Shown("starting", "◌", "busy"),
-    RunState.RUNNING: Shown("running", "●", "busy"),
-    RunState.CANCELLING: Shown("cancelling", "◌", "busy"),
-    RunState.SUCCEEDED: Shown("succeeded", "✓", "good"),
-    RunState.FAILED: Shown("failed", "✗", "bad"),
-    RunState.TIMED_OUT: Shown("timed out", "✗", "bad"),
+    RunState.QUEUED: Shown("queued", "~", "dim"),
+    RunState.DISPATCHING: Shown("dispatching", "~", "busy"),
+    RunState.SUBMITTED: Shown("submitted", "~", "busy"),
+    RunState.PENDING: Shown("pending", "~", "busy"),
+    RunState.STARTING: Shown("starting", "~", "busy"),
+    RunState.RUNNING: Shown("running", ">", "busy"),
+    RunState.CANCELLING: Shown("cancelling", "x", "busy"),
+    RunState.SUCCEEDED: Shown("succeeded", "+", "good"),
+    RunState.FAILED: Shown("failed", "!", "bad"),
+    RunState.TIMED_OUT: Shown("timed out", "!", "bad"),
     RunState.CANCELLED: Shown("cancelled", "-", "dim"),
-    RunState.REJECTED: Shown("rejected", "✗", "bad"),
-    RunState.LOST: Shown("lost", "✗", "bad"),
+    RunState.REJECTED: Shown("rejected", "!", "bad"),
+    RunState.LOST: Shown("lost", "!", "bad"),
 }
 
 

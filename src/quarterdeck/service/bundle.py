@@ -9,18 +9,26 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.service.context import Context
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from quarterdeck.model.run import Run
     from quarterdeck.ports.bundle import Ports
     from quarterdeck.service.clusters import Clusters
     from quarterdeck.service.definitions import Definitions
+    from quarterdeck.service.drafting import Drafting
     from quarterdeck.service.drafts import Drafts
     from quarterdeck.service.feed import Changes
     from quarterdeck.service.jobs import Jobs
     from quarterdeck.service.listing import Lists
     from quarterdeck.service.logs import Logs
+    from quarterdeck.service.moving import Mover
+    from quarterdeck.service.pages import Pages
     from quarterdeck.service.publishing import Publishing
+    from quarterdeck.service.rights import Rights
     from quarterdeck.service.runs import Runs
     from quarterdeck.service.setup import Workspaces
     from quarterdeck.service.upkeep import Upkeep
+    from quarterdeck.service.windows import Windows
 
 
 class Services:
@@ -43,6 +51,30 @@ class Services:
         return Lists(self.context, unfinished)
 
     @cached_property
+    def windows(self) -> Windows:
+        """Windows of the lists on screens."""
+        from quarterdeck.service.windows import Windows
+
+        return Windows(self.context)
+
+    @cached_property
+    def moving(self) -> Mover:
+        """Unfinished runs as a whole."""
+        from quarterdeck.service.moving import Mover
+
+        def reconcile(runs: Iterable[Run]) -> list[Run]:
+            return self.runs.advancing.reconcile(runs)  # its rooms load only if there are any
+
+        return Mover(self.context, reconcile)
+
+    @cached_property
+    def rights(self) -> Rights:
+        """Who is here and may do what."""
+        from quarterdeck.service.rights import Rights
+
+        return Rights(self.context)
+
+    @cached_property
     def jobs(self) -> Jobs:
         """Jobs as a whole."""
         from quarterdeck.service.jobs import Jobs
@@ -50,11 +82,25 @@ class Services:
         return Jobs(self.context)
 
     @cached_property
+    def pages(self) -> Pages:
+        """What the page of a job shows."""
+        from quarterdeck.service.pages import Pages
+
+        return Pages(self.context, self.jobs, self.windows)
+
+    @cached_property
     def drafts(self) -> Drafts:
         """Drafts of jobs."""
         from quarterdeck.service.drafts import Drafts
 
         return Drafts(self.context)
+
+    @cached_property
+    def drafting(self) -> Drafting:
+        """What the draft editor asks."""
+        from quarterdeck.service.drafting import Drafting
+
+        return Drafting(self.context, self.jobs)
 
     @cached_property
     def publishing(self) -> Publishing:

@@ -126,8 +126,12 @@ class Context:
     def team_name(self, team: str) -> str:
         """Return the team's name, or its id if it is gone."""
         if self._teams is None or team not in self._teams:
-            self._teams = {t["id"]: t["name"] for t in self._team_rows()}
+            self._teams = self.team_names()
         return self._teams.get(team, team)
+
+    def team_names(self) -> dict[str, str]:
+        """Return the names of all teams as they are now, by id."""
+        return {team["id"]: team["name"] for team in self._team_rows()}
 
     def _team_rows(self) -> list[Mapping[str, Any]]:
         found = self.ports.store.definitions.rows(Where("kind", "=", "team"), limit=ALL)

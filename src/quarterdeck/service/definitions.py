@@ -11,12 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, Problem, raise_problems
+from quarterdeck.model.errors import (
+    ConflictError,
+    NotAllowedError,
+    NotFoundError,
+    Problem,
+    raise_problems,
+)
 from quarterdeck.model.ids import DefinitionId, TeamId
-from quarterdeck.model.job import Definition, Job, Revision, revision_id
+from quarterdeck.model.job import Definition, Revision, revision_id
 from quarterdeck.policy import access, ceilings
 from quarterdeck.ports.store import Documents
-from quarterdeck.service import clusters, filing, saving, views
+from quarterdeck.service import clusters, filing, saving, uses, views
 from quarterdeck.service.context import ALL, Context, expect
 from quarterdeck.service.references import World
 
@@ -45,6 +51,15 @@ class Definitions:
         kept = self._context.get_definition(kind, name)
         return views.definition(World(self._context), kept)
 
+    def document(self, kind: str, name: str) -> dict[str, Any]:
+        """Return {"document", "rev"}: it as its file would say it, and what it was read at."""
+        kept = self._context.get_definition(kind, name)
+        return {"document": views.file_form(World(self._context), kept.value), "rev": kept.rev}
+
+    def read(self, kind: str, path: str) -> dict[str, Any]:
+        """Return the one document of this kind that a file holds, for `edit`; InvalidInputError."""
+        return filing.only(self._context.ports.files.definitions(path), kind)
+
     def history(self, kind: str, name: str) -> list[dict[str, Any]]:
         """Return its revisions, newest first, each with author, time and body."""
         kept = self._context.get_definition(kind, name)
@@ -53,14 +68,55 @@ class Definitions:
         )
         return [views.revision(one.value) for one in found]
 
-    def impact(self, kind: str, name: str) -> dict[str, Any]:
-        """Return the jobs whose live version or draft uses it; those not visible are only counted."""
+    def between(self, kind: str, name: str, a: int, b: int) -> list[dict[str, Any]]:
+        """Return what differs between two revisions: path, a, b, and the lines of a text."""
         kept = self._context.get_definition(kind, name)
-        actor = self._context.actor()
-        jobs = self._users(kept.value, past=False)
-        seen = [j for j in jobs if access.is_visible(actor, j.team, j.shared_teams)]
-        rows = [{"job": j.name, "team": self._context.team_name(j.team)} for j in seen]
-        return {"name": kept.value.name, "jobs": rows, "hidden": len(jobs) - len(seen)}
+        found = []
+        for number in (a, b):
+            one = self._context.ports.store.revisions.find(revision_id(kept.value.id, number))
+            if one is None:
+                raise NotFoundError(
+                    f"{kind} {name} has no revision {number}.",
+                    advice=f"It is at revision {kept.value.revision}.",
+                )
+            found.append(one.value)
+        return uses.between(*found)
+
+    def impact(
+        self, kind: str, name: str, document: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the jobs whose live version or draft uses it; those not visible are only counted.
+
+        With `document`, as for `edit`: what changes for each. What it could not be saved for is raised.
+        """
+        kept = self._context.get_definition(kind, name)
+        if document is None:
+            return uses.of_edit(self._context, kept.value, None)
+        world = World(self._context)
+        value, found, _ = self.validate(kind, document, world, edited=kept.value)
+        raise_problems(found)
+        return uses.of_edit(self._context, kept.value, _body(value or {}))
+
+    def used_by(self, kind: str, name: str) -> dict[str, Any]:
+        """Return {"used_by", "hidden"}: what keeps it from being deleted, as far as the actor sees it."""
+        used, hidden = self._used(self._context.get_definition(kind, name).value)
+        return {"used_by": used, "hidden": hidden}
+
+    def runs_by_revision(self, kind: str, name: str) -> list[dict[str, Any]]:
+        """Return how many of the last runs took which revision of a profile or query, newest first."""
+        return uses.runs_by_revision(self._context, self._context.get_definition(kind, name).value)
+
+    def why_not(self, kind: str, name: str, action: str) -> str | None:
+        """Return the words with which `edit` or `delete` is refused to the actor; None if it is allowed."""
+        one = self._context.get_definition(kind, name).value
+        try:
+            access.demand(
+                self._context.actor(), action, f"{kind} {one.name}", one.team,
+                names=self._context.team_name,
+            )  # fmt: skip
+        except NotAllowedError as error:
+            return f"{error.message} {error.advice}".strip()
+        return None
 
     # --- writing
 
@@ -129,7 +185,7 @@ class Definitions:
         """Write a checked definition in the caller's transaction and return it."""
         from quarterdeck.model.text import name_key
 
-        body = {k: v for k, v in value.items() if k not in ("id", "name", "team", "type")}
+        body = _body(value)
         name = value["name"]
         new = value.get("id") or (
             self._query_id(name) if kind == "query" else self._context.ports.new_id(PREFIX[kind])
@@ -201,7 +257,7 @@ class Definitions:
     ) -> Definition | None:
         from quarterdeck.model.text import name_key
 
-        body = {k: v for k, v in value.items() if k not in ("id", "name", "team", "type")}
+        body = _body(value)
         team = world.find("team", value["team"]) if before.kind in OWNED else None
         after = replace(
             before, name=value["name"], name_key=name_key(value["name"]), body=body,
@@ -268,17 +324,7 @@ class Definitions:
 
     def _refuse_used(self, one: Definition) -> None:
         """Raise ConflictError if anything uses it; names only what the actor may see."""
-        actor, jobs = self._context.actor(), self._users(one)
-        used = [j.name for j in jobs if access.is_visible(actor, j.team, j.shared_teams)]
-        hidden = len(jobs) - len(used)
-        if one.kind == "team":
-            for kind in OWNED:
-                owned = [
-                    k.value
-                    for k in self._context.definitions(kind)
-                    if k.value.team == TeamId(one.id)
-                ]
-                used += [f"{kind} {views.reference(definition)}" for definition in owned]
+        used, hidden = self._used(one)
         if not used and not hidden:
             return
         shown = used[:5]
@@ -292,31 +338,21 @@ class Definitions:
             hidden=hidden,
         )
 
-    def _users(self, one: Definition, *, past: bool = True) -> list[Job]:
-        """Return the jobs whose draft or live version (with `past`: any version) refers to it."""
-        store = self._context.ports.store
-        found = []
-        for kept in store.jobs.page(order="name_key", limit=ALL):
-            job = kept.value
-            if one.kind == "team":
-                uses = TeamId(one.id) in (job.team, *job.shared_teams)
-            else:
-                if past:
-                    kept_versions = store.versions.page(views.where("job", job.id), limit=ALL)
-                    specs = [v.value.spec for v in kept_versions]
-                else:
-                    specs = [self._context.get_version(job, job.live_version).spec]
-                draft = store.drafts.find(job.id)
-                specs += [draft.value.spec] if draft else []
-                uses = any(_refers(spec, one) for spec in specs)
-            if uses:
-                found.append(job)
-        return found
+    def _used(self, one: Definition) -> tuple[list[str], int]:
+        """Return what of the actor's sight uses it in any version, and how many more do."""
+        actor = self._context.actor()
+        jobs = [use.job for use in uses.uses(self._context, one, past=True)]
+        used = [job["name"] for job in jobs if uses.sees(actor, job)]
+        hidden = len(jobs) - len(used)
+        if one.kind == "team":
+            for kind in OWNED:
+                used += [
+                    f"{kind} {views.reference(kept.value)}"
+                    for kept in self._context.definitions(kind)
+                    if kept.value.team == TeamId(one.id)
+                ]
+        return used, hidden
 
 
-def _refers(spec: Mapping[str, Any], one: Definition) -> bool:
-    if one.kind == "query":
-        return bool(spec["source"].get("query_id") == one.id)
-    if one.kind == "catalog":
-        return one.id in spec["catalogs"]
-    return bool(spec.get(one.kind) == one.id)
+def _body(value: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in value.items() if k not in ("id", "name", "team", "type")}

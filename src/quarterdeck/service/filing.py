@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from quarterdeck.model.errors import Problem
+from quarterdeck.model.errors import InvalidInputError, Problem
 from quarterdeck.model.ids import DefinitionId
 from quarterdeck.model.job import Definition
 
@@ -45,6 +45,21 @@ def without_type(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the document without the word that says its kind."""
     kinds = ("job", "profile", "query", "cluster", "catalog", "team")
     return {k: v for k, v in document.items() if not (k == "type" and v in kinds)}
+
+
+def only(found: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
+    """Return the only document, without its `type`; another kind or number is refused."""
+    if len(found) != 1:
+        text = f"the file holds {len(found)} documents; one {kind} is taken"
+        raise InvalidInputError([Problem("", text)])
+    document = dict(found[0])
+    said = document.get("type", kind)
+    if said != kind and not (kind == "job" and said in ("sql", "python")):
+        text = f"the file holds a {said}; a {kind} is taken here"
+        raise InvalidInputError([Problem("type", text)])
+    if said == kind:
+        document.pop("type", None)
+    return document
 
 
 def brought(kind: str, value: Mapping[str, Any], known: str) -> Definition:

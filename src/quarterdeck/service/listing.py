@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.instants import format_instant
 from quarterdeck.policy import access
@@ -43,22 +43,17 @@ class Lists:
 
     def jobs(self) -> list[dict[str, Any]]:
         """Return the rows of all visible jobs, by name; each with its last run that is no draft's."""
-        context, actor = self._context, self._context.actor()
-        store = context.ports.store
-        drafts = {row.id for row in store.drafts.rows(limit=ALL)}
-        seen = [
-            row
-            for row in store.jobs.rows(order="name_key", limit=ALL)
-            if access.is_visible(actor, row.body["team"], row.body["shared_teams"])
-        ]
-        last = {row.id: last_run(context, row.id) for row in seen}
+        context = self._context
+        where = LISTED, *readers(context.actor())
+        found = context.ports.store.standings.rows(*where, order="by_name", limit=ALL)
+        last = {row.id: row.body["last_run"] for row in found}
         moved = self._moved([run["id"] for run in last.values() if run and run["is_open"]])
         return [
             views.job(
-                context, row.body, rev=row.rev, draft=row.id in drafts,
+                context, row.body, rev=row.body["job_rev"], draft=row.body["draft"],
                 last_run=(run := last[row.id]) and moved.get(run["id"], run),
             )
-            for row in seen
+            for row in found
         ]  # fmt: skip
 
     def _moved(self, is_open: list[str]) -> dict[str, dict[str, Any]]:
@@ -76,6 +71,16 @@ class Lists:
         ]
 
 
+LISTED: Final = Where("by_name", "!=", None)  # not the standings of deleted jobs
+
+
+def readers(actor: Actor) -> list[Where]:
+    """Return the condition on standings that a job exists for the actor."""
+    if actor.is_org_admin:
+        return []
+    return [Where("readers", "contains", [f"|{team}|" for team in actor.teams])]
+
+
 def last_run(context: Context, job: str) -> Mapping[str, Any] | None:
     """Return the document of the job's last run that is no draft's."""
     where = Where("job", "=", job), NO_DRAFT
@@ -85,7 +90,7 @@ def last_run(context: Context, job: str) -> Mapping[str, Any] | None:
 
 def _run_page(context: Context, actor: Actor, jobs: _Jobs, shown: RunFilter) -> list[Row]:
     """Return a page of the runs that the actor may see, newest first, as documents."""
-    where = _conditions(shown)
+    where = [Where("draft", "=", shown.drafts), *narrowed(shown)]
     if shown.job is not None:
         where.append(Where("job", "=", context.get_job(actor, shown.job).value.id))
     found: list[Row] = []
@@ -131,8 +136,9 @@ class _Jobs:
         return access.is_visible(self._actor, job["team"], job["shared_teams"])
 
 
-def _conditions(shown: RunFilter) -> list[Where]:
-    where = [Where("draft", "=", shown.drafts)]
+def narrowed(shown: RunFilter) -> list[Where]:
+    """Return the conditions on runs that `shown` asks for, besides job and draft."""
+    where = list[Where]()
     if len(shown.states) == 1:
         where.append(Where("state", "=", shown.states[0]))
     elif shown.states:

@@ -13,6 +13,7 @@ from quarterdeck.service.context import ALL
 
 if TYPE_CHECKING:
     from quarterdeck.model.run import Run
+    from quarterdeck.ports.runlog import LogReader
     from quarterdeck.service.context import Context
     from quarterdeck.service.runs import Runs
 
@@ -42,6 +43,16 @@ class Logs:
         run = self._runs.get(run_id)
         lines = self._context.ports.logs.lines(run.id, after=after, limit=limit)
         return [view(line) for line in lines if _is_shown(line, origin)]
+
+    def reader(self, run_id: str) -> LogReader:
+        """Return a reader of the log by rows, as it is kept; `keep` brings it up to date."""
+        return self._context.ports.logs.reader(self._runs.get(run_id).id)
+
+    def keep(self, run_id: str, *, most: int = TURN_CHUNKS) -> bool:
+        """Bring the kept log up to date, at most so many chunks; True while there may be more to come."""
+        run = self._runs.get(run_id)
+        self.collect(run, most=most if run.is_open else None)
+        return not run.archived
 
     def _fresh(self, run_id: str) -> Run:
         run = self._runs.get(run_id)

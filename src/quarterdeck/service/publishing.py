@@ -48,7 +48,7 @@ class Publishing:
             world = World(context)
             spec = references.to_names(world, draft.value.spec)
             found, warnings = saving.spec_problems(context, world, spec)
-            raise_problems([*_note_problems(note), *found])
+            raise_problems([*_note_problems(note), *self._text_problems(spec), *found])
             live = context.get_version(job, job.live_version)
             after, version = publish.publish(
                 job, live, draft.value, author=context.who, at=context.now(), note=note,
@@ -69,6 +69,21 @@ class Publishing:
             "runs_on_previous": self._active_on(after, job.live_version),
             **views.warnings(warnings),
         }
+
+    @staticmethod
+    def _text_problems(spec: Mapping[str, Any]) -> list[Problem]:
+        """Return what is wrong with a text that was saved while it was typed."""
+        from quarterdeck.model import problems as checks
+
+        whole: dict[str, Any] = {
+            "name": "x",
+            "team": "x",
+            "shared_teams": [],
+            "description": "",
+            "schedule": None,
+        }
+        parsed = checks.parse("job", checks.dump("job", {**whole, "spec": spec}))
+        return [one for one in parsed.problems if one.path.startswith("spec")]
 
     def _refuse_stale(self, job: Job, based_on: int) -> None:
         last = job.activations[-1]

@@ -21,9 +21,10 @@ from quarterdeck.model.errors import (
 )
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
+from quarterdeck.ports.store import Where
 from quarterdeck.service import freezing, views
 from quarterdeck.service.advancing import WAITING, Advancing
-from quarterdeck.service.context import Context
+from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
@@ -131,6 +132,19 @@ class Runs:
         if run.is_open and not self._context.read_only:
             run = self.advancing.step(run.id)
         return self._whole(run)
+
+    def stored(self, run_id: str) -> dict[str, Any]:
+        """Return everything about a run as it is stored, for screens: who moves it on is `moving`."""
+        return self._whole(self.get(run_id))
+
+    def last_good(self, run_id: str) -> str:
+        """Return the newest other run of the same job that succeeded and is no draft's; empty for none."""
+        run = self.get(run_id)
+        found = self._context.ports.store.runs.rows(
+            Where("job", "=", run.job), Where("state", "=", RunState.SUCCEEDED.value), NO_DRAFT,
+            Where("id", "!=", run.id), descending=True, limit=1,
+        )  # fmt: skip
+        return found[0].id if found else ""
 
     def get(self, run_id: str) -> Run:
         """Return the run as it stands in the store, if the actor may see it."""

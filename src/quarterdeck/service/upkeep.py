@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import PrerequisiteError, QuarterdeckError, UnreachableError
@@ -22,6 +22,25 @@ if TYPE_CHECKING:
     from quarterdeck.model.receipt import Owned
     from quarterdeck.ports.executor import Executor
     from quarterdeck.service.runs import Runs
+
+
+PAGE, PAGES = 200, 20  # records that one look at the trail takes at once, and how often at most
+_WORDS = ("actor", "action", "subject", "subject_name", "outcome")
+
+
+class TrailShown(NamedTuple):
+    """Which records a look at the trail shows: those that hold `text` somewhere, perhaps only refused acts."""
+
+    text: str = ""
+    refused: bool = False
+    oldest_first: bool = False
+
+
+class Trail(NamedTuple):
+    """Records of one look, and the id behind which the next look begins; None at the end of the trail."""
+
+    rows: list[dict[str, Any]]
+    next: str | None
 
 
 class Upkeep:
@@ -135,6 +154,28 @@ class Upkeep:
                 break
             after = page[-1].id
         return [to_document(one) for one in found[:limit]]
+
+    def trail(self, shown: TrailShown, after: str | None = None, limit: int = PAGE) -> Trail:
+        """Return at least `limit` records behind `after`, fewer where a look went far enough without them."""
+        sees, text = _Readers(self._context), shown.text.casefold()
+        found: list[dict[str, Any]] = []
+        for _ in range(PAGES):
+            page = self._context.ports.store.audit.page(
+                descending=not shown.oldest_first, after=after, limit=PAGE
+            )
+            for one in page:
+                told = " ".join(str(getattr(one, word)) for word in _WORDS).casefold()
+                if shown.refused and one.outcome != "refused":
+                    continue
+                if text in told and sees.record(one):
+                    team = self._context.team_name(one.team) if one.team else None
+                    found.append({**to_document(one), "team": team})
+            if len(page) < PAGE:
+                return Trail(found, None)
+            after = page[-1].id
+            if len(found) >= limit:
+                break
+        return Trail(found, after)
 
     def _subject(self, text: str) -> str:
         """Return kind/id for kind/NAME."""

@@ -171,18 +171,22 @@ ROW = (
 )  # fmt: skip
 
 
+def advice(raw: Mapping[str, Any]) -> str | None:
+    """Return what to do about how a run ended, by its reason."""
+    if not raw["reason"]:
+        return None
+    from quarterdeck.lifecycle.advice import ADVICE
+
+    return ADVICE[raw["reason"]].replace("RUN", raw["id"])
+
+
 def raw_run_row(raw: Mapping[str, Any], job_name: str) -> dict[str, Any]:
     """Return a run that has ended as lists show it, straight from its document."""
-    advice = None
-    if raw["reason"]:
-        from quarterdeck.lifecycle.advice import ADVICE
-
-        advice = ADVICE[raw["reason"]].replace("RUN", raw["id"])
     shown = {name: raw[name] for name in ROW}
     for name in ("object", "phase", "placement"):
         shown[name] = shown[name] or None
     return {
-        "id": raw["id"], "job": job_name, **shown, "advice": advice, "deadline": None,
+        "id": raw["id"], "job": job_name, **shown, "advice": advice(raw), "deadline": None,
         "stale": False, "waiting_for": raw["waiting"],
         "attempt": raw["attempts"][-1]["number"] if raw["attempts"] else None,
     }  # fmt: skip

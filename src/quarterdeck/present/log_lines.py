@@ -1,0 +1,127 @@
+"""A line of a run's log as people read it: time, origin, text; gaps as lines of their own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from quarterdeck.present import inert, table
+from quarterdeck.present.table import Cell, Line
+
+if TYPE_CHECKING:
+    from quarterdeck.model.logline import StoredLine
+
+TIMES: Final = ("off", "local", "UTC", "since start")
+ORIGIN_WIDTH: Final = 10
+LONG: Final = 2_000  # characters of a line that are drawn; the whole of it opens with Enter
+_ERROR: Final = re.compile(
+    r"ERROR|FATAL|CRITICAL|Traceback \(most recent call last\)|panicked at|\w*Error: |\w*Exception: "
+)
+_WARN: Final = re.compile(r"\bWARN")
+
+
+class Way(NamedTuple):
+    """How lines are shown: which times, what is searched for, when the run began."""
+
+    times: str = "local"
+    search: str = ""
+    zone: datetime | None = None  # an instant in the zone of the terminal
+    start: datetime | None = None
+
+
+def tone(line: StoredLine) -> str:
+    """Return the tone of the line's text."""
+    if line.is_gap:
+        return "gap"
+    if _ERROR.search(line.text[:LONG]):
+        return "error"
+    return "warn" if _WARN.search(line.text[:LONG]) else ""
+
+
+def cells(line: StoredLine, way: Way) -> Line:
+    """Return time, origin and text; what is searched for stands out, a gap says how much is lost and why."""
+    stamp = _time(line, way)
+    if line.is_gap:
+        lost = f"{line.upto - line.number + 1:,} lines lost" if line.upto else "the rest is lost"
+        return (
+            *([Cell(stamp, "dim")] if stamp else []),
+            Cell(f"~~~~~~~~ gap: {lost} ({inert.line(line.text)}) ~~~~~~~~", "gap"),
+        )
+    shown = tone(line)
+    stream = "!" if line.stream == "stderr" and line.origin == "payload" else " "
+    text = line.text
+    more = ""
+    if len(text) > LONG:
+        more = f" … {len(line.text):,} characters, Enter shows all"
+        text = text[:LONG]
+    if line.more:
+        more += " \\"
+    return (
+        *([Cell(stamp, "dim")] if stamp else []),
+        Cell(f"{line.origin:<{ORIGIN_WIDTH - 2}}{stream} ", "dim"),
+        *_marked(inert.line(text.expandtabs(8)), way.search, shown),
+        *([Cell(more, "dim")] if more else []),
+    )
+
+
+def plain(line: StoredLine) -> str:
+    """Return the line as it is copied."""
+    if line.is_gap:
+        return table_text(cells(line, Way(times="off")))
+    return inert.line(line.text)
+
+
+def table_text(shown: Sequence[Cell]) -> str:
+    """Return cells as text."""
+    return "".join(cell.text for cell in shown)
+
+
+def _marked(text: str, search: str, shown: str) -> list[Cell]:
+    if not search:
+        return [Cell(text, shown)]
+    wanted = inert.line(search)
+    looked = text if wanted != wanted.lower() else text.lower()
+    found, at = [], 0
+    while (place := looked.find(wanted, at)) >= 0 and len(looked) == len(text):
+        found += [Cell(text[at:place], shown), Cell(text[place : place + len(wanted)], "match")]
+        at = place + len(wanted)
+    return [cell for cell in (*found, Cell(text[at:], shown)) if cell.text]
+
+
+def _time(line: StoredLine, way: Way) -> str:
+    if way.times == "off":
+        return ""
+    if way.times == "UTC":
+        return f"{line.at:%H:%M:%S}Z "
+    if way.times == "since start" and way.start is not None:
+        seconds = max(0.0, (line.at - way.start).total_seconds())
+        return f"{seconds:>9.1f}s "
+    zone = way.zone.tzinfo if way.zone is not None else None
+    return f"{line.at.astimezone(zone):%H:%M:%S} "
+
+
+def sideways(line: Line, by: int) -> Line:
+    """Return the line without its first `by` columns."""
+    if not by:
+        return line
+    found, left = [], by
+    for cell in line:
+        wide = table.width(cell.text)
+        if left >= wide:
+            left -= wide
+            continue
+        text = cell.text
+        while left > 0 and text:
+            left -= max(1, table.width(text[0]))
+            text = text[1:]
+        found.append(Cell(text, cell.tone))
+    return tuple(found)
+
+
+def saved(line: StoredLine) -> str:
+    """Return the line as a file holds it: as it was written; a gap as a line of its own."""
+    if line.is_gap:
+        return table_text(cells(line, Way(times="off"))) + "\n"
+    return line.text if line.more else line.text + "\n"

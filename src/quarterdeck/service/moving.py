@@ -1,0 +1,37 @@
+"""Moving on whatever is unfinished, as long as somebody looks. How one run moves on is `advancing`'s."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from quarterdeck.model.errors import ConflictError
+from quarterdeck.service.context import ALL, OPEN, Context
+
+if TYPE_CHECKING:
+    from quarterdeck.model.run import Run
+
+
+class Mover:
+    """Brings unfinished runs to where they stand; `reconcile` does it for those it is given."""
+
+    def __init__(self, context: Context, reconcile: Callable[[Iterable[Run]], list[Run]]) -> None:
+        self._context = context
+        self._reconcile = reconcile
+
+    def turn(self) -> bool:
+        """Move on every unfinished run that the actor may see; return whether one is unfinished still.
+
+        With none, it is one look at an index. Read-only, nothing is moved. While another process holds the
+        write lock, what is left is for the next turn.
+        """
+        context = self._context
+        if context.read_only or not context.ports.store.runs.count(OPEN):
+            return False
+        actor = context.actor()
+        found = context.ports.store.runs.page(OPEN, limit=ALL)
+        runs = [kept.value for kept in found if context.sees_run(actor, kept.value)]
+        with contextlib.suppress(ConflictError):
+            runs = self._reconcile(runs)
+        return any(run.is_open for run in runs)

@@ -1,0 +1,47 @@
+"""Who is here and may do what, in words: the header's line and the reason of a refusal. Nothing is recorded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from quarterdeck.model.errors import NotAllowedError, NotFoundError
+from quarterdeck.policy import access
+from quarterdeck.service.context import Context
+
+
+class Rights:
+    """What a screen says about its caller."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def header(self) -> dict[str, Any]:
+        """Return workspace, actor, teams, rights, and who fires schedules (None: nobody), as they are now."""
+        context = self._context
+        actor = context.actor()
+        names = context.team_names()
+        return {
+            "workspace": context.ports.store.workspace.rows(limit=1)[0].body["name"],
+            "actor": actor.name,
+            "teams": [names.get(team, team) for team in actor.teams],
+            "acting_as": names.get(actor.acting_as) if actor.acting_as else None,
+            "org_admin": actor.is_org_admin,
+            "read_only": context.read_only,
+            "damage": context.ports.store.damage,
+            "scheduler": None,
+        }
+
+    def why(self, action: str, name: str) -> str | None:
+        """Return the words with which `action` on the job of that name is refused; None if it is allowed."""
+        context = self._context
+        actor = context.actor()
+        try:
+            job = context.get_job(actor, name).value
+            names = context.team_names()
+            access.demand(
+                actor, action, f"job {name}", job.team, job.shared_teams,
+                names=lambda team: names.get(team, team),
+            )  # fmt: skip
+        except (NotAllowedError, NotFoundError) as error:
+            return f"{error.message} {error.advice}".strip()
+        return None
