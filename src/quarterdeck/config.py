@@ -1,4 +1,4 @@
-"""Flags and environment to frozen settings. What a workspace itself sets is in its document, not here."""
+"""Flags, environment and `config.toml` to frozen settings. What a workspace sets is in its document, not here."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from quarterdeck.model.errors import InvalidInputError, Problem, StoreRefusedErr
 STORE = "QUARTERDECK_STORE"
 ACTOR = "QUARTERDECK_ACTOR"
 KNOWN = (STORE, ACTOR)
+FILE = "config.toml"
 
 
 class Settings(NamedTuple):
@@ -23,6 +24,15 @@ class Settings(NamedTuple):
     as_team: str | None = None
     read_only: bool = False
     json: bool = False
+
+
+class Screen(NamedTuple):
+    """How the application is drawn: `theme` is a name, or None when nobody chose; `sparing` sends fewer bytes."""
+
+    theme: str | None = None
+    mouse: bool = True
+    ascii: bool = False
+    sparing: bool = True
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
@@ -66,12 +76,61 @@ def _store(flags: Mapping[str, Any], environ: Mapping[str, str]) -> tuple[Path, 
 
 def default_store(environ: Mapping[str, str]) -> Path:
     """Return the folder used when nobody names one; works without HOME."""
-    data = environ.get("XDG_DATA_HOME")
-    if data and Path(data).is_absolute():
-        return Path(data) / "quarterdeck"
+    return _folder("data", environ)
+
+
+def config_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of the user's files: settings, keys, themes."""
+    return _folder("config", environ)
+
+
+def state_folder(environ: Mapping[str, str]) -> Path:
+    """Return the folder of what is remembered between sessions, and of reports of defects."""
+    return _folder("state", environ)
+
+
+def _folder(kind: str, environ: Mapping[str, str]) -> Path:
+    named = environ.get(f"XDG_{kind.upper()}_HOME")
+    if named and Path(named).is_absolute():
+        return Path(named) / "quarterdeck"
     import platformdirs  # only when it is needed
 
-    return Path(platformdirs.user_data_dir("quarterdeck", appauthor=False)).absolute()
+    found = getattr(platformdirs, f"user_{kind}_dir")("quarterdeck", appauthor=False)
+    return Path(found).absolute()
+
+
+def screen(environ: Mapping[str, str]) -> Screen:
+    """Return how the application is drawn: the file goes before the environment, that before the default.
+
+    Raises InvalidInputError for a file that cannot be read and for each key in it that is none.
+    """
+    path = config_folder(environ) / FILE
+    given: dict[str, Any] = {}
+    if path.exists():
+        given = _read(path)
+    theme = given.pop("theme", None) or environ.get("TEXTUAL_THEME") or None
+    return Screen(theme, **given)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import tomllib  # only for those who have such a file
+
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidInputError([Problem("", f"{path}: {error}")]) from error
+    problems = []
+    for key, value in given.items():
+        wanted = str if key == "theme" else bool
+        if key not in Screen._fields:
+            text = f"{path}: {key} is no setting; there are {', '.join(Screen._fields)}"
+            problems.append(Problem("", text))
+        elif not isinstance(value, wanted):
+            words = "a name in quotes" if wanted is str else "true or false"
+            problems.append(Problem("", f"{path}: {key} is {value!r}; it has to be {words}"))
+    if problems:
+        raise InvalidInputError(problems)
+    return given
 
 
 def user_name() -> str:

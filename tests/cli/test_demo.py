@@ -76,7 +76,7 @@ def test_it_opens_again_as_it_was_and_says_what_to_type(ran: tuple[Demo, dict[st
     again = demo.demo()
     assert again.code == 0
     assert str(demo.path) in again.out
-    assert "does not exist yet" in again.out
+    assert "no terminal here" in again.out
     assert "quarterdeck --store " in again.out
     assert demo.ok("store", "stats")["documents"] == before
     assert [one["number"] for one in demo.ok("job", "versions", "three-versions")] == [3, 2, 1]

@@ -1,9 +1,10 @@
-"""`quarterdeck demo`: opens the demo's workspace, or runs all of it. What is in it: `quarterdeck.demo`."""
+"""`quarterdeck demo`: opens the application on the demo's workspace, or runs all of it. What is in it: `demo`."""
 
 from __future__ import annotations
 
 import os
 import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,10 @@ from quarterdeck.present import columns
 from quarterdeck.present.table import Cell, Column, Look, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from quarterdeck.cli.session import Session
+    from quarterdeck.config import Settings
     from quarterdeck.demo.folder import DemoFolder
     from quarterdeck.service.bundle import Services
 
@@ -31,11 +33,15 @@ EXAMPLE: Final = "quarterdeck demo --headless"
 def demo(session: Session, path: str | None, headless: bool) -> int:
     """Make a workspace with sample jobs and real data, or open it again.
 
-    It lies in a folder of its own. With --headless all of its jobs are run; the exit code is 0 when
-    each ended as its name promises, else 1.
+    It lies in a folder of its own, and the application opens on it. With --headless all of its jobs
+    are run instead; the exit code is 0 when each ended as its name promises, else 1.
     """
+    from quarterdeck.cli import application
     from quarterdeck.demo.filling import fill
     from quarterdeck.demo.folder import claim
+    from quarterdeck.demo.running import run_some
+    from quarterdeck.demo.samples import samples
+    from quarterdeck.service.listing import RunFilter
 
     if "store" in session.flags:
         problem = Problem("store", "the demo has a store of its own; name its folder with --path")
@@ -45,12 +51,18 @@ def demo(session: Session, path: str | None, headless: bool) -> int:
     if not folder.is_ready:
         _tell(session, f"Making the demo in {folder.root} …")
     folder.make_files()
-    services = session.adopt(_services(session, folder))
+    settings = _settings(session, folder)
+    services = session.adopt(_services(settings))
     fill(services, folder)
     if headless:
         return _run(session, services, folder)
-    _say_what_to_type(session, services, folder)
-    return 0
+    if session.out.as_json or application.refusal(os.environ, sys.stdin, sys.stdout, sys.stderr):
+        _say_what_to_type(session, services, folder)
+        return 0
+    if not services.lists.runs(RunFilter(limit=1)):
+        _tell(session, "Running some of its jobs, so that there is something to see …")
+        run_some(services, samples(folder), _teller(session))
+    return application.show(session, settings=settings, fresh=True)
 
 
 def _place(path: str | None) -> Path:
@@ -63,11 +75,16 @@ def _place(path: str | None) -> Path:
     return Path(path)
 
 
-def _services(session: Session, folder: DemoFolder) -> Services:
-    """Return the use cases over the demo's store, which is made if it is missing."""
-    from quarterdeck import config, wiring
+def _settings(session: Session, folder: DemoFolder) -> Settings:
+    from quarterdeck import config
 
-    settings = config.load({**session.flags, "store": str(folder.store)}, os.environ)
+    return config.load({**session.flags, "store": str(folder.store)}, os.environ)
+
+
+def _services(settings: Settings) -> Services:
+    """Return the use cases over the demo's store, which is made if it is missing."""
+    from quarterdeck import wiring
+
     try:
         return wiring.create_services(settings)
     except ConflictError:  # it is there: opening says what is wrong with it, if anything is
@@ -77,6 +94,17 @@ def _services(session: Session, folder: DemoFolder) -> Services:
 def _tell(session: Session, words: str) -> None:
     if not session.out.as_json:
         session.out.note(words)
+
+
+def _teller(session: Session) -> Callable[[str, str], None]:
+    """Return what tells a job's new state with the seconds since now."""
+    begun = session.now()
+
+    def tell(label: str, state: str) -> None:
+        seconds = (session.now() - begun).total_seconds()
+        _tell(session, f"{seconds:5.1f} s  {label:<22} {state}")
+
+    return tell
 
 
 def _say_what_to_type(session: Session, services: Services, folder: DemoFolder) -> None:
@@ -92,7 +120,7 @@ def _say_what_to_type(session: Session, services: Services, folder: DemoFolder) 
     session.words(
         {"path": str(folder.root), "store": str(folder.store), "jobs": names, "next": commands},
         f"The demo's workspace is ready in {folder.root}: {len(names)} jobs and their data.",
-        "The terminal application does not exist yet. Type instead:",
+        "There is no terminal here to open it on. Type instead:",
         *(f"  {command}" for command in commands),
     )
 
@@ -102,13 +130,8 @@ def _run(session: Session, services: Services, folder: DemoFolder) -> int:
     from quarterdeck.demo.samples import samples
 
     begun = session.now()
-
-    def tell(label: str, state: str) -> None:
-        seconds = (session.now() - begun).total_seconds()
-        _tell(session, f"{seconds:5.1f} s  {label:<22} {state}")
-
     try:
-        rows = run_all(services, samples(folder), tell)
+        rows = run_all(services, samples(folder), _teller(session))
     except KeyboardInterrupt:
         store = shlex.quote(str(folder.store))
         _tell(session, f"What was started goes on; `quarterdeck --store {store} runs` shows it.")

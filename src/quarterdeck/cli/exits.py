@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 OPTIONAL: Final = ("pysail", "pyspark", "pandas", "pyarrow", "grpc", "tpchgen_cli")
-_SECRET_WORDS: Final = ("SECRET", "TOKEN", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL")
 
 
 class StoppedError(BaseException):
@@ -112,29 +110,10 @@ def _words(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _defect(error: BaseException) -> dict[str, Any]:
-    kept = _keep_trace(error)
+    import traceback
+
+    from quarterdeck.tui import crash
+
+    kept = crash.keep("".join(traceback.format_exception(error)))
     text = f"A defect of Quarterdeck: {type(error).__name__}; its trace was saved in {kept}."
     return _document("defect", text, "Please report it with that file.", trace=kept)
-
-
-def _keep_trace(error: BaseException) -> str:
-    """Save the trace where only its owner reads it, values of secret-looking variables masked; return the path."""
-    import tempfile
-    import traceback
-    from pathlib import Path
-
-    import platformdirs
-
-    text = "".join(traceback.format_exception(error))
-    for name, value in os.environ.items():
-        if len(value) >= 6 and any(word in name.upper() for word in _SECRET_WORDS):  # noqa: PLR2004
-            text = text.replace(value, f"<value of {name}>")
-    folder = Path(platformdirs.user_state_dir("quarterdeck", appauthor=False)) / "defects"
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, path = tempfile.mkstemp(prefix="defect-", suffix=".txt", dir=folder)
-    except OSError:  # no home to write to
-        descriptor, path = tempfile.mkstemp(prefix="quarterdeck-defect-", suffix=".txt")
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(text)
-    return path

@@ -41,16 +41,17 @@ def main(argv: Sequence[str], ports: Ports | None = None) -> int:
 
 
 def _run(argv: Sequence[str], ports: Ports | None) -> int:
-    from quarterdeck.cli import exits
     from quarterdeck.cli.session import Session
 
     session = Session(argv, ports)
     try:
-        code = _invoke(argv, session)
+        code = _invoke(argv, session) if argv else _application(session)
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit, GeneratorExit):
         raise
-    except (Exception, KeyboardInterrupt, exits.StoppedError) as error:  # noqa: BLE001  # the last edge
+    except BaseException as error:  # noqa: BLE001  # the last edge
+        from quarterdeck.cli import exits
+
         code = exits.report(error, session)
     finally:
         session.close()
@@ -68,6 +69,13 @@ def _invoke(argv: Sequence[str], session: Session) -> int:
     except click.exceptions.Exit as end:  # after --help and --version
         return end.exit_code
     return done if isinstance(done, int) else 0
+
+
+def _application(session: Session) -> int:
+    """Open the application: nothing of the commands is imported on its way."""
+    from quarterdeck.cli import application
+
+    return application.show(session)
 
 
 def _mend_streams() -> None:

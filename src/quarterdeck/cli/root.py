@@ -11,6 +11,8 @@ from quarterdeck.cli.base import Group
 
 SECTIONS: Final[dict[str, dict[str, tuple[str, str, str]]]] = {
     "Begin": {
+        "open": ("tui", "open_", "Open the application at a job or a run."),
+        "keys": ("tui", "keys", "Print all keys of the application as a file."),
         "demo": ("demo", "demo", "A workspace with real sample jobs and data."),
         "init": ("setup", "init", "Make a workspace that can run jobs at once."),
         "doctor": ("setup", "doctor", "Check this machine, the store and the clusters."),
@@ -73,12 +75,21 @@ class Root(Group):
     cls=Root,
     invoke_without_command=True,
     hidden_globals=False,
-    example="quarterdeck init\nquarterdeck job create -f daily-sales.yaml\nquarterdeck run daily-sales --follow",
+    example="quarterdeck init\nquarterdeck job create -f daily-sales.yaml\n"
+    "quarterdeck run daily-sales --follow\nquarterdeck",
+)
+@click.option(
+    "--fresh", is_flag=True, help="Without a command: begin at the jobs list, not where you were."
 )
 @click.pass_context
-def root(ctx: click.Context) -> None:
-    """Define, version, run and watch SQL and Python jobs on Sail."""
-    if ctx.invoked_subcommand is None:
-        if ctx.obj.flags["json"]:
-            raise click.UsageError("Name a command; `quarterdeck --help` lists them.", ctx)
-        click.echo(ctx.get_help())
+def root(ctx: click.Context, fresh: bool) -> int | None:
+    """Define, version, run and watch SQL and Python jobs on Sail; without a command: on screen."""
+    if ctx.invoked_subcommand is not None:
+        if fresh:
+            raise click.UsageError("--fresh goes with no command.", ctx)
+        return None
+    if ctx.obj.flags["json"]:
+        raise click.UsageError("Name a command; `quarterdeck --help` lists them.", ctx)
+    from quarterdeck.cli import application
+
+    return application.show(ctx.obj, fresh=fresh)

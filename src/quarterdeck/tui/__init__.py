@@ -1,0 +1,1 @@
+"""Rooms for people: the terminal application over `service`. Rules and words live below, never here."""

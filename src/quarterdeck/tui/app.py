@@ -1,0 +1,399 @@
+"""The shell: it opens the workspace, keeps the pages on one stack, and carries facts and wishes between them.
+
+What a page shows is its own; how the terminal is left and found again is `terminal` and `memory`.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+
+from textual.binding import Binding
+from textual.screen import ModalScreen
+
+from quarterdeck.present import inert
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions, header
+from quarterdeck.tui.actions import ACTIONS
+from quarterdeck.tui.calls import Calls
+from quarterdeck.tui.feed import Feed
+from quarterdeck.tui.messages import Changed, Later, Open
+from quarterdeck.tui.place import Place, to_document
+from quarterdeck.tui.terminal import AtTerminal, Surroundings
+
+if TYPE_CHECKING:
+    from quarterdeck.present.table import Line
+    from quarterdeck.service.bundle import Services
+    from quarterdeck.tui.page import Page
+    from quarterdeck.tui.shell import Front
+
+PAGES: Final[Mapping[str, tuple[str, str]]] = {
+    "jobs": ("jobs.screen", "JobsPage"),
+    "runs": ("runs.screen", "RunsPage"),
+    "profiles": ("definitions.screen", "ProfilesPage"),
+    "queries": ("definitions.screen", "QueriesPage"),
+    "clusters": ("definitions.screen", "ClustersPage"),
+    "teams": ("definitions.screen", "TeamsPage"),
+    "audit": ("audit.screen", "AuditPage"),
+    "job": ("job.screen", "JobPage"),
+    "draft": ("draft.screen", "DraftPage"),
+    "run": ("run.screen", "RunPage"),
+    "item": ("definitions.item", "ItemPage"),
+    "query": ("definitions.query", "QueryPage"),
+    "new": ("form.screen", "FormPage"),
+    "compare": ("run.compare", "ComparePage"),
+    "welcome": ("welcome.screen", "WelcomePage"),
+}
+"""Each kind of place: the module below `screens` and the class of its page, imported when it is first opened."""
+DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
+UNDO_S: Final = 10.0
+
+
+def _warm() -> None:
+    """Import what most people open next; the editor, which is heavy, waits for its first use."""
+    for name in ("jobs", "runs", "job", "run"):
+        import_module(_module(Place(name)))
+
+
+def _module(place: Place) -> str:
+    return f"quarterdeck.tui.screens.{PAGES[place.kind][0]}"
+
+
+class Making(NamedTuple):
+    """Where a workspace would be, and what makes it and gives its services."""
+
+    where: str
+    make: Callable[[], Services]
+
+
+class Undo(NamedTuple):
+    """What `u` takes back, and until when."""
+
+    what: str
+    call: Callable[[], Any]
+    until: float
+
+
+class Quarterdeck(AtTerminal):
+    """The application over one workspace. `opening` gives the services; it is called on a thread."""
+
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    """
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar = [
+        Binding("ctrl+q", "app_quit", "Quit", id="app.quit", priority=True, show=False),
+        Binding(
+            "colon,ctrl+p", "app_palette", "Commands", id="app.palette", priority=True, show=False
+        ),
+    ]
+
+    def __init__(
+        self,
+        opening: Callable[[], Services],
+        *,
+        places: Sequence[Place] = (),
+        keys: Mapping[str, str] | None = None,
+        notices: Sequence[str] = (),
+        zone: Any = None,
+        around: Surroundings | None = None,
+        making: Making | None = None,
+    ) -> None:
+        super().__init__(around)
+        self.animation_level = "none"
+        self.calls = Calls(lambda error: self._tell(partial(self.defect, error)))
+        self.typed: dict[tuple[str, str], Mapping[str, Any]] = {}  # left unsaved, by page and name
+        self.notes: deque[tuple[datetime, str, str]] = deque(maxlen=200)
+        self._opening = opening
+        self._making = making
+        self._services: Services | None = None
+        self._places = list(places)
+        self._keys = dict(keys or {})
+        self._notices = [*notices, *self.theme_notices]
+        self._zone = zone
+        self._header: dict[str, Any] = {}
+        self._undo: Undo | None = None
+        self._feed: Feed | None = None
+        self.open_error: BaseException | None = None
+        if self._keys:
+            self.set_keymap(self._keys)
+
+    # --- the workspace
+
+    @property
+    def services(self) -> Services:
+        """The use cases; a page calls them on the threads of `Page.ask` alone."""
+        if self._services is None:
+            self._services = self._opening()
+        return self._services
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the workspace was opened."""
+        return self._services is not None
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written."""
+        return bool(self._header.get("read_only"))
+
+    def now(self) -> datetime:
+        """Return the time in the terminal's zone."""
+        if self._services is None:
+            return datetime.fromtimestamp(time.time(), self._zone).astimezone(self._zone)  # noqa: TID251  # no clock yet
+        return self._services.context.now().astimezone(self._zone)
+
+    def on_mount(self) -> None:
+        """Open what was open before on top of the jobs list."""
+        for place in self._places:
+            if place.kind != "jobs":
+                self.push_screen(self._page(place))
+        for text in self._notices:
+            self.note(text, "dim")
+        self.set_interval(60, self.draw_frame)
+        if self._making is None:
+            self.calls.submit(self._attend)
+
+    def get_default_screen(self) -> Page:
+        """Return the jobs list, which lies below everything."""
+        if self._making is not None:
+            return self._page(Place("welcome", self._making.where))
+        first = (one for one in self._places if one.kind == "jobs")
+        return self._page(next(first, Place("jobs")))
+
+    def make_workspace(self) -> None:
+        """Make a workspace where there is none; on a thread."""
+        if self._making is not None:
+            self._services = self._making.make()
+
+    def workspace_made(self) -> None:
+        """Go on with the jobs list of the workspace that was made."""
+        self.push_screen(self._page(Place("jobs")))
+        self.calls.submit(self._attend)
+
+    def _attend(self) -> None:
+        """Learn who is here, then watch what changes, and move runs on; on threads of their own."""
+        try:
+            services = self.services
+            header = services.rights.header()
+        except BaseException as error:  # noqa: BLE001  # told on the loop, where it is shown
+            self._tell(partial(self._cannot_open, error))
+            return
+        self._tell(partial(self._take_header, header))
+        self._feed = Feed(self, services)
+        self._feed.begin()
+
+    def on_unmount(self) -> None:
+        """Let the threads of the feed end."""
+        if self._feed is not None:
+            self._feed.stop()
+
+    def _tell(self, act: Callable[[], None]) -> None:
+        self.post_message(Later(act))
+
+    def on_later(self, message: Later) -> None:
+        """Do what a thread asks for."""
+        message.act()
+
+    def _take_header(self, header: dict[str, Any]) -> None:
+        is_first = not self._header
+        self._header = header
+        self.draw_frame()
+        if is_first:
+            self.call_after_refresh(self._settle_down)
+
+    def _settle_down(self) -> None:
+        """Once the first screen is drawn: what was made for it stays; no later look for waste goes over it."""
+        gc.collect()
+        gc.freeze()
+        gc.enable()
+        self.calls.submit(_warm)
+
+    def _cannot_open(self, error: BaseException) -> None:
+        self.open_error = error
+        self.exit(return_code=getattr(error, "exit_code", 70))
+
+    def on_changed(self, message: Changed) -> None:
+        """Hand changes to every page; who is here may have changed as well."""
+        if any(table in ("workspace", "definitions") for table, _, _ in message.changes):
+            self.read_header()
+        for page in self.pages:
+            page.post_message(Changed(message.changes))
+
+    def read_header(self) -> None:
+        """Read again who is here, with which rights."""
+
+        def work() -> None:
+            self._tell(partial(self._take_header, self.services.rights.header()))
+
+        self.calls.submit(work)
+
+    # --- pages
+
+    @property
+    def pages(self) -> list[Page]:
+        """The pages, the jobs list first."""
+        from quarterdeck.tui.page import Page
+
+        found = [screen for screen in self.screen_stack if isinstance(screen, Page)]
+        return found[1:] if len(found) > 1 and found[0].opened.kind == "welcome" else found
+
+    @property
+    def page(self) -> Page:
+        """The page in front, behind any dialog."""
+        return self.pages[-1]
+
+    def _page(self, place: Place) -> Page:
+        made: Page = getattr(import_module(_module(place)), PAGES[place.kind][1])(place)
+        return made
+
+    def on_open(self, message: Open) -> None:
+        """Go where a page wants to."""
+        self.go(message.place)
+
+    def go(self, place: Place) -> None:
+        """Open a place: a view takes the place of all above the jobs list, anything else comes on top."""
+        self._leave_dialogs()
+        if place.kind in ("jobs", "runs", "profiles", "queries", "clusters", "teams", "audit"):
+            while len(self.pages) > 1:
+                self.pop_screen()
+            if place.kind == "jobs":
+                return
+        if _module(place) in sys.modules:
+            self._push(place)
+        else:
+            self.calls.submit(partial(self._fetch_page, place, self.page))
+
+    def _fetch_page(self, place: Place, asked_on: Page) -> None:
+        """Import a page's module on a thread, then open it, unless somebody has gone elsewhere meanwhile."""
+        import_module(_module(place))
+        self._tell(lambda: self._push(place) if self.page is asked_on else None)
+
+    def _push(self, place: Place) -> None:
+        if len(self.pages) > DEEPEST:
+            self.pop_screen()
+        self.push_screen(self._page(place))
+
+    def _leave_dialogs(self) -> None:
+        while isinstance(self.screen, ModalScreen):
+            self.screen.dismiss(None)
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Return the pages, to come back to."""
+        return {"places": [to_document(page.place()) for page in self.pages]}
+
+    def back(self) -> None:
+        """Close the page in front, unless it is the jobs list."""
+        if len(self.pages) > 1:
+            self.pop_screen()
+
+    def close_page(self) -> None:
+        """Close the page in front; the jobs list ends the application."""
+        if len(self.pages) > 1:
+            self.pop_screen()
+        else:
+            self.action_app_quit()
+
+    def action_app_quit(self) -> None:
+        """End; runs go on."""
+        self.exit(return_code=0)
+
+    def action_app_palette(self) -> None:
+        """Open the palette, unless a dialog asks something."""
+        if isinstance(self.screen, ModalScreen):
+            return
+        from quarterdeck.tui.palette import Palette
+
+        self.push_screen(Palette(self.page))
+
+    # --- frame
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """Who is here with which rights, as `services.rights.header` said last; empty before that."""
+        return self._header
+
+    def header_cells(self) -> tuple[list[Cell], list[Cell]]:
+        """Return the header's line, left and right."""
+        return header.cells(self._header, self.now(), self.size.width)
+
+    def draw_frame(self) -> None:
+        """Draw the frame of the page in front."""
+        if self.is_running and self.pages:
+            self.page.draw_frame()
+
+    @property
+    def keys_by_id(self) -> list[str]:
+        """The ids of all acts that have a key."""
+        return [action.id for action in ACTIONS.values() if action.keys]
+
+    def key_of(self, id: str, *, typing: bool = False) -> str:
+        """Return the key of an act as it is shown, `keys.toml` included; empty for none.
+
+        `typing`: letters are text now, so the first key that is none; if there is none, the first one.
+        """
+        keys = self._keys.get(id, ACTIONS[id].keys)
+        return (actions.first_unprintable(keys) if typing else "") or actions.first_key(keys)
+
+    def keys_of(self, id: str) -> str:
+        """Return all keys of an act as they are shown."""
+        return " ".join(
+            actions.shown(key) for key in self._keys.get(id, ACTIONS[id].keys).split(",") if key
+        )
+
+    # --- what is said
+
+    def note(self, text: str, tone: str = "") -> None:
+        """Keep a message for `:messages`."""
+        self.notes.append((self.now(), inert.line(text), tone))
+
+    def note_later(self, text: str) -> None:
+        """Keep a message that comes from a thread."""
+        self._tell(partial(self.note, text, "bad"))
+
+    def panel(self, title: str, lines: Sequence[Line]) -> None:
+        """Show lines in a panel until Esc or Enter."""
+        from quarterdeck.tui.widgets.panel import Panel
+
+        self.push_screen(Panel(title, lines))
+
+    def defect(self, error: BaseException) -> None:
+        """Keep a report of a defect of ours and show where it is; the application stays up."""
+        from quarterdeck.tui import crash
+
+        path = crash.keep("".join(traceback.format_exception(error)))
+        self.note(f"a defect of ours: {type(error).__name__}; report: {path}", "bad")
+        what = f"{type(error).__name__}: {inert.line(str(error))[:500]}"
+        told = f"The report is in {path}. The application goes on; what was typed is kept."
+        self.panel("A defect of ours", [(Cell(what, "bad"),), (), (Cell(told),)])
+
+    def undoable(self, page: Front, what: str, call: Callable[[], Any]) -> None:
+        """Say what was done and offer `u` for ten seconds; `call` takes it back, on a thread."""
+        self._undo = Undo(what, call, time.monotonic() + UNDO_S)
+        page.say(f"{what}. {self.key_of('app.undo')} undoes it for 10 s")
+
+    def undo(self, page: Front) -> None:
+        """Take the last act back, if it is not too late."""
+        found, self._undo = self._undo, None
+        if found is None or time.monotonic() > found.until:
+            page.say("nothing to undo (it is offered for 10 s)", "dim", keep=False)
+            return
+        page.ask(f"undoing: {found.what}", found.call, lambda _: page.say(f"undone: {found.what}"))
+
+    def copy(self, page: Front, text: str) -> None:
+        """Copy text: to the terminal's clipboard if it allows OSC 52, and into a file of the state folder."""
+        from quarterdeck.tui import memory
+
+        self.copy_to_clipboard(text)
+        page.ask("the clipboard file", lambda: memory.write_clipboard(text))
+        page.say(
+            f"copied {len(text)} characters (if your terminal allows OSC 52); m in a log for plain view"
+        )

@@ -1,0 +1,35 @@
+"""The header's line: workspace, actor and team, what is special, who fires schedules, the time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from quarterdeck.present import inert, table
+from quarterdeck.present.table import Cell
+
+
+def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Cell], list[Cell]]:
+    """Return the cells at the left and the right; what does not fit into `width` columns is left out whole.
+
+    `header` is what `services.rights.header` said last; empty before that.
+    """
+    right = [Cell(f"{now:%a} {now.day} {now:%b %H:%M}")]
+    left = [Cell("quarterdeck", "head")]
+    if not header:
+        return left, right
+    team = header["acting_as"] or next(iter(header["teams"]), None)
+    who = f"{header['actor']}@{team}" if team else f"{header['actor']} (in no team)"
+    told = [Cell(f"  {inert.line(header['workspace'])}"), Cell(f"  {inert.line(who)}")]
+    if header.get("damage"):
+        told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
+    elif header.get("read_only"):
+        told.insert(0, Cell("  READ-ONLY", "bad"))
+    told.append(Cell("  schedules do not fire", "dim"))
+    room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
+    for cell in told:
+        room -= table.width(cell.text)
+        if room >= 0:
+            left.append(cell)
+    return left, right

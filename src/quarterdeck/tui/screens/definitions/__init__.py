@@ -1,0 +1,1 @@
+"""Profiles, queries, clusters and catalogs, teams: lists and one of them."""

@@ -1,0 +1,342 @@
+"""One definition: what it says, the jobs that use it, and its revisions with the runs that took each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.containers import Vertical
+
+from quarterdeck.present import inert, item_page, job_page, lists, tree
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.definitions.acts import ItemActs, called
+from quarterdeck.tui.widgets.frame import LineBox
+from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+Row = Mapping[str, Any]
+PANES: Final = ("definition", "jobs", "revisions")
+COUNTED: Final = ("profile", "query")  # whose revisions runs name
+LISTS: Final = {
+    "profile": "Profiles", "query": "Queries", "cluster": "Clusters", "catalog": "Catalogs", "team": "Teams",
+}  # fmt: skip
+
+
+class ItemPage(ItemActs):
+    """A definition; the place's `tab` is its kind, `more["pane"]` one of PANES."""
+
+    BINDINGS = actions.bindings(
+        *actions.MOVES, "list.open", "list.mark", "tabs.prev", "tabs.next", "item.edit", "item.external",
+        "item.delete", "item.history", "item.impact", "item.check",
+    )  # fmt: skip
+    FOOTER: ClassVar = (
+        "app.help", "item.edit", "item.check", "item.history", "item.impact", "item.delete", "tabs.next",
+        "app.palette",
+    )  # fmt: skip
+    WATCHES: ClassVar = frozenset({"definitions", "standings"})
+    DEFAULT_CSS = """
+    ItemPage #revisions { height: 1fr; }
+    ItemPage #history { height: 2fr; min-height: 4; }
+    ItemPage #diff { height: 3fr; }
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.kind = place.tab
+        self.row: Row | None = None
+        self.users: Row | None = None
+        self.pane = str(place.more.get("pane", "definition"))
+        self.revisions: list[Row] = []
+
+    # --- frame
+
+    def body(self) -> ComposeResult:
+        """Yield the tabs and the three panes."""
+        yield LineBox(id="tabs", classes="line")
+        yield LinesView(id="definition")
+        self.jobs = RowList(item_page.USERS, self.look, key="job", id="jobs")
+        yield self.jobs
+        self.history = RowList(item_page.REVISIONS, self.look, key="revision", id="history")
+        with Vertical(id="revisions"):
+            yield self.history
+            yield LineBox(id="between")
+            yield LinesView(id="diff")
+
+    def on_mount(self) -> None:
+        """Show the pane that was asked for."""
+        self._turn(self.pane)
+
+    def crumb(self) -> tuple[list[Cell], list[Cell]]:
+        """Return the list it stands in, its name, revision and last editor."""
+        left = [
+            Cell(f"{LISTS[self.kind]} > ", "dim"),
+            Cell(inert.line(self.row["name"] if self.row else self.opened.name), "head"),
+        ]
+        if self.row is None:
+            return left, []
+        row = self.row
+        if row.get("team"):
+            left.append(Cell(f"  owner {inert.line(row['team'])}", "dim"))
+        told = f"rev {row['revision']}  {inert.line(row['author'])} {lists.when(row['at'], self.look())} "
+        return left, [Cell(told, "dim")]
+
+    def draw_frame(self) -> None:
+        """Draw the frame and the tabs."""
+        super().draw_frame()
+        if not self.is_mounted:
+            return
+        jobs = "" if self.users is None else f" {len(self.users['jobs']) + self.users['hidden']}"
+        numbers = {
+            "definition": "",
+            "jobs": jobs,
+            "revisions": f" {len(self.revisions) or ''}".rstrip(),
+        }
+        cells = []
+        for pane in PANES:
+            word = f"{pane.capitalize()}{numbers[pane]}"
+            here = pane == self.pane
+            cells.append(Cell(f" [{word}] " if here else f"  {word}  ", "head" if here else "dim"))
+        self.query_one("#tabs", LineBox).show(cells)
+
+    def place(self) -> Place:
+        """Return the definition with its pane."""
+        name = called(self.kind, self.row) if self.row else self.opened.name
+        return Place("item", name, self.kind, {"pane": self.pane})
+
+    # --- reading
+
+    def load(self) -> None:
+        """Read it, who uses it, and its revisions."""
+        kind, name = self.kind, self.opened.name
+        known = self.row["id"] if self.row else name  # it may have another name by now
+
+        def show() -> Row:
+            page = self.services.definitions.page(kind)
+            found = next((row for row in page if row["id"] == known), None)
+            return found or self.services.definitions.show(kind, name)
+
+        self.ask(f"{kind} {name}", show, self._take, group="show")
+
+    def _take(self, row: Row) -> None:
+        self.row = row
+        self._show_definition()
+        kind, name = self.kind, called(self.kind, row)
+        self.ask(
+            f"the jobs that use {name}",
+            lambda: self.services.definitions.impact(kind, name),
+            self._take_users,
+            group="users",
+        )
+
+        def history() -> tuple[Sequence[Row], Sequence[Row]]:
+            runs = (
+                self.services.definitions.runs_by_revision(kind, name) if kind in COUNTED else []
+            )
+            return self.services.definitions.history(kind, name), runs
+
+        self.ask(
+            f"the revisions of {name}",
+            history,
+            lambda found: self._take_history(*found),
+            group="history",
+        )
+
+    def _show_definition(self) -> None:
+        if self.row is not None:
+            lines = list(item_page.lines(self.kind, self.row, self.look()))
+            self.query_one("#definition", LinesView).show(lines)
+        self._say_pane()
+        self.draw_frame()
+
+    def _take_users(self, found: Row) -> None:
+        self.users = found
+        rows = found["jobs"]
+        here = self.jobs.current
+        place = next((n for n, row in enumerate(rows) if here and row["job"] == here["job"]), 0)
+        self.jobs.empty = (item_page.users(found),)
+        self.jobs.replace(len(rows), 0, rows, place)
+        self._say_pane()
+        self.draw_frame()
+
+    def _take_history(self, revisions: Sequence[Row], runs: Sequence[Row]) -> None:
+        taken = {one["revision"]: one for one in runs}
+        self.revisions = [{**one, **taken.get(one["revision"], {})} for one in revisions]
+        here = self.history.current if self.history.is_touched else None
+        numbers = [one["revision"] for one in self.revisions]
+        place = numbers.index(here["revision"]) if here and here["revision"] in numbers else 0
+        self.history.replace(len(numbers), 0, self.revisions, place)
+        self.draw_frame()
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        """Show what the revision under the cursor changed."""
+        if message.rows is self.history:
+            self._compare()
+
+    def _compare(self) -> None:
+        row = self.history.current
+        if row is None or self.row is None:
+            return
+        b = row["revision"]
+        marked = [int(one) for one in self.history.marks if one != b]
+        a = marked[0] if marked else b - 1
+        box, view = self.query_one("#between", LineBox), self.query_one("#diff", LinesView)
+        if a < 1:
+            box.show([Cell(f"--- revision {b}, as it was made; Enter shows it whole", "dim")])
+            view.show(list(tree.lines(_said(row))))
+            return
+        a, b = sorted((a, b))
+        kind, name = self.kind, called(self.kind, self.row)
+        self.ask(
+            f"revisions {a} and {b}",
+            lambda: self.services.definitions.between(kind, name, a, b),
+            partial(self._show_between, a, b),
+            group="diff",
+        )
+
+    def _show_between(self, a: int, b: int, found: Sequence[Row]) -> None:
+        keys = "Space marks another to compare with; Enter shows it whole"
+        head = [Cell(f"--- revision {a} -> {b}  ", "head"), Cell(keys, "dim")]
+        self.query_one("#between", LineBox).show(head)
+        lines = list(job_page.differences(found)) or [(Cell("nothing differs", "dim"),)]
+        self.query_one("#diff", LinesView).show(lines)
+
+    # --- panes
+
+    def _turn(self, pane: str) -> None:
+        self.pane = pane if pane in PANES else PANES[0]
+        for one in PANES:
+            self.query_one(f"#{one}").display = one == self.pane
+        self.set_focus({"jobs": self.jobs, "revisions": self.history}.get(self.pane))
+        self._say_pane()
+        self.draw_frame()
+
+    def _say_pane(self) -> None:
+        if self.pane == "jobs" and self.users is not None:
+            more = "; Enter opens one" if self.users["jobs"] else ""
+            self.rest(Cell(item_page.users(self.users) + more, "dim"))
+        elif self.pane == "revisions" and self.kind in COUNTED:
+            self.rest(
+                Cell("RUNS: under way, and the last five of each job that uses it now", "dim")
+            )
+        else:
+            self.rest()
+
+    def action_tabs_next(self) -> None:
+        """To the pane on the right."""
+        self._turn(PANES[(PANES.index(self.pane) + 1) % len(PANES)])
+
+    def action_tabs_prev(self) -> None:
+        """To the pane on the left."""
+        self._turn(PANES[(PANES.index(self.pane) - 1) % len(PANES)])
+
+    def action_item_history(self) -> None:
+        """Show its revisions."""
+        self._turn("revisions")
+
+    def action_item_impact(self) -> None:
+        """Show the jobs that use it."""
+        self._turn("jobs")
+
+    def back(self) -> bool:
+        """Let go of the mark."""
+        if self.pane == "revisions" and self.history.marks:
+            self.history.marks.clear()
+            self.history.refresh()
+            self._compare()
+            return True
+        return False
+
+    # --- acts
+
+    def item(self) -> tuple[str, Row] | None:
+        """Return the definition."""
+        return None if self.row is None else (self.kind, self.row)
+
+    def copyable(self) -> str:
+        """Return its name; on the panes the job, or the text of the revision."""
+        if self.pane == "jobs" and self.jobs.current:
+            return str(self.jobs.current["job"])
+        if self.pane == "revisions" and self.kind == "query" and self.history.current:
+            return str(self.history.current["text"])
+        return super().copyable()
+
+    def deleted(self, kind: str, name: str) -> None:
+        """Leave: there is nothing here any more."""
+        below = self.shell.pages[-2]
+        self.shell.back()
+        below.say(f"{kind} {name} is deleted")
+
+    def action_list_open(self) -> None:
+        """Open the job under the cursor, or show the revision whole."""
+        if self.pane == "jobs" and self.jobs.current:
+            self.open("job", self.jobs.current["job"])
+        elif self.pane == "revisions" and self.history.current:
+            row = self.history.current
+            title = f"{self.kind} {row['name']}, revision {row['revision']} by {row['author']}"
+            self.shell.panel(inert.line(title), list(tree.lines(_said(row))))
+
+    def action_list_mark(self) -> None:
+        """Mark the revision to compare with; one at a time."""
+        row = self.history.current
+        if self.pane == "revisions" and row is not None:
+            number = row["revision"]
+            self.history.marks = set() if number in self.history.marks else {number}
+            self.history.refresh()
+            self._compare()
+
+    def _move(self, name: str, by: int) -> None:
+        lists_of = {"jobs": self.jobs, "revisions": self.history}
+        if self.pane in lists_of:
+            getattr(lists_of[self.pane], f"action_list_{name}")()
+        else:
+            self.query_one("#definition", LinesView).move(by)
+
+    def action_list_down(self) -> None:
+        """One line down."""
+        self._move("down", 1)
+
+    def action_list_up(self) -> None:
+        """One line up."""
+        self._move("up", -1)
+
+    def action_list_top(self) -> None:
+        """To the first line."""
+        self._move("top", -1_000_000)
+
+    def action_list_bottom(self) -> None:
+        """To the last line."""
+        self._move("bottom", 1_000_000)
+
+    def action_list_half_down(self) -> None:
+        """Half a page down; beside revisions, in what they changed."""
+        self._leaf("half_down", 0.5)
+
+    def action_list_half_up(self) -> None:
+        """Half a page up."""
+        self._leaf("half_up", -0.5)
+
+    def action_list_page_down(self) -> None:
+        """A page down."""
+        self._leaf("page_down", 1)
+
+    def action_list_page_up(self) -> None:
+        """A page up."""
+        self._leaf("page_up", -1)
+
+    def _leaf(self, name: str, pages: float) -> None:
+        if self.pane == "revisions":
+            view = self.query_one("#diff", LinesView)
+            view.move(int(view.page * pages))
+        else:
+            self._move(name, int(self.query_one("#definition", LinesView).page * pages))
+
+
+def _said(row: Row) -> dict[str, Any]:
+    beside = item_page.KEPT_BESIDE | {"runs", "open", "last"}
+    return {key: value for key, value in row.items() if key not in beside}

@@ -1,0 +1,381 @@
+"""The editor of a saved query: name, team and text, its characters counted; whom a save reaches is shown first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.containers import Horizontal
+from textual.widgets import Input
+
+from quarterdeck.model.errors import InvalidInputError, StaleError
+from quarterdeck.model.limits import QUERY_LENGTH
+from quarterdeck.present import inert, job_page
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions, problems
+from quarterdeck.tui.impact import ask_impact
+from quarterdeck.tui.page import Page
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.widgets.editor import CodeEditor
+from quarterdeck.tui.widgets.frame import LineBox
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.app import ComposeResult
+    from textual.widgets import TextArea
+
+    from quarterdeck.model.errors import Problem
+    from quarterdeck.tui.widgets.dialog import Answer
+
+Row = Mapping[str, Any]
+FIELDS: Final = ("name", "team", "text")
+MOST_PROBLEMS: Final = 3
+
+
+class QueryPage(Page):
+    """A saved query by its id, or a new one where the place has no name.
+
+    What was typed and not saved is kept when the page is left, and is there when it is opened again.
+    """
+
+    BINDINGS = actions.bindings("form.save", "form.next_problem", "editor.external")
+    FOOTER: ClassVar = ("app.help", "form.save", "form.next_problem", "app.back", "app.palette")
+    WATCHES: ClassVar = frozenset({"definitions"})
+    DEFAULT_CSS = """
+    QueryPage #fields { height: 1; }
+    QueryPage #fields LineBox { width: 7; height: 1; }
+    QueryPage #fields Input { width: 1fr; height: 1; border: none; background: $panel; padding: 0 1; }
+    QueryPage #fields Input:focus { border: none; }
+    QueryPage #text { height: 1fr; }
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.row: Row | None = None
+        self._problems: list[Problem] = []
+        self._at = 0
+        self._is_filled = False
+        self._locked_by = ""
+
+    # --- frame
+
+    def body(self) -> ComposeResult:
+        """Yield name, team, text and the strip of problems."""
+        with Horizontal(id="fields"):
+            for one in FIELDS[:2]:
+                label = LineBox()
+                label.show([Cell(f" {one.capitalize()}", "dim")])
+                yield label
+                field = Input(id=one, select_on_focus=False)
+                field.cursor_blink = False
+                yield field
+        self.editor = CodeEditor(language="sql", id="text")
+        yield self.editor
+        yield LineBox(id="problems")
+
+    def on_mount(self) -> None:
+        """Begin at the text; a new one begins at its name."""
+        if self.opened.name:
+            self.editor.focus()
+        else:
+            header = self.shell.header
+            teams = header.get("teams", ())
+            team = header.get("acting_as") or (teams[0] if len(teams) == 1 else "")
+            self._fill({"name": "", "team": team or "", "text": ""})
+            self.query_one("#name", Input).focus()
+
+    def crumb(self) -> tuple[list[Cell], list[Cell]]:
+        """Return the query, its revision, and whether there is something to save."""
+        left = [
+            Cell("Queries > ", "dim"),
+            Cell(inert.line(self.opened.name or "new query"), "head"),
+        ]
+        if self.row is not None:
+            left.append(
+                Cell(
+                    f"  revision {self.row['revision']} by {inert.line(self.row['author'])}", "dim"
+                )
+            )
+        found = len(self._problems)
+        right = [Cell(f"{found} problem{'' if found == 1 else 's'}  ", "bad")] if found else []
+        right.append(
+            Cell(
+                "not saved " if self.is_dirty else "saved " if self.row else "",
+                "wait" if self.is_dirty else "dim",
+            )
+        )
+        return left, right
+
+    @property
+    def typed(self) -> dict[str, str]:
+        """What stands in the fields."""
+        name, team = (self.query_one(f"#{one}", Input).value for one in FIELDS[:2])
+        return {"name": name, "team": team, "text": self.editor.text}
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something else was typed than what is saved."""
+        return self._is_filled and self.typed != self._saved
+
+    @property
+    def _saved(self) -> dict[str, str]:
+        row = self.row or {}
+        return {one: str(row.get(one, "")) for one in FIELDS}
+
+    def place(self) -> Place:
+        """Return the query with what was typed and not saved."""
+        more = {"typed": self.typed} if self.is_dirty else {}
+        return Place("query", self.opened.name, "", more)
+
+    # --- reading
+
+    def load(self) -> None:
+        """Read the query."""
+        if name := self.opened.name:
+            self.ask(
+                f"query {name}",
+                lambda: self.services.definitions.show("query", name),
+                self._take,
+                group="show",
+            )
+
+    def _take(self, row: Row) -> None:
+        if self.row is not None and self.is_dirty:
+            if row["rev"] != self.row["rev"]:
+                self.say(
+                    f"{row['author']} saved revision {row['revision']} meanwhile; ^s shows both",
+                    "bad",
+                )
+            return
+        if self.row is None or row["rev"] != self.row["rev"]:
+            self.row = row
+            self._fill(self._saved)
+        self.draw_frame()
+
+    def _fill(self, document: Mapping[str, str]) -> None:
+        """Show what is saved, and over it what was typed before; C-z takes that back."""
+        locked = self._locked_by = self._why_locked()
+        for one in FIELDS[:2]:
+            field = self.query_one(f"#{one}", Input)
+            field.value, field.disabled = document[one], bool(locked)
+        self.editor.hold(document["text"], language="sql", locked=locked)
+        if self.editor.notice:
+            self.say(self.editor.notice, "wait", keep=False)
+        kept = self.opened.more.get("typed") or self.shell.typed.pop(self._key, None)
+        self.opened = self.opened._replace(more={})
+        if kept and not locked:
+            for one in FIELDS[:2]:
+                self.query_one(f"#{one}", Input).value = kept[one]
+            self.editor.replace_all(kept["text"])
+            self.say(
+                "what you typed last is here again; ^z takes the text back", "wait", keep=False
+            )
+        self._is_filled = True
+        self._count()
+
+    def _why_locked(self) -> str:
+        """Return why nothing may be typed; empty while it may, or while it is not known who is here."""
+        header, row = self.shell.header, self.row
+        if self.shell.read_only:
+            return "read-only: opened with --read-only"
+        if row and header and not (header["org_admin"] or row["team"] in header["teams"]):
+            return f"read-only: only members of {row['team']} and org admins may edit it"
+        return ""
+
+    def draw_frame(self) -> None:
+        """Draw the frame; who is here and may type may have changed."""
+        if self._is_filled and self._why_locked() != self._locked_by:
+            self._fill(self.typed)
+        super().draw_frame()
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return ("query", self.opened.name)
+
+    # --- typing
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Count."""
+        event.stop()
+        self._count()
+
+    def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
+        """Say where the cursor is."""
+        event.stop()
+        self._count()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say that there is something to save."""
+        event.stop()
+        self._count()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Go on to the next field."""
+        event.stop()
+        self.query_one("#team" if event.input.id == "name" else "#text").focus()
+
+    def on_code_editor_noticed(self, message: CodeEditor.Noticed) -> None:
+        """Say it."""
+        self.say(message.text, message.tone, keep=False)
+
+    def on_key(self, event: events.Key) -> None:
+        """Let go of a message with the next key; what is typed is nothing that a page answers."""
+        self.unsay()
+        if self.focused is not None and event.is_printable:
+            event.prevent_default()
+
+    def _count(self) -> None:
+        count = len(self.editor.text)
+        over = count - QUERY_LENGTH
+        told = f"{count:,} of {QUERY_LENGTH:,} characters"
+        number = Cell(f"{told}: {over:,} too many", "bad") if over > 0 else Cell(told, "dim")
+        self.rest(number, Cell(f"   {self.editor.place_text}", "dim"))
+        if self._is_filled:
+            if self.is_dirty:
+                self.shell.typed[self._key] = self.typed
+            else:
+                self.shell.typed.pop(self._key, None)
+            left, right = self.crumb()
+            self._box("crumb").show(left, right=right)
+
+    # --- saving
+
+    def action_form_save(self) -> None:
+        """Check it, show whom it reaches, save it."""
+        document, name = self.typed, self.opened.name
+        if self.editor.read_only:
+            self.say(self.editor.notice, "bad")
+        elif not self.is_dirty:
+            self.say("nothing was changed", "dim", keep=False)
+        elif name:
+            rev = int(self.row["rev"]) if self.row else None
+            ask_impact(
+                self,
+                "query",
+                name,
+                document,
+                partial(self._save, document, rev),
+                failed=self._refused,
+            )
+        else:
+            self.ask(
+                "the new query",
+                lambda: self.services.definitions.create("query", document),
+                self._done,
+                group="save",
+                failed=self._refused,
+            )
+
+    def action_editor_external(self) -> None:
+        """Edit the text in the user's own editor."""
+        from quarterdeck.tui import external
+
+        if self.editor.read_only:
+            self.say(self.editor.notice, "bad")
+            return
+        text, told = external.edit(self.shell, self.editor.text, ".sql")
+        if text is not None:
+            self.editor.replace_all(text)
+        self.say(told, "" if text is not None else "bad", keep=False)
+
+    def _save(self, document: Mapping[str, str], rev: int | None) -> None:
+        name = self.opened.name
+        self.ask(
+            f"the save of {name}",
+            lambda: self.services.definitions.edit("query", name, document, expect_rev=rev),
+            self._done,
+            group="save",
+            failed=self._refused,
+        )
+
+    def _done(self, row: Row) -> None:
+        self.shell.typed.pop(self._key, None)
+        self.row = row
+        self.opened = Place("query", row["id"])
+        self._show_problems([])
+        warned = "".join(f"; {one['message']}" for one in row.get("warnings", ()))
+        self.say(
+            f"query {row['id']} is saved as revision {row['revision']}; the next runs take it{warned}",
+            "good",
+        )
+        self.draw_frame()
+        pages = self.shell.pages
+        if self in pages[1:]:
+            pages[pages.index(self) - 1].made("query", row["id"])
+
+    def _refused(self, error: BaseException) -> None:
+        if isinstance(error, InvalidInputError):
+            self._show_problems(error.problems)
+            self.action_form_next_problem()
+        elif isinstance(error, StaleError):
+            name, mine = self.opened.name, self.typed
+
+            def read() -> tuple[Row, Row]:
+                definitions = self.services.definitions
+                return definitions.show("query", name), definitions.impact("query", name, mine)
+
+            self.ask(f"query {name}", read, lambda found: self._ask_which(error, mine, *found))
+        else:
+            self.fail(error)
+
+    def _ask_which(
+        self, error: StaleError, mine: Mapping[str, str], theirs: Row, edit: Row
+    ) -> None:
+        """Show their revision beside what was typed; nothing is overwritten unseen."""
+        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+
+        head = f"From revision {theirs['revision']} by {inert.line(theirs['author'])} to yours:"
+        named = [
+            {"path": one, "a": theirs[one], "b": mine[one]}
+            for one in FIELDS[:2]
+            if theirs[one] != mine[one]
+        ]
+        lines = [
+            *problems.lines(error), (), (Cell(head),),
+            *job_page.differences([*named, *edit["changed"]]),
+        ]  # fmt: skip
+        choices = [Choice("mine", "Save mine over it", "m"), Choice("theirs", "Take theirs", "t")]
+
+        def done(answer: Answer | None) -> None:
+            if answer is None:
+                self.say("not saved; what you typed is here")
+            elif answer.choice == "mine":
+                self._save(mine, theirs["rev"])
+            else:
+                self.row = theirs
+                self._fill(self._saved)
+                self.draw_frame()
+
+        dialog = Dialog(
+            f"Somebody saved {self.opened.name} meanwhile",
+            lines,
+            choices,
+            harmful=True,
+            opened_by="ctrl+s",
+        )
+        self.app.push_screen(dialog, done)
+
+    # --- problems
+
+    def _show_problems(self, found: list[Problem]) -> None:
+        self._problems, self._at = found, 0
+        shown = [
+            (Cell(f"! {one.path}: " if one.path else "! ", "bad"), Cell(inert.line(one.message)))
+            for one in found[:MOST_PROBLEMS]
+        ]
+        if len(found) > MOST_PROBLEMS:
+            shown[-1] = (Cell(f"and {len(found) - MOST_PROBLEMS + 1} more", "bad"), Cell(""))
+        box = self.query_one("#problems", LineBox)
+        box.display = bool(shown)
+        box.show(*shown)
+        self.draw_frame()
+
+    def action_form_next_problem(self) -> None:
+        """Go to the next field with a problem."""
+        if not self._problems:
+            self.say("no problems", "dim", keep=False)
+            return
+        one = self._problems[self._at % len(self._problems)]
+        self._at += 1
+        self.query_one(f"#{one.path}" if one.path in FIELDS else "#text").focus()

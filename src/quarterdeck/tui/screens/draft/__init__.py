@@ -1,0 +1,1 @@
+"""The draft editor of a job."""

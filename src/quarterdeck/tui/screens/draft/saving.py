@@ -1,0 +1,271 @@
+"""How the draft editor reads, saves and learns of what others saved. What it shows and does: `screen`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from textual.widgets import TextArea
+
+from quarterdeck.model.errors import NotAllowedError, QuarterdeckError, StaleError
+from quarterdeck.present import inert
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import problems
+from quarterdeck.tui.acts import JobActs
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.draft.source import Texts
+from quarterdeck.tui.screens.draft.troubles import as_troubles
+from quarterdeck.tui.widgets.editor import CodeEditor
+from quarterdeck.tui.widgets.problem_strip import ProblemStrip, Trouble
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.widgets.spec_sheet import SpecSheet
+
+Shown = Mapping[str, Any]
+QUIET_S: Final = 0.4  # after the last key
+LONGEST_S: Final = 0.8  # after the first key that is not saved
+AGAIN_S: Final = 3.0  # after a save that failed
+
+
+class Saving(JobActs):
+    """Mixed into the draft's page, which makes the `editor` and draws."""
+
+    editor: CodeEditor
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.shown: Shown | None = None
+        self.spec: dict[str, Any] = {}
+        self.texts = Texts()
+        self.sheet: SpecSheet | None = None
+        self.troubles: Sequence[Trouble] = ()
+        self.banner = ""
+        self.saved_at = ""
+        self.rev = 0
+        self.dirty_since: float | None = None
+        self.is_saving = False
+        self._touched = 0.0
+
+    # --- reading
+
+    def load(self) -> None:
+        """Read the draft, or the live version that it would begin from."""
+        name = self.opened.name
+        self.ask(
+            f"the draft of {name}",
+            lambda: self.services.drafting.open(name),
+            self._take,
+            group="open",
+        )
+
+    def _take(self, shown: Shown) -> None:
+        first = self.shown is None
+        self.shown, self.rev = shown, shown["rev"]
+        self.spec = dict(shown["spec"])
+        self.banner = ""
+        self.texts.take(self.spec, shown["queries"])
+        self.hold()
+        self._tell_troubles(shown)
+        if first:
+            self._come_back()
+        if self.sheet is not None:
+            self.sheet.load(self.spec)
+
+    def hold(self) -> None:
+        """Show the text of the pane in front, as it was read."""
+        text, language, locked = self.texts.shown(self.spec)
+        if text != self.editor.text or bool(locked) != self.editor.read_only:
+            self.editor.hold(text, language=language, locked=locked)
+        if self.editor.notice:
+            self.rest(Cell(inert.line(self.editor.notice), "wait"))
+        self.dirty_since = None
+        self.draw_frame()
+
+    def _come_back(self) -> None:
+        """Go where the cursor was; what was typed and not saved is offered as if typed now."""
+        more = self.opened.more
+        typed = more.get("typed")
+        if isinstance(typed, Mapping) and isinstance(typed.get("spec"), Mapping):
+            spec = dict(typed["spec"])
+            if spec != self.spec:
+                self.spec = spec
+                self.texts.take(self.spec, self.shown["queries"] if self.shown else {})
+                text, language, locked = self.texts.shown(self.spec)
+                self.editor.hold(text, language=language, locked=locked)
+                self.dirty()
+                self.say(
+                    "what was typed last and not saved is here again; u in the palette keeps it",
+                    keep=False,
+                )
+        if isinstance(more.get("line"), int):
+            self.editor.go_to(more["line"], int(more.get("column", 1)))
+
+    def _tell_troubles(self, shown: Shown) -> None:
+        self.troubles = as_troubles(shown["problems"], shown["warnings"])
+        self.query_one("#troubles", ProblemStrip).show_troubles(self.troubles)
+        self.editor.set_problems(
+            [one.line for one in self.troubles if one.line and not one.is_warning]
+        )
+        if self.sheet is not None:
+            self.sheet.problems(shown["problems"])
+        self.draw_frame()
+
+    def changed(self, changes: list[tuple[str, str, str]]) -> None:
+        """Take what somebody else saved, unless something is typed here: then saving says so."""
+        mine = [one for one in changes if self.shown is not None and one[1] == self.shown["id"]]
+        if not mine or self.is_saving:
+            return
+        name = self.opened.name
+        self.ask(
+            "what was saved",
+            lambda: self.services.drafting.open(name),
+            self._compare,
+            group="open",
+            failed=self._cannot,
+        )
+
+    def _compare(self, shown: Shown) -> None:
+        if self.shown is None or shown["rev"] == self.rev:
+            return
+        if shown["spec"] == self.shown["spec"] and shown["based_on"] == self.shown["based_on"]:
+            self.rev = shown["rev"]
+            self.shown = {**shown}
+            self.draw_frame()
+        elif self.dirty_since is None:
+            who = inert.line(str(shown["author"] or "somebody"))
+            place = self.editor.place
+            self._take(shown)
+            self.editor.go_to(*place)
+            self.say(f"{who} saved this draft just now; it is shown as saved", "wait")
+        else:
+            self._conflict(shown)
+
+    # --- saving
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        """Take note that something is typed."""
+        event.stop()
+        if self.shown is None or self.editor.read_only or not self.editor.exact:
+            return
+        if self.texts.typed(self.spec, self.editor.text):
+            self.dirty()
+
+    def on_code_editor_noticed(self, message: CodeEditor.Noticed) -> None:
+        """Say what the editor did to what was put in."""
+        self.say(message.text, message.tone, keep=False)
+
+    def dirty(self) -> None:
+        """Take note that something is typed; it is saved within a second."""
+        now = time.monotonic()
+        if self.dirty_since is None:
+            self.dirty_since = now
+            self.draw_frame()
+        self._touched = now
+
+    def look_about(self) -> None:
+        """Save when it is time."""
+        if self.dirty_since is None or self.is_saving:
+            return
+        now = time.monotonic()
+        if now - self._touched >= QUIET_S or now - self.dirty_since >= LONGEST_S:
+            self.save()
+
+    def document(self) -> dict[str, Any]:
+        """Return the spec as it stands here, in file form."""
+        spec = self.sheet.document() if self.sheet is not None else self.spec
+        return self.texts.document(spec)
+
+    def save(self, *, then: Any = None, based_on: int | None = None) -> None:
+        """Save what stands here, on a thread; `then` is called when it is saved."""
+        if self.shown is None or self.shell.read_only:
+            return
+        self.is_saving = True
+        self.dirty_since = None
+        name, rev, spec = self.opened.name, self.rev, self.document()
+        self.ask(
+            "saving the draft",
+            lambda: self.services.drafting.save(name, spec, expect_rev=rev, based_on=based_on),
+            partial(self._saved, spec, then),
+            failed=self._not_saved,
+            is_left=False,
+        )
+
+    def _saved(self, spec: dict[str, Any], then: Any, shown: Shown) -> None:
+        self.is_saving = False
+        self.shown, self.rev = shown, shown["rev"]
+        self.spec = self.texts.merged(shown["spec"])
+        self.banner = ""
+        now = self.shell.now()
+        self.saved_at = f"{now:%H:%M:%S}"
+        self._tell_troubles(shown)
+        del spec
+        if then is not None:
+            then()
+
+    def _not_saved(self, error: BaseException) -> None:
+        self.is_saving = False
+        self.dirty_since = time.monotonic() + AGAIN_S  # it is tried again
+        self._touched = self.dirty_since
+        if isinstance(error, StaleError):
+            name = self.opened.name
+            self.ask(
+                "what was saved meanwhile",
+                lambda: self.services.drafting.open(name),
+                self._meanwhile,
+                group="open",
+                failed=self._cannot,
+            )
+            return
+        self._cannot(error)
+
+    def _cannot(self, error: BaseException) -> None:
+        if not isinstance(error, QuarterdeckError):
+            self.fail(error)
+            return
+        if isinstance(error, NotAllowedError):
+            self.dirty_since = None  # no other try would be heard
+        self.banner = f"NOT SAVED: {problems.brief(error)} The text is kept here; write it to a file: palette."
+        self.draw_frame()
+
+    def _meanwhile(self, shown: Shown) -> None:
+        if (
+            self.shown is not None
+            and shown["spec"] == self.shown["spec"]
+            and shown["based_on"] == self.shown["based_on"]
+        ):
+            self.rev = shown[
+                "rev"
+            ]  # nothing of the draft: a name, a note, another version made live
+            self.shown = shown
+            self.save()
+        else:
+            self._conflict(shown)
+
+    def _conflict(self, theirs: Shown) -> None:
+        """Ask: nobody's text is overwritten unseen."""
+        from quarterdeck.tui.screens.draft.conflict import Conflict
+
+        if not self.is_in_front or self.shown is None:
+            return
+        self.dirty_since = None
+        base, mine = self.shown["spec"], self.document()
+
+        def chosen(choice: str | None) -> None:
+            if choice == "mine":
+                self.rev = theirs["rev"]
+                self.shown = theirs
+                self.save(based_on=theirs["live_version"])
+            elif choice == "keep":
+                self.rev = theirs["rev"]
+                self.shown = theirs
+                self.save()
+            elif choice == "theirs":
+                self.shown = None
+                self._take(theirs)
+            else:
+                self.banner = "NOT SAVED: somebody saved this draft meanwhile; ^s asks again."
+                self.draw_frame()
+
+        self.app.push_screen(Conflict(base, theirs, mine), chosen)

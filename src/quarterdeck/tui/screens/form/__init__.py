@@ -1,0 +1,1 @@
+"""Forms: a new job, the settings sheet, definitions."""

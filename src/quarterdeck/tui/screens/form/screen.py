@@ -1,0 +1,341 @@
+"""The page of a form: what is typed, checked, saved, and what is opened from inside. What each asks: `kinds`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from quarterdeck.model.errors import Problem, StaleError
+from quarterdeck.model.form import LENGTHS
+from quarterdeck.present import ages, inert
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions, problems
+from quarterdeck.tui.page import Page
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.form.kinds import Checked, Known, Saved, kind_of, problems_of
+from quarterdeck.tui.widgets.entries import Sheet, brief
+from quarterdeck.tui.widgets.form import Form
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from quarterdeck.tui.widgets.dialog import Answer
+
+IDLE_S: Final = 0.4  # after the last key what was typed is checked
+
+
+class FormPage(Page):
+    """A form over the service. Esc leaves it; what was typed is there when it is opened again."""
+
+    BINDINGS = actions.bindings("form.save", "form.next_problem", "form.reset")
+    FOOTER: ClassVar = (
+        "form.save", "form.next_problem", "form.reset", "app.back", "app.help", "app.palette",
+    )  # fmt: skip
+    WATCHES: ClassVar = frozenset({"definitions", "workspace"})
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.kind = kind_of(place.tab or "job", place.name)
+        self.sheet = Sheet(self.kind.entries())
+        self.known: Known | None = None
+        self._tried = False  # problems are shown from the first Save on
+        self._aside: Mapping[str, str] = {}
+        self._idle: Timer | None = None
+
+    # --- frame
+
+    def body(self) -> ComposeResult:
+        """Yield the form."""
+        self.form = Form(self.sheet, id="body")
+        yield self.form
+
+    def on_mount(self) -> None:
+        """Give the keys to the form; one over something that is there waits for it."""
+        self.form.display = not self.opened.name
+        self.form.focus()
+
+    def crumb(self) -> tuple[list[Cell], list[Cell]]:
+        """Return what it is about; how much is wrong and whether something is to be saved."""
+        found = len(self.sheet.problems)
+        right = [Cell(f"{ages.count(found, 'problem')}  ", "bad")] if found else []
+        right.append(Cell("not saved " if self.typed else "", "wait"))
+        return [Cell(self.kind.title, "head")], right
+
+    @property
+    def typed(self) -> Mapping[str, str]:
+        """What was typed and is not saved."""
+        return self.sheet.typed()
+
+    @property
+    def _key(self) -> tuple[str, str]:
+        return f"new {self.opened.tab or 'job'}", self.opened.name
+
+    def place(self) -> Place:
+        """Return the form with what was typed."""
+        typed = self.typed
+        return Place("new", self.opened.name, self.opened.tab, {"typed": typed} if typed else {})
+
+    def facts(self) -> Mapping[str, str]:
+        """Return what it is about, for the commands."""
+        return {"kind": self.kind.kind, "name": self.opened.name, "job": self.opened.name}
+
+    def verdict(self, action: actions.Action) -> bool | None:
+        """Dim the save of who may not."""
+        if action.id == "form.save" and self.known is not None and self.known.why_not:
+            return None
+        return True
+
+    def refused(self, action: actions.Action) -> None:
+        """Say who may."""
+        if self.known is not None and self.known.why_not:
+            self.shell.panel("Not allowed", [(Cell(inert.line(self.known.why_not)),)])
+        else:
+            super().refused(action)
+
+    # --- reading
+
+    def load(self) -> None:
+        """Read names to choose from, and what is edited."""
+        self.ask(
+            f"what {self.kind.title} needs",
+            lambda: self.kind.read(self.services),
+            self._take,
+            group="form",
+        )
+
+    def _take(self, known: Known) -> None:
+        is_first, self.known = self.known is None, self._newest(known)
+        if known.document is not None and (is_first or not self.typed):
+            self.sheet.load(known.document)
+        self.sheet.preset(known.presets)
+        if is_first:
+            self._bring_back()
+        self.form.display = True
+        self.form.choose_from(known.names)
+        if is_first:
+            self.form.focus()
+            self.form.lines.go_to(self.form.lines.current)
+        if known.why_not:
+            self.say(known.why_not, "bad")
+        self._check()
+        self.draw_frame()
+
+    def _newest(self, known: Known) -> Known:
+        """Return what was read, but over what was typed the document as it was seen then."""
+        old = self.known
+        if old is None or not self.typed:
+            return known
+        if known.rev != old.rev:
+            self.say(f"{self.kind.title} was changed meanwhile; Save shows both", "bad")
+        return known._replace(document=old.document, rev=old.rev)
+
+    def _bring_back(self) -> None:
+        typed = self.opened.more.get("typed") or self.shell.typed.get(self._key) or {}
+        if typed:
+            self.sheet.retype(typed)
+            reset = self.shell.key_of("form.reset")
+            self.say(f"what you typed before is here again; {reset} starts over", keep=False)
+
+    # --- checking
+
+    def on_form_changed(self, _: Form.Changed) -> None:
+        """Keep what was typed; say what is wrong with it when nothing more comes for a moment."""
+        self.shell.typed[self._key] = self.typed
+        self.unsay()
+        current = self.form.lines.current
+        notes = getattr(current, "notes", [])
+        if notes:
+            self.form.show_problems([one for one in self.sheet.problems if one not in notes])
+        if self._idle is not None:
+            self._idle.stop()
+        self._idle = self.set_timer(IDLE_S, self._check)
+        self.draw_frame()
+
+    def _check(self) -> None:
+        if self.kind.checks:
+            document = self.sheet.document()
+            self.ask(
+                "the check", lambda: self.kind.check(self.services, document), self._checked, group="check",
+                failed=lambda error: self.say(problems.brief(error), "bad", keep=False),
+            )  # fmt: skip
+
+    def _checked(self, found: Checked) -> None:
+        self.form.show_fixes(found.fixes)
+        told = [*self.sheet.flaws(), *found.problems] if self._tried else []
+        self.form.show_problems([*told, *found.warnings])
+        self.draw_frame()
+
+    # --- acts
+
+    def action_form_next_problem(self) -> None:
+        """Put the cursor on the next field with a problem."""
+        if not self.form.next_problem():
+            self.say("no problem is known; ^s checks everything and saves", "dim", keep=False)
+
+    def action_form_reset(self) -> None:
+        """Drop what was typed, or bring it back."""
+        typed = self.typed
+        for one in self.sheet.entries:
+            one.text = one.written
+        self.sheet.retype(self._aside)
+        key = self.shell.key_of("form.reset")
+        if typed:
+            self.say(f"what you typed is out of sight; {key} brings it back", keep=False)
+        self._aside = typed
+        self._tried = False
+        self.form.show_problems([])
+        self.shell.typed[self._key] = self.typed
+        self._check()
+        self.draw_frame()
+
+    def action_form_save(self) -> None:
+        """Check everything and save."""
+        if self.known is None:
+            return
+        self._tried = True
+        document = self.sheet.document()
+        if self.sheet.flaws():
+            self._tell_flaws(document)
+        elif self.kind.asks_impact:
+            from quarterdeck.tui.impact import ask_impact
+            from quarterdeck.tui.screens.form.kinds import changed
+
+            edit = changed(self.kind.kind, self.known.document or {}, document)
+            save = partial(self._save, document)
+            ask_impact(self, self.kind.kind, self.opened.name, edit, save, failed=self._failed)
+        else:
+            self._save(document)
+
+    def _tell_flaws(self, document: Mapping[str, Any]) -> None:
+        """Say what cannot be read, together with what is wrong with the rest."""
+        self.ask(
+            "the check",
+            lambda: self.kind.check(self.services, document),
+            lambda found: self._show([*self.sheet.flaws(), *found.problems]),
+            group="check",
+        )
+
+    def _save(self, document: Mapping[str, Any]) -> None:
+        known = self.known
+        assert known is not None  # noqa: S101  # Save waits for it
+        self.ask(
+            f"the save of {self.kind.title}",
+            lambda: self.kind.save(self.services, document, known),
+            self._saved,
+            group="save",
+            failed=self._failed,
+        )
+
+    def _saved(self, saved: Saved) -> None:
+        self.shell.typed.pop(self._key, None)
+        self.shell.note(saved.words, "good")
+        if self.shell.page is not self:
+            return
+        below = self.shell.pages[-2]
+        self.shell.back()
+        below.made(self.kind.kind, saved.name)
+        if saved.place is not None:
+            self.shell.go(saved.place)
+        else:
+            below.say(saved.words, "good", keep=False)
+
+    def _failed(self, error: BaseException) -> None:
+        """Show each problem beside its field; a conflict as a question; anything else as everywhere."""
+        if isinstance(error, StaleError):
+            self.ask(
+                "how it is now",
+                lambda: self.kind.read(self.services),
+                partial(self._ask_which, error),
+            )
+            return
+        try:
+            found = problems_of(error)
+        except BaseException:  # noqa: BLE001  # a defect of ours is shown as one
+            found = []
+        if found:
+            self._show(found)
+            if any(one.code == "denied" for one in found):
+                self.shell.panel(problems.title(error), list(problems.lines(error)))
+        else:
+            self.fail(error)
+
+    def _show(self, found: list[Problem]) -> None:
+        self.form.show_problems(found, jump=True)
+        count = ages.count(len(found), "thing")
+        more = "; ^n goes to the next" if len(found) > 1 else ""
+        self.say(f"not saved, {count} to mend{more}", "bad")
+        self.draw_frame()
+
+    def _ask_which(self, error: StaleError, now: Known) -> None:
+        """Show what somebody else saved meanwhile beside what was typed."""
+        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+
+        theirs = Sheet(self.kind.entries())
+        theirs.load(now.document or {})
+        lines = [(Cell(inert.line(error.message)),), ()]
+        for mine, other in zip(self.sheet.entries, theirs.entries, strict=True):
+            if mine.is_changed:
+                text = f"{mine.label}: {brief(other) or 'nothing'} -> yours: {brief(mine) or 'nothing'}"
+                lines.append((Cell(text),))
+            elif mine.text != other.text:
+                lines.append(
+                    (Cell(f"{mine.label}: {brief(other) or 'nothing'} (theirs; kept)", "dim"),)
+                )
+        choices = [Choice("mine", "Put mine on top", "m"), Choice("theirs", "Take theirs", "t")]
+
+        def done(answer: Answer | None) -> None:
+            if answer is None:
+                return
+            typed = self.typed if answer.choice == "mine" else {}
+            self.known = now
+            self.sheet.load(now.document or {})
+            self.sheet.retype(typed)
+            self.shell.typed[self._key] = typed
+            self.form.lines.redraw()
+            if typed:
+                self.action_form_save()
+            self.draw_frame()
+
+        self.app.push_screen(
+            Dialog(f"{self.kind.title}: changed meanwhile", lines, choices, harmful=True), done
+        )
+
+    # --- from inside the form
+
+    def on_form_make(self, message: Form.Make) -> None:
+        """Make a new profile or query on top; it is chosen here when it is saved."""
+        self.open("new", "", message.kind)
+
+    def made(self, kind: str, name: str) -> None:
+        """Choose what was made on top, where one of its kind is asked for."""
+        for one in self.sheet.there():
+            if one.named == kind and kind != "team":
+                one.words = [*one.words, name]
+                self.form.choose(one.path, name)
+        self.form.lines.redraw()
+
+    def on_form_mend(self, message: Form.Mend) -> None:
+        """Go where it is mended; the form stays below."""
+        fix = message.fix
+        if fix.where == "team" and not self.shell.header.get("org_admin"):
+            self.shell.panel("Something is missing", [(Cell(inert.line(fix.text)),)])
+        elif fix.name:
+            self.open("item", fix.name, fix.where)
+        else:
+            self.open("new", "", fix.where)
+
+    def on_form_open_text(self, message: Form.OpenText) -> None:
+        """Edit a text of several lines; it is in the form as it is typed."""
+        from quarterdeck.tui.widgets.text_sheet import TextSheet
+
+        one = message.entry
+        title = f"{self.kind.title} > {one.label}"
+        self.app.push_screen(
+            TextSheet(
+                title, one.text, language="python" if one.label == "Script" else "sql",
+                most=LENGTHS.get(one.path, 0), notes=[note.message for note in one.notes],
+                told=lambda text: self.form.lines.put(one, text),
+            )
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""One job with its tabs."""

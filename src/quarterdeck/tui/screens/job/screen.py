@@ -1,0 +1,342 @@
+"""One job: what it is and how it ran, its versions, its runs, who may what. Its draft is a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.containers import Horizontal
+
+from quarterdeck.present import inert, job_page, lists
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions
+from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.job.versions import VersionsPane
+from quarterdeck.tui.widgets.frame import LineBox
+from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.rows import RowList
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+    from textual.widget import Widget
+
+    from quarterdeck.tui.actions import Action
+
+Row = Mapping[str, Any]
+TABS: Final = ("overview", "versions", "runs", "access")
+WIDE_FROM: Final = (
+    120  # columns of the terminal: overview and runs, versions and diff stand side by side
+)
+
+
+class JobPage(VersionsPane, JobActs, RunActs):
+    """The place's name is the job's name, its tab one of TABS."""
+
+    BINDINGS = actions.bindings(
+        *actions.MOVES, "list.open", "list.mark", "list.filter", "list.problems", "tabs.prev",
+        "tabs.next", "job.log", "job.runs", "job.edit", "job.versions", "job.settings", "job.delete",
+        "run.start", "run.cancel", "run.compare", "run.drafts", "version.activate", "version.diff",
+    )  # fmt: skip
+    FOOTERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "overview": (
+            "app.help", "tabs.next", "job.log", "run.start", "job.edit", "job.versions", "run.cancel",
+            "app.palette",
+        ),
+        "versions": (
+            "app.help", "list.filter", "version.diff", "version.activate", "list.mark", "job.edit", "tabs.next",
+            "app.palette",
+        ),
+        "runs": (
+            "app.help", "list.filter", "list.problems", "job.log", "run.compare", "run.cancel", "run.drafts",
+            "app.palette",
+        ),
+        "access": ("app.help", "job.settings", "tabs.next", "job.edit", "job.delete", "app.palette"),
+    }  # fmt: skip
+    WATCHES: ClassVar = frozenset({"standings", "runs", "definitions"})
+    DEFAULT_CSS = """
+    JobPage #panes { height: 1fr; }
+    JobPage #versions-pane { width: 1fr; }
+    JobPage #version-diff { height: 1fr; }
+    JobPage.-wide #overview { width: 1fr; }
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.tab = place.tab if place.tab in TABS else "overview"
+        self.job: Row | None = None
+
+    # --- frame
+
+    def body(self) -> ComposeResult:
+        """Yield the tabs, the line that is always in sight, and the panes."""
+        yield LineBox(id="tabs", classes="line")
+        yield LineBox(id="standing", classes="line")
+        with Horizontal(id="panes"):
+            yield LinesView(id="overview")
+            yield from self.versions_body()
+            self.runs = RowList(lists.JOB_RUNS, self.look, id="runs")
+            yield self.runs
+            yield LinesView(id="access")
+
+    def on_mount(self) -> None:
+        """Show the tab that was asked for."""
+        self._turn(self.tab)
+        super().on_mount()
+
+    def crumb(self) -> tuple[list[Cell], list[Cell]]:
+        """Return the job and its tab, its owner and whom it is shared with."""
+        name = self.job["name"] if self.job else self.opened.name
+        left = [Cell(inert.line(name), "head"), Cell(f" > {self.tab.capitalize()}", "dim")]
+        left += self.searched()
+        if self.job is None:
+            return left, []
+        shared = ", ".join(self.job["shared_teams"])
+        told = f"owner {inert.line(self.job['team'])}"
+        told += f"  shared {inert.line(shared)}" if shared else ""
+        return left, [Cell(f"{told} ", "dim")]
+
+    def draw_frame(self) -> None:
+        """Draw the frame, the tabs and the standing."""
+        super().draw_frame()
+        if not self.is_mounted:
+            return
+        job = self.job
+        names = {"overview": "", "versions": "", "runs": "", "access": ""}
+        draft = "Draft"
+        if job is not None:
+            names |= {"versions": f" {job['versions']:,}", "runs": f" {job['runs']:,}"}
+            draft = "Draft*" if job["draft"] else "Draft"
+            self.query_one("#standing", LineBox).show(job_page.drafted(job, self.look()))
+        cells = []
+        for name in TABS:
+            word = f"{name.capitalize()}{names[name]}"
+            here = name == self.tab
+            cells.append(Cell(f"[{word}] " if here else f" {word}  ", "head" if here else "dim"))
+            if name == "overview":
+                cells.append(Cell(f" {draft}", "busy" if job and job["draft"] else "dim"))
+                cells.append(Cell(f" {self.shell.key_of('job.edit')}  ", "key"))
+        self.query_one("#tabs", LineBox).show(cells)
+
+    def place(self) -> Place:
+        """Return the job with its tab."""
+        return Place("job", self.job["name"] if self.job else self.opened.name, self.tab)
+
+    def footer_acts(self) -> tuple[str, ...]:
+        """Return the acts of the tab."""
+        return self.FOOTERS[self.tab]
+
+    def on_resize(self) -> None:
+        """Put panes side by side where there is room."""
+        super().on_resize()
+        self._arrange()
+
+    def _arrange(self) -> None:
+        wide = self.app.size.width >= WIDE_FROM
+        self.set_class(wide, "-wide")
+        shown = {self.tab: True, "runs": self.tab == "runs" or (wide and self.tab == "overview")}
+        for name, pane in (
+            ("overview", "overview"),
+            ("versions", "versions-pane"),
+            ("runs", "runs"),
+            ("access", "access"),
+        ):
+            self.query_one(f"#{pane}").display = shown.get(name, False)
+        self.arrange_versions(wide=wide)
+
+    # --- reading
+
+    def job_id(self) -> str:
+        """Return the job's id once it is known, else its name: it may be renamed while it is looked at."""
+        return str(self.job["id"]) if self.job else self.opened.name
+
+    def load(self) -> None:
+        """Read the job, its versions and its runs."""
+        name = self.job_id()
+        self.ask(
+            f"job {self.opened.name}",
+            lambda: self.services.pages.job(name),
+            self._take,
+            group="job",
+        )
+        self.load_versions()
+        self.load_runs()
+
+    def _take(self, job: Row) -> None:
+        self.job = job
+        look = self.look()
+        self.query_one("#overview", LinesView).show(list(job_page.overview(job, look)))
+        self.query_one("#access", LinesView).show(list(job_page.access(job)))
+        self.version_moved()
+        self.draw_frame()
+
+    def fail(self, error: BaseException) -> None:
+        """A job that is gone is left, and said below."""
+        from quarterdeck.model.errors import NotFoundError
+
+        if isinstance(error, NotFoundError) and self.is_in_front and self.shell.is_open:
+            below = self.shell.pages[-2] if len(self.shell.pages) > 1 else None
+            self.shell.back()
+            if below is not None:
+                below.fail(error)
+            return
+        super().fail(error)
+
+    # --- tabs
+
+    def _turn(self, tab: str) -> None:
+        self.tab = tab
+        self._arrange()
+        focus: dict[str, Widget] = {"versions": self.versions, "runs": self.runs}
+        self.set_focus(focus.get(tab))
+        self.rest()
+        self.version_moved()
+        self.run_moved()
+        self.draw_frame()
+
+    def action_tabs_next(self) -> None:
+        """To the next tab."""
+        self._turn(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
+
+    def action_tabs_prev(self) -> None:
+        """To the tab before."""
+        self._turn(TABS[(TABS.index(self.tab) - 1) % len(TABS)])
+
+    def action_job_versions(self) -> None:
+        """To the versions."""
+        self._turn("versions")
+
+    def action_job_runs(self) -> None:
+        """To the runs."""
+        self._turn("runs")
+
+    def back(self) -> bool:
+        """Close a search, drop it, let go of marks."""
+        return self.leave_search()
+
+    def verdict(self, action: Action) -> bool | None:
+        """Hide the acts of other tabs."""
+        if action.scope == "version" and self.tab != "versions" and action.id != "version.diff":
+            return False
+        if action.id in ("run.drafts", "list.problems", "run.compare") and self.tab != "runs":
+            return False
+        if action.id in ("list.filter", "list.mark", "list.open") and self.tab not in (
+            "versions",
+            "runs",
+        ):
+            return False
+        return super().verdict(action)
+
+    def _list(self) -> RowList | None:
+        return {"versions": self.versions, "runs": self.runs}.get(self.tab)
+
+    def _move(self, name: str, by: int) -> None:
+        rows = self._list()
+        if rows is not None:
+            getattr(rows, f"action_list_{name}")()
+        else:
+            self.query_one(f"#{self.tab}", LinesView).move(by)
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        """Tell the pane whose cursor moved."""
+        if message.rows is self.versions:
+            self.version_moved()
+        else:
+            self.run_moved()
+
+    def on_row_list_clicked(self, _: RowList.Clicked) -> None:
+        """Open what was clicked twice."""
+        self.action_list_open()
+
+    def action_list_open(self) -> None:
+        """Open the version or the run."""
+        if self.tab == "versions":
+            self.open_version()
+        elif self.tab == "runs" and self.runs.current:
+            self.open("run", self.runs.current["id"], "log")
+
+    def action_list_mark(self) -> None:
+        """Mark the row."""
+        rows = self._list()
+        if rows is not None:
+            rows.action_list_mark()
+            if rows is self.versions:
+                self.version_moved()
+
+    def action_list_down(self) -> None:
+        """One line down."""
+        self._move("down", 1)
+
+    def action_list_up(self) -> None:
+        """One line up."""
+        self._move("up", -1)
+
+    def action_list_top(self) -> None:
+        """To the first line."""
+        self._move("top", -(10**7))
+
+    def action_list_bottom(self) -> None:
+        """To the last line."""
+        self._move("bottom", 10**7)
+
+    def action_list_half_down(self) -> None:
+        """Half a page down."""
+        self._move("half_down", 8)
+
+    def action_list_half_up(self) -> None:
+        """Half a page up."""
+        self._move("half_up", -8)
+
+    def action_list_page_down(self) -> None:
+        """A page down."""
+        self._move("page_down", 16)
+
+    def action_list_page_up(self) -> None:
+        """A page up."""
+        self._move("page_up", -16)
+
+    # --- for acts
+
+    def job_name(self) -> str:
+        """Return the job's name."""
+        return str(self.job["name"]) if self.job else self.opened.name
+
+    def last_run_id(self) -> str:
+        """Return the run under the cursor, or the last one."""
+        if self.tab == "runs" and self.runs.current:
+            return str(self.runs.current["id"])
+        last = self.job["last_run"] if self.job else None
+        return str(last["id"]) if last else ""
+
+    def may(self) -> Sequence[str] | None:
+        """Return what may be done to the job."""
+        return self.job["may"] if self.job else None
+
+    def run_rows(self) -> Sequence[Row]:
+        """Return the marked runs, the one under the cursor, or the last one."""
+        if self.tab == "runs":
+            return self.runs.chosen
+        last = self.job["last_run"] if self.job else None
+        return [{**last, "job": self.job_name()}] if last else []
+
+    def facts(self) -> Mapping[str, str]:
+        """Return the names for commands."""
+        version, other = self.two_versions()
+        return {
+            "job": self.job_name(), "run": self.last_run_id(), "kind": "job",
+            "version": str(version or ""), "other": str(other or ""),
+        }  # fmt: skip
+
+    def copyable(self) -> str:
+        """Return the job's name with what is under the cursor."""
+        if self.tab == "versions" and self.versions.current:
+            row = self.versions.current
+            return f"{self.job_name()} v{row['number']} by {row['author']}: {row['note']}"
+        run = self.last_run_id()
+        return f"{self.job_name()} run {run}" if run else self.job_name()
+
+    def _deleted(self, name: str) -> None:
+        below = self.shell.pages[-2]
+        self.shell.back()
+        below.say(f"job {name} is deleted")
+        below.load()

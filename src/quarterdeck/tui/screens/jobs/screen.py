@@ -1,0 +1,125 @@
+"""The jobs list: what needs attention first, each row with its state, reason and versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from quarterdeck.present import inert, lists
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions
+from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.listing import ListPage, Reading
+from quarterdeck.tui.widgets.rows import WINDOW
+
+if TYPE_CHECKING:
+    from quarterdeck.service.windows import JobsShown
+
+Row = Mapping[str, Any]
+
+
+class JobsPage(ListPage, JobActs, RunActs):
+    """One row per job."""
+
+    BINDINGS = actions.bindings(
+        "job.log", "job.runs", "job.edit", "job.versions", "job.settings", "job.delete", "run.start", "run.cancel",
+    )  # fmt: skip
+    FOOTER: ClassVar = (
+        "app.help", "list.filter", "job.log", "run.start", "job.edit", "job.versions", "run.cancel", "app.palette",
+    )  # fmt: skip
+    WATCHES: ClassVar = frozenset({"standings"})
+    COLUMNS: ClassVar = lists.JOBS
+    ORDERS: ClassVar = ("attention", "name", "state", "last_run", "team")
+    EMPTY: ClassVar = (
+        "No jobs yet. A job is SQL or Python that runs by hand or on a schedule.",
+        "i makes one  ·  quarterdeck job create -f FILE  ·  quarterdeck demo shows samples",
+    )
+
+    def _shown(self) -> JobsShown:
+        from quarterdeck.service.windows import JobsShown
+
+        return JobsShown(
+            text=self.text, problems=self.only_problems, order=self.order, reverse=self.is_reversed
+        )
+
+    def read(self, cursor_id: str | None, first: int) -> Reading:
+        """Return counts, the window around the cursor's job, and where that is."""
+        windows, shown = self.services.windows, self._shown()
+        counts = windows.count_jobs(shown)
+        cursor = windows.position_of_job(cursor_id, shown) if cursor_id else None
+        if cursor is not None:
+            first = cursor // WINDOW * WINDOW
+        first = min(first, max(0, counts.matching - 1) // WINDOW * WINDOW)
+        rows = windows.jobs(shown, first, WINDOW)
+        return Reading(counts.total, counts.matching, counts.attention, first, rows, cursor)
+
+    def window(self, first: int) -> Sequence[Row]:
+        """Return one window of jobs."""
+        return self.services.windows.jobs(self._shown(), first, WINDOW)
+
+    def by_ids(self, ids: Sequence[str]) -> Mapping[str, Row | None]:
+        """Return these jobs as they stand."""
+        return self.services.windows.jobs_by_id(ids)
+
+    def detail(self, row: Row) -> list[Cell]:
+        """Return why the last run ended as it did and what to do, or owner and type."""
+        last = row.get("last_run") or {}
+        if last.get("reason"):
+            advice = str(last.get("advice") or "")
+            what = (
+                f"{last['reason']}: {inert.line(last['object'])}. "
+                if last.get("object")
+                else f"{last['reason']}. "
+            )
+            return [Cell(what, "bad"), Cell(inert.line(advice))]
+        shared = ", ".join(row["shared_teams"])
+        with_whom = f" shared with {inert.line(shared)}" if shared else ""
+        return [Cell(f"{row['type']} · owner {inert.line(row['team'])}{with_whom}", "dim")]
+
+    # --- for acts
+
+    def job_name(self) -> str:
+        """Return the job under the cursor."""
+        row = self.rows.current
+        return str(row["name"]) if row else ""
+
+    def last_run_id(self) -> str:
+        """Return its latest run."""
+        row = self.rows.current
+        last = row.get("last_run") if row else None
+        return str(last["id"]) if last else ""
+
+    def may(self) -> Sequence[str] | None:
+        """Return what may be done to it."""
+        row = self.rows.current
+        return row["may"] if row else None
+
+    def run_rows(self) -> Sequence[Row]:
+        """Return the latest runs of the marked jobs."""
+        return [
+            {**row["last_run"], "job": row["name"]}
+            for row in self.rows.chosen
+            if row.get("last_run")
+        ]
+
+    def facts(self) -> Mapping[str, str]:
+        """Return job and run for the commands."""
+        return {"job": self.job_name(), "run": self.last_run_id(), "kind": "job"}
+
+    def copyable(self) -> str:
+        """Return the job's name, and the reason of its last run."""
+        row = self.rows.current
+        if row is None:
+            return ""
+        last = row.get("last_run") or {}
+        reason = f": {last['state']} {last['reason'] or ''}".rstrip() if last else ""
+        return f"{row['name']}{reason}"
+
+    def action_list_open(self) -> None:
+        """Open the job."""
+        if name := self.job_name():
+            self.open("job", name)
+
+    def action_list_new(self) -> None:
+        """Open the form of a new job."""
+        self.open("new", "", "job")

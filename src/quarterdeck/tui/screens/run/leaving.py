@@ -1,0 +1,90 @@
+"""The log outside of the screen: saved to a file, or as plain text for the mouse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quarterdeck.present import log_lines
+from quarterdeck.present.table import Cell
+from quarterdeck.tui.page import Page
+
+if TYPE_CHECKING:
+    from quarterdeck.model.logline import StoredLine
+    from quarterdeck.service.bundle import Services
+
+
+class Leaving(Page):
+    """Mixed into the page of the run `run_id`."""
+
+    run_id: str
+
+    def action_log_save(self) -> None:
+        """Ask for a file, and write the whole log into it."""
+        from quarterdeck.tui.widgets.dialog import Answer, Choice, Dialog, Field
+
+        place = Path.cwd() / f"{self.run_id}.log"
+
+        def done(answer: Answer | None) -> None:
+            if answer is not None and answer.fields["path"].strip():
+                path = Path(answer.fields["path"].strip()).expanduser()
+                self.ask(
+                    f"writing {path}",
+                    partial(self._write, path),
+                    lambda n: self.say(f"{n:,} lines are in {path}"),
+                )
+
+        lines = [
+            (
+                Cell(
+                    "The whole log, each line as it was written; a file that is there is not replaced."
+                ),
+            )
+        ]
+        dialog = Dialog(
+            "Save the log",
+            lines,
+            [Choice("save", "Save", "")],
+            fields=[Field("path", "File", str(place))],
+        )
+        self.app.push_screen(dialog, done)
+
+    def _write(self, path: Path) -> int:
+        from quarterdeck.model.errors import StoreFaultError
+
+        count = 0
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(
+                descriptor, "w", encoding="utf-8", errors="surrogateescape", newline=""
+            ) as file:
+                for line in _whole(self.services, self.run_id):
+                    file.write(log_lines.saved(line))
+                    count += not line.more
+        except OSError as error:
+            raise StoreFaultError(
+                f"{path} cannot be written: {error.strerror}.", advice="Name another file."
+            ) from error
+        return count
+
+    def action_log_plain(self) -> None:
+        """Leave the screen for plain text, which the mouse can mark; Enter comes back."""
+
+        def read() -> list[str]:
+            return [log_lines.plain(line) for line in _whole(self.services, self.run_id)]
+
+        self.ask("the whole log", read, self._show_plain)
+
+    def _show_plain(self, lines: Sequence[str]) -> None:
+        from quarterdeck.tui import plain
+
+        if self.is_in_front:
+            plain.show(self.shell, lines)
+
+
+def _whole(services: Services, run: str) -> Sequence[StoredLine]:
+    reader = services.logs.reader(run)
+    return reader.read(0, reader.refresh())

@@ -1,0 +1,382 @@
+"""One run: state, reason and advice first; then its timeline, its log, what was frozen, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from textual.containers import Horizontal
+
+from quarterdeck.model.instants import parse_instant
+from quarterdeck.model.states import TERMINAL
+from quarterdeck.present import columns, inert, log_lines, run_page, states
+from quarterdeck.present.log_lines import Way
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions
+from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.run.log import LogActs
+from quarterdeck.tui.widgets.frame import LineBox
+from quarterdeck.tui.widgets.lines import LinesView, folded
+from quarterdeck.tui.widgets.log_view import LogView
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+    from quarterdeck.tui.actions import Action
+    from quarterdeck.tui.widgets.dialog import Answer
+
+TABS: Final = ("log", "timeline", "inputs", "result")
+SIDE_FROM: Final = 160  # columns of the terminal: then log and timeline stand side by side
+RESULT_ROWS: Final = 1_000
+BANNER: Final = 5  # lines that the reason may take on a terminal of TALL lines
+TALL: Final = 24
+
+
+class RunPage(LogActs, RunActs, JobActs):
+    """The place's name is the run's id, its tab one of TABS."""
+
+    BINDINGS = actions.bindings(
+        *actions.MOVES, "list.open", "tabs.prev", "tabs.next", "job.edit", "job.versions", "run.again",
+        "run.cancel", "run.compare", "run.version", "log.follow", "log.search", "log.next",
+        "log.previous", "log.problems", "log.only", "log.origin", "log.wrap", "log.times", "log.left",
+        "log.right", "log.plain", "log.save",
+    )  # fmt: skip
+    FOOTER: ClassVar = (
+        "log.follow", "log.search", "log.next", "log.wrap", "run.compare", "run.again", "run.cancel", "app.help",
+    )  # fmt: skip
+    WATCHES: ClassVar = frozenset({"runs"})
+    DEFAULT_CSS = """
+    RunPage #panes { height: 1fr; }
+    RunPage #side { width: 50; display: none; }
+    RunPage.-side #side { display: block; }
+    """
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.run_id = place.name
+        self.tab = place.tab if place.tab in TABS else "log"
+        self.run: Mapping[str, Any] | None = None
+        self.rights: Sequence[str] | None = None
+
+    # --- frame
+
+    def body(self) -> ComposeResult:
+        """Yield banner, timeline, tabs and panes."""
+        yield LineBox(id="banner")
+        yield LineBox(id="steps", classes="line")
+        yield LineBox(id="tabs", classes="line")
+        self.view = LogView(id="log")
+        with Horizontal(id="panes"):
+            yield self.view
+            for name in TABS[1:]:
+                yield LinesView(id=name)
+            yield LinesView(id="side")
+
+    def on_mount(self) -> None:
+        """Begin with the tab that was asked for."""
+        self._turn(self.tab)
+        super().on_mount()
+
+    def crumb(self) -> tuple[list[Cell], list[Cell]]:
+        """Return job, run, attempt, version and trigger, and the state."""
+        run = self.run
+        if run is None:
+            return [Cell("Run ", "dim"), Cell(inert.line(self.run_id), "head")], []
+        attempts = len(run["attempts"])
+        left = [
+            Cell(f"{inert.line(run['job'])} > ", "dim"),
+            Cell(f"run {run['id']}", "head"),
+            Cell(f"  {columns.version(run)}", "busy" if run["draft"] else ""),
+            Cell(f"  attempt {attempts}" if attempts > 1 else "", "dim"),
+            Cell(f"  {run['trigger']} by {inert.line(run['actor'])}", "dim"),
+        ]
+        shown = states.shown(run["state"])
+        return left, [Cell(f"{shown.mark} {shown.word.upper()} ", shown.tone)]
+
+    def draw_frame(self) -> None:
+        """Draw the frame, the banner and the tabs."""
+        super().draw_frame()
+        if not self.is_mounted:
+            return
+        run, look = self.run, self.look()
+        self.set_class(self.size.width >= SIDE_FROM and self.tab == "log", "-side")
+        if run is not None:
+            banner = [run_page.headline(run, look), *run_page.second(run, look)]
+            first = (run["problems"] or [None])[0]
+            if first is not None:
+                banner.append(
+                    (Cell(f"  {inert.line(first['path'])}: {inert.line(first['message'])}"),)
+                )
+            elif run["evidence"]:
+                banner.append((Cell("  " + inert.line(run["evidence"][0].split("\n")[0])),))
+            wide = self.size.width
+            lines = [part for line in banner for part in folded(line, wide)]
+            self.query_one("#banner", LineBox).show(
+                *lines[: BANNER if self.size.height >= TALL else 2]
+            )
+            self.query_one("#steps", LineBox).show(run_page.steps(run))
+        self.draw_place()
+
+    def draw_place(self) -> None:
+        """Draw the tabs, and where in the log the cursor is."""
+        cells = []
+        for name in TABS:
+            word = name.capitalize()
+            here = name == self.tab
+            cells.append(Cell(f"[{word}] " if here else f" {word}  ", "head" if here else "dim"))
+        right = self.place_cells() if self.tab == "log" else []
+        self.query_one("#tabs", LineBox).show(cells, right=right)
+
+    def place(self) -> Place:
+        """Return the run with its tab and the row of its log."""
+        more: dict[str, Any] = {}
+        if self.view.rows and not self.view.follows:
+            more["row"] = self.view.row_of(self.view.cursor)
+        return Place("run", self.run_id, self.tab, more)
+
+    # --- reading
+
+    def load(self) -> None:
+        """Read the run as it is stored; the application moves it on."""
+        services, run = self.services, self.run_id
+
+        def read() -> tuple[Mapping[str, Any], Sequence[str]]:
+            shown = services.runs.stored(run)
+            row = services.windows.runs_by_id([run]).get(run)
+            return shown, row["may"] if row else ()
+
+        self.ask(f"run {run}", read, lambda found: self._take(*found), group="run")
+
+    def _take(self, run: Mapping[str, Any], may: Sequence[str]) -> None:
+        self.run, self.rights = run, may
+        started = run["started_at"] or run["queued_at"]
+        way = Way(
+            self.view.way.times, self.view.way.search, self.shell.now(), parse_instant(started)
+        )
+        self.view.way = way
+        look, wide = self.look(), max(40, self.size.width - 2)
+        self.query_one("#timeline", LinesView).show(list(run_page.timeline(run, look, wide)))
+        self.query_one("#side", LinesView).show(list(run_page.timeline(run, look, 48)))
+        self.query_one("#inputs", LinesView).show(list(run_page.inputs(run, look)))
+        self.query_one("#result", LinesView).show(self._result(run, wide))
+        row = self.opened.more.get("row")
+        self.begin_log(at=row if isinstance(row, int) else None)
+        self.draw_frame()
+
+    def _result(self, run: Mapping[str, Any], wide: int) -> list[tuple[Cell, ...]]:
+        lines: list[tuple[Cell, ...]] = []
+        for statement in (run["result"] or {}).get("statements", ()):
+            lines += run_page.result(statement, self.look(), wide, rows_shown=RESULT_ROWS)
+            lines.append(())
+        if not lines:
+            ended = run["state"] in TERMINAL
+            text = "It gave no rows." if ended else "There is no result before it ends."
+            lines = [(Cell(text, "dim"),)]
+        return lines
+
+    def log_state(self) -> str:
+        """Return the run's state."""
+        return str(self.run["state"]) if self.run else ""
+
+    # --- tabs
+
+    def _turn(self, tab: str) -> None:
+        self.tab = tab
+        for name in TABS:
+            self.query_one(f"#{name}").display = name == tab
+        self.set_focus(self.view if tab == "log" else None)
+        self.draw_frame()
+
+    def action_tabs_next(self) -> None:
+        """To the next tab."""
+        self._turn(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
+
+    def action_tabs_prev(self) -> None:
+        """To the tab before."""
+        self._turn(TABS[(TABS.index(self.tab) - 1) % len(TABS)])
+
+    def footer_acts(self) -> tuple[str, ...]:
+        """Return the acts of the tab."""
+        if self.tab == "log":
+            return self.FOOTER
+        return (
+            "app.help",
+            "tabs.next",
+            "run.compare",
+            "run.again",
+            "run.cancel",
+            "run.version",
+            "job.edit",
+            "app.palette",
+        )
+
+    def verdict(self, action: Action) -> bool | None:
+        """Hide the log's acts on other tabs; dim what may not be done."""
+        if action.scope == "log" and self.tab != "log":
+            return False
+        if action.id == "run.cancel":
+            if self.run is not None and self.run["state"] in TERMINAL:
+                return False
+            return True if self.rights is None or "cancel" in self.rights else None
+        if action.id == "run.again" and (self.run is None or self.run["state"] not in TERMINAL):
+            return False
+        return super().verdict(action)
+
+    def back(self) -> bool:
+        """Close the search's line, then drop the search."""
+        return self.close_search() if self.query("FilterBar") else self.drop_search()
+
+    def _scroll(self, name: str) -> bool:
+        if self.tab == "log":
+            return False
+        view = self.query_one(f"#{self.tab}", LinesView)
+        by = {
+            "down": 1, "up": -1, "top": -10**7, "bottom": 10**7, "half_down": view.page // 2,
+            "half_up": -(view.page // 2), "page_down": view.page, "page_up": -view.page,
+        }[name]  # fmt: skip
+        view.move(by)
+        return True
+
+    def action_list_down(self) -> None:
+        """One line down."""
+        if not self._scroll("down"):
+            super().action_list_down()
+
+    def action_list_up(self) -> None:
+        """One line up."""
+        if not self._scroll("up"):
+            super().action_list_up()
+
+    def action_list_top(self) -> None:
+        """To the first line."""
+        if not self._scroll("top"):
+            super().action_list_top()
+
+    def action_list_bottom(self) -> None:
+        """To the last line."""
+        if not self._scroll("bottom"):
+            super().action_list_bottom()
+
+    def action_list_half_down(self) -> None:
+        """Half a page down."""
+        if not self._scroll("half_down"):
+            super().action_list_half_down()
+
+    def action_list_half_up(self) -> None:
+        """Half a page up."""
+        if not self._scroll("half_up"):
+            super().action_list_half_up()
+
+    def action_list_page_down(self) -> None:
+        """A page down."""
+        if not self._scroll("page_down"):
+            super().action_list_page_down()
+
+    def action_list_page_up(self) -> None:
+        """A page up."""
+        if not self._scroll("page_up"):
+            super().action_list_page_up()
+
+    # --- acts
+
+    def job_name(self) -> str:
+        """Return the job."""
+        return str(self.run["job"]) if self.run else ""
+
+    def last_run_id(self) -> str:
+        """Return this run."""
+        return self.run_id
+
+    def may(self) -> Sequence[str] | None:
+        """Return what may be done to its job."""
+        return self.rights
+
+    def run_rows(self) -> Sequence[Mapping[str, Any]]:
+        """Return this run."""
+        return [self.run] if self.run else []
+
+    def facts(self) -> Mapping[str, str]:
+        """Return the names for commands."""
+        version = str(self.run["version"] or "") if self.run else ""
+        return {"run": self.run_id, "job": self.job_name(), "version": version}
+
+    def copyable(self) -> str:
+        """Return the line under the cursor, or the reason."""
+        if self.run is None:
+            return self.run_id
+        line = self.view.current if self.tab == "log" and self.view.is_touched else None
+        if line is not None:
+            return log_lines.plain(line)
+        parts = [
+            self.run["state"],
+            self.run["reason"],
+            self.run["object"],
+            *self.run["evidence"][:1],
+        ]
+        told = ": ".join(inert.line(part.split("\n")[0]) for part in parts if part)
+        return f"{self.run['job']} {columns.version(self.run)} run {self.run_id} {told}"
+
+    def action_run_again(self) -> None:
+        """Ask how to run it again."""
+        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+
+        run = self.run
+        if run is None:
+            return
+        what = "the draft text that it ran" if run["draft"] else f"v{run['version']}"
+        lines = [
+            (Cell(f"Again: {what}; query, profile and files as they are now."),),
+            (Cell("Exactly: everything as it was frozen; only secret values are today's."),),
+        ]
+        done = [s["number"] for s in (run["result"] or {}).get("statements", ())]
+        if done and run["state"] != "succeeded":
+            numbers = ", ".join(map(str, done))
+            lines.append(
+                (Cell(f"Statements {numbers} had completed and will run again.", "busy"),)
+            )
+        choices = [
+            Choice("again", "Again", "a"),
+            Choice("exact", "Exactly", "e"),
+            Choice("live", "Live instead", "l"),
+        ]
+        self.app.push_screen(
+            Dialog(f"Run {run['id']} again?", lines, choices, opened_by="r"), self._answered_again
+        )
+
+    def _answered_again(self, answer: Answer | None) -> None:
+        if answer is None:
+            return
+        if answer.choice == "live":
+            self.start_run(self.job_name())
+            return
+        runs = self.services.runs
+
+        def work() -> Mapping[str, Any]:
+            made = (
+                runs.retry(self.run_id)
+                if answer.choice == "again"
+                else runs.rerun_exactly(self.run_id)
+            )
+            return runs.dispatch(made["id"])
+
+        self.ask("the new run", work, self._started)
+
+    def action_run_exact(self) -> None:
+        """Run exactly what ran."""
+
+        def work() -> Mapping[str, Any]:
+            return self.services.runs.dispatch(self.services.runs.rerun_exactly(self.run_id)["id"])
+
+        self.ask("the new run", work, self._started)
+
+    def action_run_compare(self) -> None:
+        """Compare with the last good run of the job."""
+        self.open("compare", self.run_id)
+
+    def action_run_version(self) -> None:
+        """Show the version that it ran."""
+        if self.run is not None and self.run["version"]:
+            self.open("job", self.job_name(), "versions", version=self.run["version"])
+        else:
+            self.say("it ran a draft: see Inputs", "dim", keep=False)

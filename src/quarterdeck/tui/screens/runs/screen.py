@@ -1,0 +1,145 @@
+"""The list of runs, newest first, of all jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from quarterdeck.present import inert, lists
+from quarterdeck.present.table import Cell
+from quarterdeck.tui import actions
+from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.listing import ListPage, Reading
+from quarterdeck.tui.widgets.rows import WINDOW
+
+if TYPE_CHECKING:
+    from quarterdeck.service.windows import RunsShown
+    from quarterdeck.tui.place import Place
+
+Row = Mapping[str, Any]
+
+
+class RunsPage(ListPage, JobActs, RunActs):
+    """One row per run; runs of drafts are a list of their own."""
+
+    BINDINGS = actions.bindings(
+        "job.log", "job.edit", "job.versions", "run.start", "run.cancel", "run.compare", "run.drafts",
+    )  # fmt: skip
+    FOOTER: ClassVar = (
+        "app.help", "list.filter", "list.problems", "job.log", "run.compare", "run.cancel",
+        "run.drafts", "app.palette",
+    )  # fmt: skip
+    WATCHES: ClassVar = frozenset({"runs"})
+    COLUMNS: ClassVar = lists.RUNS
+    ORDERS: ClassVar = ("newest",)
+    EMPTY: ClassVar = ("No runs yet.", "1 goes to the jobs; r runs the one under the cursor")
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.drafts = bool(place.more.get("drafts", False))
+
+    def title_word(self) -> str:
+        """Return what is listed."""
+        return "Runs of drafts (DRAFT)" if self.drafts else "Runs"
+
+    def _shown(self) -> RunsShown:
+        from quarterdeck.service.windows import RunsShown
+
+        return RunsShown(
+            text=self.text,
+            problems=self.only_problems,
+            drafts=self.drafts,
+            reverse=self.is_reversed,
+        )
+
+    def read(self, cursor_id: str | None, first: int) -> Reading:
+        """Return counts, the window around the cursor's run, and where that is."""
+        windows, shown = self.services.windows, self._shown()
+        counts = windows.count_runs(shown)
+        cursor = windows.position_of_run(cursor_id, shown) if cursor_id else None
+        if cursor is not None:
+            first = cursor // WINDOW * WINDOW
+        first = min(first, max(0, counts.matching - 1) // WINDOW * WINDOW)
+        rows = windows.runs(shown, first, WINDOW)
+        return Reading(counts.total, counts.matching, counts.attention, first, rows, cursor)
+
+    def window(self, first: int) -> Sequence[Row]:
+        """Return one window of runs."""
+        return self.services.windows.runs(self._shown(), first, WINDOW)
+
+    def by_ids(self, ids: Sequence[str]) -> Mapping[str, Row | None]:
+        """Return these runs as they stand."""
+        return self.services.windows.runs_by_id(ids)
+
+    def detail(self, row: Row) -> list[Cell]:
+        """Return what the run waits for, or why it ended and what to do."""
+        if row["reason"]:
+            what = (
+                f"{row['reason']}: {inert.line(row['object'])}. "
+                if row.get("object")
+                else f"{row['reason']}. "
+            )
+            return [Cell(what, "bad"), Cell(inert.line(str(row.get("advice") or "")))]
+        waiting = row.get("waiting_for")
+        if waiting:
+            return [Cell(f"waits for {inert.line(str(waiting['what']))}", "wait")]
+        return [Cell(f"{row['id']}  {row['trigger']} by {inert.line(row['actor'])}", "dim")]
+
+    # --- for acts
+
+    def job_name(self) -> str:
+        """Return the job of the run under the cursor."""
+        row = self.rows.current
+        return str(row["job"]) if row else ""
+
+    def last_run_id(self) -> str:
+        """Return the run under the cursor."""
+        row = self.rows.current
+        return str(row["id"]) if row else ""
+
+    def may(self) -> Sequence[str] | None:
+        """Return what may be done to its job."""
+        row = self.rows.current
+        return row["may"] if row else None
+
+    def run_rows(self) -> Sequence[Row]:
+        """Return the marked runs, or the one under the cursor."""
+        return self.rows.chosen
+
+    def facts(self) -> Mapping[str, str]:
+        """Return job, run and the other run for the commands."""
+        marked = [row["id"] for row in self.rows.chosen if row["id"] != self.last_run_id()]
+        return {
+            "job": self.job_name(),
+            "run": self.last_run_id(),
+            "other": marked[0] if marked else "",
+        }
+
+    def copyable(self) -> str:
+        """Return id, job, state and reason."""
+        row = self.rows.current
+        return (
+            f"{row['id']} {row['job']} {row['state']} {row['reason'] or ''}".rstrip()
+            if row
+            else ""
+        )
+
+    def action_list_open(self) -> None:
+        """Open the run."""
+        if run := self.last_run_id():
+            self.open("run", run, "log")
+
+    def action_run_compare(self) -> None:
+        """Compare the two marked runs, or the one under the cursor with the marked one."""
+        here = self.last_run_id()
+        others = [row["id"] for row in self.rows.chosen if row["id"] != here]
+        if here and others:
+            self.open("compare", here, "", other=others[0])
+        elif here:
+            self.open("compare", here)
+
+    def action_run_drafts(self) -> None:
+        """Show the runs of drafts, or those of versions again."""
+        self.drafts = not self.drafts
+        self.rows.is_touched = False
+        self.load()

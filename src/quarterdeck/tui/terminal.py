@@ -1,0 +1,221 @@
+"""The application at a terminal: its theme and output, and every way to leave it and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
+
+from textual._compositor import ChopsUpdate, LayoutUpdate
+from textual.app import App
+
+from quarterdeck.tui import themes
+from quarterdeck.tui.output import Canvas, Drawn
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
+    from quarterdeck.tui.memory import Keeper
+
+LOOK_S: Final = 0.5
+"""How often it is looked whether somebody is elsewhere, and whether the terminal is still there."""
+LATEST_S: Final = 3.0
+"""How long an end by signal may take before the process is ended without more ado."""
+_ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+def encoding_of(stream: TextIO | None, *, ascii: bool) -> str:
+    """Return the encoding to draw in: what the terminal reads, or ASCII where that is wanted."""
+    import codecs
+
+    if ascii:
+        return "ascii"
+    named = getattr(stream, "encoding", None) or "ascii"
+    return codecs.lookup(named).name.replace("iso8859-1", "latin-1")
+
+
+class Surroundings(NamedTuple):
+    """What the application is told of the terminal and the user's wishes.
+
+    `theme` is a name or None for what suits the terminal; `own` the user's folder of themes. `sparing`: only
+    changed cells are sent. `keeper` remembers places; None forgets them.
+    """
+
+    theme: str | None = themes.DEFAULT
+    own: Path = Path("/nonexistent")
+    encoding: str = "utf-8"
+    sparing: bool = True
+    keeper: Keeper | None = None
+
+
+class AtTerminal(App[int]):
+    """An application that leaves the terminal as it was, whatever ends or stops it."""
+
+    def __init__(self, around: Surroundings | None = None) -> None:
+        around = around or Surroundings()
+        no_color = "NO_COLOR" in os.environ
+        super().__init__(ansi_color=True if no_color else None)
+        few = self.console.color_system in (None, "standard")
+        chosen = themes.choose(around.theme, no_color=no_color, few_colours=few, own=around.own)
+        self.theme_notices = chosen.notices
+        self.crashed: BaseException | None = None
+        self._around = around
+        self._canvas = Canvas(around.encoding, remembers=around.sparing)
+        self._stopped_by_us = False
+        self.register_theme(chosen.theme)
+        self.theme = chosen.theme.name
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    # --- themes
+
+    def load_themes(self) -> list[str]:
+        """Read all themes, ours and the user's; return what is wrong with those that cannot be read."""
+        found, notices = themes.every(self._around.own)
+        for theme in found:
+            self.register_theme(theme)
+        return notices
+
+    # --- output
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
+            super()._display(screen, Drawn(self._canvas, renderable))  # type: ignore[arg-type]  # as Textual's own
+        else:
+            super()._display(screen, renderable)
+
+    def on_resize(self) -> None:
+        """Rely on nothing of what was drawn: terminals move it about."""
+        self._canvas.forget()
+
+    def repaint(self) -> None:
+        """Draw every cell again."""
+        self._canvas.forget()
+        self.screen.refresh(repaint=True, layout=True)
+
+    # --- the end
+
+    def on_load(self) -> None:
+        """Be told of signals that end; before the terminal is touched."""
+        if not self.is_headless:
+            for number in _ENDS:
+                asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
+
+    def on_mount(self) -> None:
+        """Be told of signals that stop, and look about every now and then."""
+        if not self.is_headless:
+            self._hear_stops()
+        self.set_interval(LOOK_S, self._look_about)
+
+    def end_by(self, number: int) -> None:
+        """End as this signal asks for: terminal restored, exit code 128 and its number."""
+        self.remember()
+        self.exit(return_code=128 + number)
+        threading.Thread(target=_end_late, args=(128 + number,), daemon=True).start()
+
+    def _handle_exception(self, error: Exception) -> None:
+        if self.is_headless:  # a test wants to see it raised
+            super()._handle_exception(error)
+        elif self.crashed is None:
+            self.crashed = error  # reported by the command line, once the terminal is restored
+            self._return_code = 70
+            self._close_messages_no_wait()
+
+    # --- where somebody is
+
+    def remembered(self) -> Mapping[str, Any]:
+        """Return where somebody is, as plain data."""
+        return {}
+
+    def remember(self) -> None:
+        """Hand the keeper where somebody is."""
+        if self._around.keeper is not None:
+            self._around.keeper.keep(self.remembered())
+
+    def _look_about(self) -> None:
+        self.remember()
+        if not self.is_headless and not os.isatty(self._input()):  # gone without a signal
+            self.end_by(signal.SIGHUP)
+
+    # --- away and back
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        """Give the terminal to what is done in the block, and take it back even if that raises."""
+        raised: BaseException | None = None
+        loop = asyncio.get_running_loop()
+        with super().suspend():
+            for number in (
+                signal.SIGTSTP,
+                signal.SIGCONT,
+            ):  # C-z there stops both, as a shell expects
+                loop.remove_signal_handler(number)
+            kept = {one: signal.signal(one, _nothing) for one in (signal.SIGINT, signal.SIGQUIT)}
+            try:
+                yield
+            except BaseException as error:  # noqa: BLE001  # raised again below
+                raised = error
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+        self._hear_stops()
+        self._came_back()
+        if raised is not None:
+            raise raised
+
+    def _hear_stops(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTSTP, self._stop)
+        loop.add_signal_handler(signal.SIGCONT, self._continued)
+
+    def _stop(self) -> None:
+        """Give the terminal back, stop, and take it again once somebody lets us go on in the foreground."""
+        driver = self._driver
+        if driver is None:
+            return
+        driver.suspend_application_mode()
+        self._stopped_by_us = True
+        os.kill(os.getpid(), signal.SIGSTOP)
+        while not _is_in_front(self._input()):
+            os.kill(os.getpid(), signal.SIGSTOP)
+        driver.resume_application_mode()
+        self._came_back()
+
+    def _continued(self) -> None:
+        """Take the terminal again after a stop that nobody told us of."""
+        if self._stopped_by_us:
+            self._stopped_by_us = False
+        elif self._driver is not None:
+            self._driver.suspend_application_mode()
+            self._driver.resume_application_mode()
+            self._came_back()
+
+    def _came_back(self) -> None:
+        self._canvas.forget()
+        self.refresh(layout=True)
+
+    def _input(self) -> int:
+        return int(getattr(self._driver, "fileno", 0))
+
+
+def _nothing(number: int, frame: FrameType | None) -> None:
+    """Let the signal go by: it is meant for what runs in the foreground."""
+
+
+def _is_in_front(descriptor: int) -> bool:
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:  # no job control here
+        return True
+
+
+def _end_late(code: int) -> None:
+    """End the process if it has not ended by itself: a terminal that is gone takes no last words."""
+    time.sleep(LATEST_S)
+    os._exit(code)

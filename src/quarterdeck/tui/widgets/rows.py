@@ -1,0 +1,315 @@
+"""A list of any length: it holds windows of rows, asks for those that come into sight, and draws only these.
+
+Where rows come from is its screen's; which columns it has is in `present.lists`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from quarterdeck.present.lists import Layout, ListColumn, fit
+from quarterdeck.present.table import Cell, Look
+from quarterdeck.tui.widgets import ink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Row = Mapping[str, Any]
+WINDOW: Final = 100  # rows that are asked for at once
+KEPT: Final = 30  # windows that are kept
+TWO_LINES_BELOW: Final = 60  # columns of the terminal
+
+
+class RowList(ScrollView, can_focus=True, inherit_bindings=False):
+    """Rows of one list, the columns' titles in its first line.
+
+    The cursor is on an object: `replace` is told where that is now. `look` gives the time and the reader.
+    """
+
+    DEFAULT_CSS = """
+    RowList { height: 1fr; width: 1fr; scrollbar-size-horizontal: 0; scrollbar-size-vertical: 1; }
+    """
+
+    class Wanted(Message):
+        """A wish: rows from `first` on are in sight and not here."""
+
+        def __init__(self, rows: RowList, first: int) -> None:
+            super().__init__()
+            self.rows = rows
+            self.first = first
+
+        @property
+        def control(self) -> RowList:
+            """The list."""
+            return self.rows
+
+    class Moved(Message):
+        """A fact: the cursor is on another row, or that row's cells changed."""
+
+        def __init__(self, rows: RowList) -> None:
+            super().__init__()
+            self.rows = rows
+
+        def can_replace(self, message: Message) -> bool:
+            """Let the newest speak."""
+            return isinstance(message, RowList.Moved) and message.rows is self.rows
+
+        @property
+        def control(self) -> RowList:
+            """The list."""
+            return self.rows
+
+    class Clicked(Message):
+        """A wish: open the row under the cursor, on which the mouse was pressed again."""
+
+        def __init__(self, rows: RowList) -> None:
+            super().__init__()
+            self.rows = rows
+
+    def __init__(
+        self,
+        columns: Sequence[ListColumn],
+        look: Callable[[], Look],
+        *,
+        key: str = "id",
+        id: str | None = None,
+    ) -> None:
+        super().__init__(id=id)
+        self.columns = columns
+        self.look = look
+        self.key = key
+        self.empty: Sequence[str] = ()
+        self.total = 0
+        self.cursor = 0
+        self.is_touched = False  # somebody moved the cursor since the rows came
+        self.marks: set[str] = set()
+        self._windows: dict[int, list[Row]] = {}
+        self._asked: set[int] = set()
+        self._layout_key: tuple[object, ...] = ()
+        self._layout = Layout((), 0)
+
+    # --- rows
+
+    def replace(
+        self, total: int, first: int, rows: Sequence[Row], cursor: int | None = None
+    ) -> None:
+        """Take a fresh reading: how many there are, the window at `first`, and where the cursor's object is.
+
+        `cursor` None: it is gone, the cursor stays at its line.
+        """
+        height = self._page
+        shift = 0 if cursor is None else cursor - self.cursor
+        self.total = total
+        self._windows.clear()
+        self._asked.clear()
+        self._keep(first, rows)
+        self.cursor = max(0, min(self.cursor if cursor is None else cursor, total - 1))
+        self._resize()
+        top = self._top + shift if shift else self._top
+        top = max(0, min(top, max(0, total - height)))
+        top = max(min(top, self.cursor), self.cursor - height + 1, 0)
+        self._scroll(top)
+        self.refresh()
+        self.post_message(self.Moved(self))
+
+    def fill(self, first: int, rows: Sequence[Row]) -> None:
+        """Take a window that was wanted."""
+        self._asked.discard(first // WINDOW)
+        self._keep(first, rows)
+        self.refresh()
+        if first <= self.cursor < first + WINDOW:
+            self.post_message(self.Moved(self))
+
+    def patch(self, rows: Mapping[str, Row | None]) -> list[Row]:
+        """Put new cells in the place of old, by key; None: it is gone. Returns the rows that went away."""
+        gone: list[Row] = []
+        for number, window in self._windows.items():
+            for place, row in enumerate(window):
+                name = row[self.key]
+                if name in rows:
+                    fresh = rows[name]
+                    if fresh is None:
+                        gone.append(row)
+                    else:
+                        self._windows[number][place] = fresh
+        self.refresh()
+        self.post_message(self.Moved(self))
+        return gone
+
+    def _keep(self, first: int, rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), WINDOW):
+            self._windows[(first + start) // WINDOW] = list(rows[start : start + WINDOW])
+        while len(self._windows) > KEPT:
+            here = self._top // WINDOW
+            del self._windows[max(self._windows, key=lambda n: abs(n - here))]
+
+    def at(self, place: int) -> Row | None:
+        """Return the row at a place, if it is here."""
+        window = self._windows.get(place // WINDOW)
+        offset = place % WINDOW
+        return window[offset] if window is not None and offset < len(window) else None
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor, if it is here."""
+        return self.at(self.cursor) if self.total else None
+
+    @property
+    def chosen(self) -> list[Row]:
+        """The marked rows, or the one under the cursor: what the next act takes."""
+        rows = [row for window in self._windows.values() for row in window]
+        marked = [row for row in rows if row[self.key] in self.marks]
+        return marked or ([self.current] if self.current is not None else [])
+
+    @property
+    def in_sight(self) -> list[Row]:
+        """The rows in sight that are here."""
+        places = range(self._top, min(self.total, self._top + self._page))
+        return [row for place in places if (row := self.at(place)) is not None]
+
+    # --- moving
+
+    @property
+    def _per_row(self) -> int:
+        return 2 if self.app.size.width < TWO_LINES_BELOW else 1
+
+    @property
+    def _page(self) -> int:
+        return max(1, (self.size.height - 1) // self._per_row)
+
+    @property
+    def _top(self) -> int:
+        return self.scroll_offset.y // self._per_row
+
+    def move(self, place: int) -> None:
+        """Put the cursor on a place, in sight."""
+        place = max(0, min(place, self.total - 1))
+        self.is_touched = True
+        if place == self.cursor or not self.total:
+            return
+        old, self.cursor = self.cursor, place
+        top = self._top
+        wanted = min(top, place)
+        if place >= top + self._page:
+            wanted = place - self._page + 1
+        if wanted != top:
+            self._scroll(wanted)
+        else:
+            self._redraw(old, place)
+        self.post_message(self.Moved(self))
+
+    def _scroll(self, top: int) -> None:
+        self.scroll_to(y=top * self._per_row, animate=False, immediate=True, force=True)
+
+    def _redraw(self, *places: int) -> None:
+        wide, tall, top = self.size.width, self._per_row, self._top
+        regions = [
+            Region(0, 1 + (place - top) * tall, wide, tall)
+            for place in places
+            if top <= place < top + self._page
+        ]
+        if regions:
+            self.refresh(*regions)
+
+    def action_list_down(self) -> None:
+        """One row down."""
+        self.move(self.cursor + 1)
+
+    def action_list_up(self) -> None:
+        """One row up."""
+        self.move(self.cursor - 1)
+
+    def action_list_top(self) -> None:
+        """To the first row."""
+        self.move(0)
+
+    def action_list_bottom(self) -> None:
+        """To the last row."""
+        self.move(self.total - 1)
+
+    def action_list_half_down(self) -> None:
+        """Half a page down."""
+        self.move(self.cursor + max(1, self._page // 2))
+
+    def action_list_half_up(self) -> None:
+        """Half a page up."""
+        self.move(self.cursor - max(1, self._page // 2))
+
+    def action_list_page_down(self) -> None:
+        """A page down."""
+        self.move(self.cursor + self._page)
+
+    def action_list_page_up(self) -> None:
+        """A page up."""
+        self.move(self.cursor - self._page)
+
+    def action_list_mark(self) -> None:
+        """Mark the row, or take its mark away, and go on to the next."""
+        row = self.current
+        if row is not None:
+            self.marks ^= {row[self.key]}
+            self._redraw(self.cursor)
+            self.move(self.cursor + 1)
+
+    # --- drawing
+
+    def _resize(self) -> None:
+        size = Size(self.size.width, self.total * self._per_row + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight in the new room."""
+        self._resize()
+        top = max(min(self._top, self.cursor), self.cursor - self._page + 1, 0)
+        self.call_after_refresh(self._scroll, top)
+
+    def on_mouse_down(self, event: Any) -> None:
+        """Put the cursor where the mouse is; a second click there opens."""
+        place = self._top + (event.y - 1) // self._per_row
+        if event.y < 1 or place >= self.total:
+            return
+        if place == self.cursor:
+            self.post_message(self.Clicked(self))
+        self.move(place)
+
+    def render_line(self, y: int) -> Strip:
+        """Draw one line: titles first, then rows from the scroll offset on."""
+        wide = self.size.width
+        paint, layout = ink.of(self), self._fitted(wide)
+        if y == 0:
+            return paint.strip(layout.titles(), wide)
+        if not self.total:
+            text = self.empty[y - 2] if 0 <= y - 2 < len(self.empty) else ""
+            return paint.strip([Cell("  " + text, "dim")], wide)
+        place, part = divmod(y - 1 + self.scroll_offset.y, self._per_row)
+        if place >= self.total:
+            return paint.strip([], wide)
+        row = self.at(place)
+        if row is None:
+            self._want(place)
+            return paint.strip([Cell("  ~", "dim")], wide)
+        is_cursor = place == self.cursor
+        bar = "|" if is_cursor else " "
+        mark = "*" if row[self.key] in self.marks else " "
+        cells = layout.cells(row, self.look(), part)
+        return paint.strip([Cell(bar + mark), *cells], wide, cursor=is_cursor)
+
+    def _fitted(self, wide: int) -> Layout:
+        wanted = (wide, self._per_row, id(self.columns))
+        if self._layout_key != wanted:
+            self._layout_key = wanted
+            self._layout = fit(self.columns, wide - 2, lines=self._per_row)
+        return self._layout
+
+    def _want(self, place: int) -> None:
+        number = place // WINDOW
+        if number not in self._asked:
+            self._asked.add(number)
+            self.post_message(self.Wanted(self, number * WINDOW))
