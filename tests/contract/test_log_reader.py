@@ -46,7 +46,10 @@ def test_a_run_without_a_log_has_no_rows(logs: FolderRunLogs) -> None:
     assert list(reader.find("x", never)) == []
 
 
-@given(st.lists(st.tuples(st.sampled_from(STREAMS), st.text(min_size=1, max_size=8)), max_size=60), st.data())
+@given(
+    st.lists(st.tuples(st.sampled_from(STREAMS), st.text(min_size=1, max_size=8)), max_size=60),
+    st.data(),
+)
 def test_rows_are_the_lines_that_people_see(
     lines: list[tuple[str, str]], data: st.DataObject
 ) -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from quarterdeck.tui import actions
 from quarterdeck.tui.actions import ACTIONS
-from quarterdeck.tui.app import PAGES, Quarterdeck
+from quarterdeck.tui.app import Quarterdeck
 from quarterdeck.tui.page import Page
+from quarterdeck.tui.routes import PAGES
 
 MOVES_ABOUT = ("app", "list", "tabs", "log", "editor", "form")
 """Scopes whose acts may only move about the screen; every act on something of the workspace has a command."""

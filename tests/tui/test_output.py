@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyte
@@ -56,7 +57,7 @@ def regions(draw: st.DrawFn) -> tuple[Region, list[Strip]]:
 def updates(region: Region, strips: list[Strip], *, whole: bool) -> LayoutUpdate | ChopsUpdate:
     if whole:
         return LayoutUpdate([[strip] for strip in strips], region)
-    before: list[dict[int, Strip | None]] = [{} for _ in range(region.y)]
+    before: list[Mapping[int, Strip | None]] = [{} for _ in range(region.y)]
     chops = [*before, *({region.x: strip} for strip in strips)]
     ends: list[list[int]] = [[region.right] for _ in range(region.bottom)]
     spans = [(y, region.x, region.right) for y in range(region.y, region.bottom)]

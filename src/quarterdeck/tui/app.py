@@ -6,14 +6,12 @@ What a page shows is its own; how the terminal is left and found again is `termi
 from __future__ import annotations
 
 import gc
-import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from textual.binding import Binding
@@ -21,7 +19,7 @@ from textual.screen import ModalScreen
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions, header
+from quarterdeck.tui import actions, header, routes
 from quarterdeck.tui.actions import ACTIONS
 from quarterdeck.tui.calls import Calls
 from quarterdeck.tui.feed import Feed
@@ -35,36 +33,8 @@ if TYPE_CHECKING:
     from quarterdeck.tui.page import Page
     from quarterdeck.tui.shell import Front
 
-PAGES: Final[Mapping[str, tuple[str, str]]] = {
-    "jobs": ("jobs.screen", "JobsPage"),
-    "runs": ("runs.screen", "RunsPage"),
-    "profiles": ("definitions.screen", "ProfilesPage"),
-    "queries": ("definitions.screen", "QueriesPage"),
-    "clusters": ("definitions.screen", "ClustersPage"),
-    "teams": ("definitions.screen", "TeamsPage"),
-    "audit": ("audit.screen", "AuditPage"),
-    "job": ("job.screen", "JobPage"),
-    "draft": ("draft.screen", "DraftPage"),
-    "run": ("run.screen", "RunPage"),
-    "item": ("definitions.item", "ItemPage"),
-    "query": ("definitions.query", "QueryPage"),
-    "new": ("form.screen", "FormPage"),
-    "compare": ("run.compare", "ComparePage"),
-    "welcome": ("welcome.screen", "WelcomePage"),
-}
-"""Each kind of place: the module below `screens` and the class of its page, imported when it is first opened."""
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
 UNDO_S: Final = 10.0
-
-
-def _warm() -> None:
-    """Import what most people open next; the editor, which is heavy, waits for its first use."""
-    for name in ("jobs", "runs", "job", "run"):
-        import_module(_module(Place(name)))
-
-
-def _module(place: Place) -> str:
-    return f"quarterdeck.tui.screens.{PAGES[place.kind][0]}"
 
 
 class Making(NamedTuple):
@@ -155,7 +125,7 @@ class Quarterdeck(AtTerminal):
         """Open what was open before on top of the jobs list."""
         for place in self._places:
             if place.kind != "jobs":
-                self.push_screen(self._page(place))
+                self.push_screen(routes.make(place))
         for text in self._notices:
             self.note(text, "dim")
         self.set_interval(60, self.draw_frame)
@@ -165,9 +135,9 @@ class Quarterdeck(AtTerminal):
     def get_default_screen(self) -> Page:
         """Return the jobs list, which lies below everything."""
         if self._making is not None:
-            return self._page(Place("welcome", self._making.where))
+            return routes.make(Place("welcome", self._making.where))
         first = (one for one in self._places if one.kind == "jobs")
-        return self._page(next(first, Place("jobs")))
+        return routes.make(next(first, Place("jobs")))
 
     def make_workspace(self) -> None:
         """Make a workspace where there is none; on a thread."""
@@ -176,7 +146,7 @@ class Quarterdeck(AtTerminal):
 
     def workspace_made(self) -> None:
         """Go on with the jobs list of the workspace that was made."""
-        self.push_screen(self._page(Place("jobs")))
+        self.push_screen(routes.make(Place("jobs")))
         self.calls.submit(self._attend)
 
     def _attend(self) -> None:
@@ -215,7 +185,7 @@ class Quarterdeck(AtTerminal):
         gc.collect()
         gc.freeze()
         gc.enable()
-        self.calls.submit(_warm)
+        self.calls.submit(routes.warm)
 
     def _cannot_open(self, error: BaseException) -> None:
         self.open_error = error
@@ -251,10 +221,6 @@ class Quarterdeck(AtTerminal):
         """The page in front, behind any dialog."""
         return self.pages[-1]
 
-    def _page(self, place: Place) -> Page:
-        made: Page = getattr(import_module(_module(place)), PAGES[place.kind][1])(place)
-        return made
-
     def on_open(self, message: Open) -> None:
         """Go where a page wants to."""
         self.go(message.place)
@@ -264,23 +230,23 @@ class Quarterdeck(AtTerminal):
         self._leave_dialogs()
         if place.kind in ("jobs", "runs", "profiles", "queries", "clusters", "teams", "audit"):
             while len(self.pages) > 1:
-                self.pop_screen()
+                self._pop()
             if place.kind == "jobs":
                 return
-        if _module(place) in sys.modules:
+        if routes.is_there(place):
             self._push(place)
         else:
             self.calls.submit(partial(self._fetch_page, place, self.page))
 
     def _fetch_page(self, place: Place, asked_on: Page) -> None:
         """Import a page's module on a thread, then open it, unless somebody has gone elsewhere meanwhile."""
-        import_module(_module(place))
+        routes.fetch(place)
         self._tell(lambda: self._push(place) if self.page is asked_on else None)
 
     def _push(self, place: Place) -> None:
         if len(self.pages) > DEEPEST:
-            self.pop_screen()
-        self.push_screen(self._page(place))
+            self._pop()
+        self.push_screen(routes.make(place))
 
     def _leave_dialogs(self) -> None:
         while isinstance(self.screen, ModalScreen):
@@ -290,21 +256,33 @@ class Quarterdeck(AtTerminal):
         """Return the pages, to come back to."""
         return {"places": [to_document(page.place()) for page in self.pages]}
 
+    def _pop(self) -> None:
+        self.pages[-1].leaving()
+        self.pop_screen()
+
     def back(self) -> None:
         """Close the page in front, unless it is the jobs list."""
         if len(self.pages) > 1:
-            self.pop_screen()
+            self._pop()
 
     def close_page(self) -> None:
         """Close the page in front; the jobs list ends the application."""
         if len(self.pages) > 1:
-            self.pop_screen()
+            self._pop()
         else:
             self.action_app_quit()
 
     def action_app_quit(self) -> None:
-        """End; runs go on."""
-        self.exit(return_code=0)
+        """End, once what was typed is saved, or after a second; runs go on."""
+        for page in self.pages:
+            page.leaving()
+        self._quit_by(time.monotonic() + 1.0)
+
+    def _quit_by(self, latest: float) -> None:
+        if self.calls.under_way and time.monotonic() < latest:
+            self.set_timer(0.02, partial(self._quit_by, latest))
+        else:
+            self.exit(return_code=0)
 
     def action_app_palette(self) -> None:
         """Open the palette, unless a dialog asks something."""

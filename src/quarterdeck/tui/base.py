@@ -119,6 +119,9 @@ class BasePage(Screen[None]):
         """Return what `y` copies."""
         return ""
 
+    def leaving(self) -> None:
+        """Save what is typed: the page is about to be closed."""
+
     def made(self, kind: str, name: str) -> None:
         """Take note that a form that was opened from here has saved this."""
 

@@ -126,13 +126,12 @@ class Canvas:
 class Drawn(CompositorUpdate):
     """An update that is sent by way of a canvas."""
 
-    def __init__(self, canvas: Canvas, update: Update) -> None:
-        self._canvas = canvas
-        self._update = update
+    def __init__(self, canvas: Canvas, update: Update, console: Console) -> None:
+        self.text = canvas.draw(update, console)
 
-    def render_segments(self, console: Console) -> str:
+    def render_segments(self, console: Console) -> str:  # drawn for it already
         """Return what to send."""
-        return self._canvas.draw(self._update, console)
+        return self.text
 
 
 class _Pen:

@@ -86,10 +86,14 @@ class AtTerminal(App[int]):
     # --- output
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
-        if isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
-            super()._display(screen, Drawn(self._canvas, renderable))  # type: ignore[arg-type]  # as Textual's own
-        else:
+        if not isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
             super()._display(screen, renderable)
+        elif (
+            not self._batch_count
+        ):  # else Textual sends nothing, and nothing may be taken for shown
+            drawn = Drawn(self._canvas, renderable, self.console)
+            if drawn.text or self.cursor_position != self._previous_cursor_position:
+                super()._display(screen, drawn)  # type: ignore[arg-type]  # as Textual's own
 
     def on_resize(self) -> None:
         """Rely on nothing of what was drawn: terminals move it about."""

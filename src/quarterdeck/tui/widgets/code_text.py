@@ -92,6 +92,7 @@ class CodeText(Document):
         self._text: str | None = text
         self.unhighlighted = ""
         self._slow = 0
+        self.is_behind = False  # the tree has not seen the last edits
         self._tree: Any = None
         if language in GRAMMARS:
             self._begin(str(language))
@@ -138,7 +139,7 @@ class CodeText(Document):
         self._text = None
         result = EditResult((top + len(put) - 1, column), replaced)
         if old:
-            self._reparse(*old, text, result.end_location)
+            self._tell_tree(*old, text, result.end_location)
         return result
 
     # --- as drawn
@@ -205,21 +206,34 @@ class CodeText(Document):
             first, first + taken, (top, first - above), (bottom, len(edge.encode())),
         )  # fmt: skip
 
-    def _reparse(
+    def _tell_tree(
         self, first: int, old_end: int, start: Location, old_point: Location, text: str, to: Location
     ) -> None:  # fmt: skip
-        begun = time.monotonic()
         row, column = to
         self._tree.edit(
             start_byte=first, old_end_byte=old_end, new_end_byte=first + len(text.encode()),
             start_point=start, old_end_point=old_point,
             new_end_point=(row, len(self._lines[row][:column].encode())),
         )  # fmt: skip
+        self.is_behind = True
+        if len(self._lines[row]) > HIGHLIGHTED_LINE:
+            self._give_up()
+
+    def parse(self) -> None:
+        """Bring the syntax tree up to date; until then it is the old one with its places moved along."""
+        if self._tree is None or not self.is_behind:
+            return
+        begun = time.monotonic()
         self._tree = self._parser.parse(self.text.encode(), self._tree)
+        self.is_behind = False
         self._slow = self._slow + 1 if time.monotonic() - begun > SLOW_S else 0
-        if self._slow >= PATIENCE or len(self._lines[row]) > HIGHLIGHTED_LINE:
-            self._tree = None
-            self.unhighlighted = "no highlighting: it would slow down typing here"
+        if self._slow >= PATIENCE:
+            self._give_up()
+
+    def _give_up(self) -> None:
+        self._tree = None
+        self.is_behind = False
+        self.unhighlighted = "no highlighting: it would slow down typing here"
 
     def captures(self, top: int, bottom: int) -> dict[str, list[Node]]:
         """Return what is to be highlighted in some rows, by the names of the grammar."""

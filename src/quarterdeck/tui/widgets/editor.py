@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from textual import events
     from textual.document._document import EditResult, Location
     from textual.geometry import Region
+    from textual.timer import Timer
 
 MARGIN: Final = 40  # rows above and below what is visible that are highlighted as well
+PARSED_S: Final = 0.15  # after an edit its highlighting may be behind
 NEAR: Final = 4_000  # so far away a matching bracket is looked for
 TONES: Final = {
     "keyword": "key", "include": "key", "conditional": "key", "repeat": "key", "exception": "key",
@@ -69,6 +71,7 @@ class CodeEditor(TextArea):
         self._window = (0, 0)
         self._problems: frozenset[int] = frozenset()
         self._needle = ""
+        self._parsing: Timer | None = None
         self._styles: dict[tuple[str, int], Style] = {}
         self._paint: object = None
         super().__init__(soft_wrap=False, tab_behavior="indent", show_line_numbers=True, id=id)
@@ -235,6 +238,8 @@ class CodeEditor(TextArea):
 
     def _build_highlight_map(self) -> None:
         """Ask the syntax tree about what is visible and a margin around it."""
+        if self.code.is_behind and self._parsing is None:
+            self._parsing = self.set_timer(PARSED_S, self._parse)
         top = max(0, self.scroll_offset.y - MARGIN)
         bottom = self.scroll_offset.y + max(self.size.height, 50) + MARGIN
         self._window = top, bottom
@@ -248,6 +253,13 @@ class CodeEditor(TextArea):
                     start = code.column_of(row, left) if row == first else 0
                     end = code.column_of(row, right) if row == last else len(code[row])
                     spans.setdefault(row, []).append((start, end, tone))
+
+    def _parse(self) -> None:
+        """Parse once a pause in the typing allows for it, and draw what is highlighted otherwise now."""
+        self._parsing = None
+        self.code.parse()
+        self._build_highlight_map()
+        self.refresh()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Highlight more once what is highlighted was left."""

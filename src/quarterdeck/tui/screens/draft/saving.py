@@ -85,7 +85,8 @@ class Saving(JobActs):
 
     def _come_back(self) -> None:
         """Go where the cursor was; what was typed and not saved is offered as if typed now."""
-        more = self.opened.more
+        kept = self.shell.typed.pop(("draft", self.opened.name), {})
+        more = {**self.opened.more, **kept}
         typed = more.get("typed")
         if isinstance(typed, Mapping) and isinstance(typed.get("spec"), Mapping):
             spec = dict(typed["spec"])
@@ -147,10 +148,36 @@ class Saving(JobActs):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Take note that something is typed."""
         event.stop()
+        self._look_at_text()
+
+    def _look_at_text(self) -> None:
         if self.shown is None or self.editor.read_only or not self.editor.exact:
             return
         if self.texts.typed(self.spec, self.editor.text):
             self.dirty()
+
+    def leaving(self) -> None:
+        """Save what is typed, behind a save under way; what cannot be saved is offered when one comes back."""
+        self._look_at_text()  # a key's message may still be on its way
+        if self.dirty_since is None or self.shown is None or self.shell.read_only:
+            return
+        shell, drafting = self.shell, self.services.drafting
+        name, rev, spec, base = self.opened.name, self.rev, self.document(), self.shown
+        shell.typed["draft", name] = {"typed": {"spec": spec, "rev": rev}}
+        self.dirty_since = None
+
+        def work() -> None:
+            try:
+                drafting.save(name, spec, expect_rev=rev)
+            except StaleError:
+                now = drafting.open(name)
+                mine = now["author"] == shell.header.get("actor")
+                if not mine or now["based_on"] != base["based_on"]:
+                    return  # it is somebody else's now: asked about when one comes back
+                drafting.save(name, spec, expect_rev=now["rev"])
+            shell.typed.pop(("draft", name), None)
+
+        shell.calls.submit(work)
 
     def on_code_editor_noticed(self, message: CodeEditor.Noticed) -> None:
         """Say what the editor did to what was put in."""

@@ -138,16 +138,13 @@ class DraftPage(Saving):
     # --- leaving
 
     def back(self) -> bool:
-        """Close find, then the sheet; what is typed is saved on the way out."""
+        """Close find, then the sheet."""
         if self.find.is_open:
             self.find.close()
             return True
         if self.has_class("-sheet"):
             self.action_editor_options()
             return True
-        if self.dirty_since is not None:
-            self.shell.typed[("draft", self.opened.name)] = self.place().more
-            self.save()
         return False
 
     # --- acts
