@@ -267,3 +267,30 @@ def poison(services: Services, ports: FakePorts) -> None:
             ran = replace(kept_run.value, job_name=HOSTILE, notes=(HOSTILE,), actor=HOSTILE)
             tx.runs.put(ran, seen=kept_run.rev)
     assert services.lists.jobs()
+
+
+@pytest.mark.row("D7")
+async def test_acting_for_another_team_new_things_are_its_and_the_header_says_so(
+    services: Services,
+) -> None:
+    services.definitions.create("team", {"name": "web", "members": ["ana"]})
+    async with running(services) as ui:
+        await ui.press("colon")
+        await ui.type("act as")
+        await ui.press("enter")
+        assert ui.dialog.text.split("\n")[1:] == ["ana", "web"]
+        await ui.press("j", "enter")
+        await ui.until("ana@web")
+        await ui.press("i")
+        assert "< web >" in await ui.until("Team")
+
+
+@pytest.mark.row("T1")
+async def test_at_200_columns_the_job_under_the_cursor_is_beside_the_list(
+    services: Services,
+) -> None:
+    services.jobs.edit("orders", {"description": "what it is for"})
+    async with running(services, size=(200, 50)) as ui:
+        assert "It never ran" in ui.screen
+        await ui.press("j")
+        await ui.until("what it is for")

@@ -85,6 +85,31 @@ def overview(job: Document, look: Look) -> Iterator[Line]:
             )
 
 
+def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Line]:
+    """Yield a job of a list at a glance: its standing, why the last run ended so, the last runs as marks."""
+    yield (Cell(inert.line(row["name"]), "head"),)
+    yield (Cell(standing(row)), Cell(f"  {row['type']}  owner {inert.line(row['team'])}", "dim"))
+    yield ()
+    last = row["last_run"]
+    if last is None:
+        yield (Cell("It never ran; r runs it.", "dim"),)
+    else:
+        at = lists.when(last["ended_at"] or last["started_at"], look)
+        yield (columns.state(last["state"], last["reason"], look), Cell(f"  {at}", "dim"))
+        if last.get("object"):
+            yield (Cell(inert.line(last["object"]), "bad"),)
+        if last.get("advice"):
+            yield (Cell(inert.line(last["advice"])),)
+    if marks:
+        yield ()
+        yield (Cell(f"the last {len(marks)} runs, the oldest left", "dim"),)
+        shown = [states.shown(one["state"]) for one in marks]
+        yield tuple(Cell(f"{one.mark} ", one.tone) for one in shown)
+    if row["description"]:
+        yield ()
+        yield from ((Cell(one),) for one in inert.block(row["description"]))
+
+
 def _uses(uses: Sequence[Document]) -> Iterator[Cell]:
     for place, one in enumerate(uses):
         revision = (

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from quarterdeck.present import inert, lists
+from textual.containers import Horizontal
+
+from quarterdeck.present import inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
 from quarterdeck.tui.listing import ListPage, Reading
-from quarterdeck.tui.widgets.rows import WINDOW
+from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
 if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
     from quarterdeck.service.windows import JobsShown
 
 Row = Mapping[str, Any]
+WIDE_FROM: Final = 160  # columns of the terminal
 
 
 class JobsPage(ListPage, JobActs, RunActs):
@@ -34,6 +40,45 @@ class JobsPage(ListPage, JobActs, RunActs):
         "No jobs yet. A job is SQL or Python that runs by hand or on a schedule.",
         "i makes one  ·  quarterdeck job create -f FILE  ·  quarterdeck demo shows samples",
     )
+
+    DEFAULT_CSS = """
+    JobsPage #beside { height: 1fr; }
+    JobsPage #preview { display: none; padding: 0 1; }
+    JobsPage.-wide #preview { display: block; width: 1fr; }
+    JobsPage.-wide #body { width: 90; }
+    """
+
+    def body(self) -> ComposeResult:
+        """Yield the list, and beside it, where there is room, the job under the cursor."""
+        self.preview = LinesView(id="preview")
+        with Horizontal(id="beside"):
+            yield from super().body()
+            yield self.preview
+
+    def on_resize(self) -> None:
+        """Show the preview where there is room for it."""
+        self.set_class(self.app.size.width >= WIDE_FROM, "-wide")
+        self._preview()
+
+    def on_row_list_moved(self, message: RowList.Moved) -> None:
+        """Let the preview follow the cursor."""
+        super().on_row_list_moved(message)
+        self._preview()
+
+    def _preview(self) -> None:
+        row = self.rows.current
+        if self.app.size.width < WIDE_FROM:
+            return
+        if row is None:
+            self.preview.show([])
+            return
+        job = str(row["id"])
+        self.ask(
+            "its last runs",
+            lambda: self.services.windows.preview(job),
+            lambda marks: self.preview.show(list(job_page.preview(row, marks, self.look()))),
+            group="preview",
+        )
 
     def _shown(self) -> JobsShown:
         from quarterdeck.service.windows import JobsShown
