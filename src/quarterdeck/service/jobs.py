@@ -67,14 +67,15 @@ class Jobs:
     # --- validating and creating
 
     def validate(
-        self, documents: Sequence[Mapping[str, Any]], *, folder: str = ""
+        self, documents: Sequence[Mapping[str, Any]], *, folder: str = "", is_new: bool = False
     ) -> dict[str, Any]:
         """Check a file as `create` would and write nothing; raises what `create` would raise.
 
-        A job of that name that is there already is checked as an edit of it. `folder` is the file's.
+        A job of that name that is there already is checked as an edit of it, unless it `is_new`. `folder` is the
+        file's.
         """
         documents = [outside.placed(document, folder) for document in documents]
-        warnings = self._check_all(documents, World(self._context), editing=True)
+        warnings = self._check_all(documents, World(self._context), editing=not is_new)
         return {"ok": True, "fields": [], **views.warnings(warnings)}
 
     def create(

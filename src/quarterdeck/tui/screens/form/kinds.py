@@ -137,7 +137,7 @@ class NewJob(Kind):
 
     def check(self, services: Services, document: Document) -> Checked:
         """Return problems, warnings, and what has to be mended elsewhere first."""
-        problems, warnings = _validated(services, document)
+        problems, warnings = _validated(services, document, is_new=True)
         fixes = [
             Fix(f"{one.path}: {one.message}", WHERE[one.path], _named(document, one.path))
             for one in problems
@@ -347,9 +347,11 @@ def _named(document: Document, path: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _validated(services: Services, document: Document) -> tuple[list[Problem], list[Problem]]:
+def _validated(
+    services: Services, document: Document, *, is_new: bool = False
+) -> tuple[list[Problem], list[Problem]]:
     try:
-        found = services.jobs.validate([document])
+        found = services.jobs.validate([document], is_new=is_new)
     except QuarterdeckError as error:
         return problems_of(error), []
     return [], [
