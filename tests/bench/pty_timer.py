@@ -1,6 +1,7 @@
 """A program on a terminal of its own, timed from outside: what it writes is kept with its times.
 
-Screens are rebuilt later: nothing is emulated while a time is taken. What is measured, and beside what: `tui`.
+Screens are rebuilt later: nothing is emulated while a time is taken. What is measured, and beside what, is in
+`tui` and its parts.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _Screen(pyte.Screen):
 
 
 class _Stream(pyte.ByteStream):
-    csi = {**pyte.ByteStream.csi, "S": "scroll_up", "T": "scroll_down"}  # noqa: RUF012  # pyte's way
+    csi = pyte.ByteStream.csi | {"S": "scroll_up", "T": "scroll_down"}  # as pyte's
     events = pyte.ByteStream.events | {"scroll_up", "scroll_down"}
 
 

@@ -77,7 +77,6 @@ def test_every_tone_has_a_colour_of_its_own_in_the_file(name: str) -> None:
     theme = shipped(name)
     for variable in (*themes.TONES, "foreground-muted"):
         assert variable in theme.variables
-    assert theme.variables["syntax"] in themes.SYNTAXES
 
 
 def test_the_plain_theme_names_no_colour_but_the_terminals_own() -> None:
@@ -117,15 +116,14 @@ def test_a_users_theme_goes_before_ours(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("panel =", "pannel ="), "line 8: pannel is no field of a theme"),
-        (('panel = "#242424"', 'panel = "grassy"'), "line 8: panel: 'grassy' is no colour"),
+        (("panel =", "pannel ="), "line 7: pannel is no field of a theme"),
+        (('panel = "#242424"', 'panel = "grassy"'), "line 7: panel: 'grassy' is no colour"),
         (("dark = true", "dark = 1"), "line 3: dark is 1, which is of the wrong type"),
         (("log-gap", "log-gaps"), "log-gaps is no variable of a theme"),
         (('log-gap = "#DADADA"', 'log-gap = "#DADADAD"'), "log-gap: '#DADADAD' is no colour"),
         (('"bold reverse"', '"bald"'), "button-focus-text-style: 'bald' is no text style"),
         (("name = ", "name "), "at line 2"),
         (('name = "mono"', 'name = "moon"'), "line 2: the name is moon"),
-        (('syntax = "none"', 'syntax = "perl"'), "line 4: perl is no syntax"),
     ],
 )
 def test_a_mistake_in_a_users_theme_is_told_by_its_line_and_gives_the_default(

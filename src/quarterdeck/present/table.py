@@ -52,7 +52,7 @@ def text(value: object) -> Cell:
 
 def width(shown: str) -> int:
     """Return how many columns of a terminal the inert text takes."""
-    if all(one < _WIDE_FROM or one in _NARROW for one in shown):
+    if shown.isascii() or all(one < _WIDE_FROM or one in _NARROW for one in shown):
         return len(shown)
     from wcwidth import wcswidth  # its tables load slowly
 

@@ -8,6 +8,10 @@ from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.theme import Theme
+
     from quarterdeck.tui.base import BasePage
 
 
@@ -35,18 +39,29 @@ def show_messages(page: BasePage) -> None:
 
 
 def choose_theme(page: BasePage) -> None:
-    """Choose the colours."""
+    """Choose the colours: ours and the user's first, then those that nobody checked the contrast of."""
+    page.ask("the themes", page.shell.read_themes, lambda found: _themes_read(page, *found))
+
+
+def _themes_read(page: BasePage, found: Sequence[Theme], wrong: Sequence[str]) -> None:
     from quarterdeck.tui.widgets.dialog import Choice
     from quarterdeck.tui.widgets.menu import Menu
 
-    names = sorted(page.app.available_themes)
-    at = names.index(page.app.theme) if page.app.theme in names else 0
+    for theme in found:
+        page.app.register_theme(theme)
+    for text in wrong:
+        page.shell.note(text, "bad")
+    checked = [theme.name for theme in found]
+    others = sorted(set(page.app.available_themes) - set(checked))
+    choices = [Choice(one, inert.line(one)) for one in checked]
+    choices += [Choice(one, f"{one}  (contrast not guaranteed)") for one in others]
+    at = [*checked, *others].index(page.app.theme)
 
     def chosen(name: str | None) -> None:
         if name:
             page.app.theme = name
 
-    page.app.push_screen(Menu("Theme", [Choice(one, one) for one in names], at=at), chosen)
+    page.app.push_screen(Menu("Theme", choices, at=at), chosen)
 
 
 def choose_team(page: BasePage) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from textual.message import Message
+    from textual.theme import Theme
 
     from quarterdeck.present.table import Cell, Line
     from quarterdeck.service.bundle import Services
@@ -89,6 +90,7 @@ class Shell(Protocol):
     def read_header(self) -> None: ...  # noqa: D102
     def key_of(self, id: str, *, typing: bool = False) -> str: ...  # noqa: D102
     def keys_of(self, id: str) -> str: ...  # noqa: D102
+    def read_themes(self) -> tuple[list[Theme], list[str]]: ...  # noqa: D102
     def note(self, text: str, tone: str = "") -> None: ...  # noqa: D102
     def panel(self, title: str, lines: Sequence[Line]) -> None: ...  # noqa: D102
     def defect(self, error: BaseException) -> None: ...  # noqa: D102

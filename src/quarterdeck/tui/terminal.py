@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
@@ -22,6 +25,7 @@ from quarterdeck.tui.output import Canvas, Drawn
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.screen import Screen
+    from textual.theme import Theme
 
     from quarterdeck.tui.memory import Keeper
 
@@ -34,8 +38,6 @@ _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 def encoding_of(stream: TextIO | None, *, ascii: bool) -> str:
     """Return the encoding to draw in: what the terminal reads, or ASCII where that is wanted."""
-    import codecs
-
     if ascii:
         return "ascii"
     named = getattr(stream, "encoding", None) or "ascii"
@@ -76,12 +78,9 @@ class AtTerminal(App[int]):
 
     # --- themes
 
-    def load_themes(self) -> list[str]:
-        """Read all themes, ours and the user's; return what is wrong with those that cannot be read."""
-        found, notices = themes.every(self._around.own)
-        for theme in found:
-            self.register_theme(theme)
-        return notices
+    def read_themes(self) -> tuple[list[Theme], list[str]]:
+        """Return all themes, and what is wrong with those that cannot be read; callable from any thread."""
+        return themes.every(self._around.own)
 
     # --- output
 
@@ -109,6 +108,7 @@ class AtTerminal(App[int]):
     def on_load(self) -> None:
         """Be told of signals that end; before the terminal is touched."""
         if not self.is_headless:
+            _read_anything()
             for number in _ENDS:
                 asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
 
@@ -131,6 +131,11 @@ class AtTerminal(App[int]):
             self.crashed = error  # reported by the command line, once the terminal is restored
             self._return_code = 70
             self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """End with what broke the reading of keys; Textual calls it."""
+        super().panic(*renderables)
+        self._return_code = 70
 
     # --- where somebody is
 
@@ -206,6 +211,17 @@ class AtTerminal(App[int]):
 
     def _input(self) -> int:
         return int(getattr(self._driver, "fileno", 0))
+
+
+def _read_anything() -> None:
+    """Let keys be read in the terminal's encoding; a byte that is none of it is a wrong character."""
+    from textual.drivers import linux_driver
+
+    encoding = getattr(sys.__stdin__, "encoding", None) or "utf-8"
+    decoder = partial(codecs.getincrementaldecoder(encoding), "replace")
+    vars(linux_driver)["getincrementaldecoder"] = lambda _: (
+        decoder
+    )  # it is strict, and a wrong byte ends it
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -29,13 +29,11 @@ _COLOURS: Final = (
     "surface", "panel", "boost",
 )  # fmt: skip
 _KINDS: Final[Mapping[str, type | tuple[type, ...]]] = {
-    **dict.fromkeys(("name", "syntax", *_COLOURS), str),
+    **dict.fromkeys(("name", *_COLOURS), str),
     **dict.fromkeys(("luminosity_spread", "text_alpha"), (int, float)),
     **dict.fromkeys(("dark", "ansi"), bool),
     "variables": dict,
 }
-SYNTAXES: Final = ("css", "dracula", "github_light", "monokai", "vscode_dark", "none")
-"""What `syntax` may be: the colours of the editor; `none` leaves the text as it is."""
 _WORDS: Final = ("transparent", "initial", "auto")
 
 
@@ -115,9 +113,7 @@ def load(path: Path, *, checked: bool = False) -> Theme:
         ]
         if wrong:
             raise InvalidInputError(wrong)
-    syntax = fields.pop("syntax", "none")
-    variables = {**fields.pop("variables", {}), "syntax": syntax}
-    return Theme(**fields, variables=variables)
+    return Theme(**fields)
 
 
 def _wrong(fields: Mapping[str, Any], stem: str) -> list[tuple[str, str]]:
@@ -133,10 +129,6 @@ def _wrong(fields: Mapping[str, Any], stem: str) -> list[tuple[str, str]]:
         return found
     if fields["name"] != stem:
         found.append(("name", f"the name is {fields['name']}; it has to be the file's: {stem}"))
-    if fields.get("syntax", "none") not in SYNTAXES:
-        found.append(
-            ("syntax", f"{fields['syntax']} is no syntax; there are {', '.join(SYNTAXES)}")
-        )
     for key in _COLOURS:
         if key in fields and not _is_colour(fields[key]):
             found.append((key, f"{key}: {fields[key]!r} is no colour, such as #5FAFFF"))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 WINDOW: Final = 100  # rows that are asked for at once
 KEPT: Final = 30  # windows that are kept
+STRIPS: Final = 500  # lines that are kept as drawn
+AGES_S: Final = 5.0  # so long an age may stand
 TWO_LINES_BELOW: Final = 60  # columns of the terminal
 
 
@@ -91,6 +93,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self.marks: set[str] = set()
         self._windows: dict[int, list[Row]] = {}
         self._asked: set[int] = set()
+        self._strips: dict[tuple[int, int], tuple[Row, tuple[object, ...], Strip]] = {}
         self._layout_key: tuple[object, ...] = ()
         self._layout = Layout((), 0)
 
@@ -279,6 +282,13 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             self.post_message(self.Clicked(self))
         self.move(place)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw the lines that are asked for: there is no border or padding for Textual to put around them."""
+        lines = map(self.render_line, range(crop.y, crop.bottom))
+        if crop.x == 0 and crop.right >= self.size.width:
+            return list(lines)
+        return [line.crop(crop.x, crop.right) for line in lines]
+
     def render_line(self, y: int) -> Strip:
         """Draw one line: titles first, then rows from the scroll offset on."""
         wide = self.size.width
@@ -295,11 +305,17 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         if row is None:
             self._want(place)
             return paint.strip([Cell("  ~", "dim")], wide)
-        is_cursor = place == self.cursor
-        bar = "|" if is_cursor else " "
-        mark = "*" if row[self.key] in self.marks else " "
-        cells = layout.cells(row, self.look(), part)
-        return paint.strip([Cell(bar + mark), *cells], wide, cursor=is_cursor)
+        is_cursor, look = place == self.cursor, self.look()
+        front = ("|" if is_cursor else " ") + ("*" if row[self.key] in self.marks else " ")
+        drawn = (front, paint, layout, look.now.timestamp() // AGES_S)
+        kept = self._strips.get((place, part))
+        if kept is None or kept[0] is not row or kept[1] != drawn:
+            cells = [Cell(front), *layout.cells(row, look, part)]
+            kept = row, drawn, paint.strip(cells, wide, cursor=is_cursor)
+            if len(self._strips) > STRIPS:
+                self._strips.clear()
+            self._strips[place, part] = kept
+        return kept[2]
 
     def _fitted(self, wide: int) -> Layout:
         wanted = (wide, self._per_row, id(self.columns))
