@@ -103,6 +103,9 @@ VERSION = {
 }  # fmt: skip
 PAST = {**VERSION, "changed": [str]}
 DRAFT = {**VERSION, "stale": bool, "live_version": int, "rev": int, "spec": SPEC}
+DROPPED = {
+    "job": str, "number": int, "based_on": int, "author": str, "at": TIME, "dropped_by": str, "dropped_at": TIME,
+}  # fmt: skip
 DIFFERENCE = {"path": str, "a": ANY, "b": ANY, "lines": [str]}
 RUN = {
     "id": RUN_ID, "job": str, "version": Maybe(int), "draft": bool, "based_on": Maybe(int), "trigger": WORD,
@@ -227,6 +230,9 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("job edit", "j -f -", TWO, EDITED),
     ("job draft", "j", None, DRAFT),
     ("job reset", "j", None, DRAFT),
+    ("job discard", "j", None, SHOWN),
+    ("job bring-back", "j", None, [DROPPED]),
+    ("job bring-back", "j 1", None, DRAFT),
     ("job discard", "j", None, SHOWN),
     ("job edit", "j -f -", TWO, EDITED),
     ("job diff", "j 1 draft", None, {"job": str, "a": str, "b": str, "differences": [DIFFERENCE]}),

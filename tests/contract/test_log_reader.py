@@ -85,6 +85,40 @@ def test_search_is_of_the_text_alone_and_small_letters_match_capitals(logs: Fold
     assert list(reader.find("stdout", never)) == []
 
 
+def test_search_knows_escapes_brackets_gaps_and_every_script(logs: FolderRunLogs) -> None:
+    keep(
+        logs,
+        [
+            ("stdout", "a\ttab \x1b"),
+            ("stdout", "t1 [x]"),
+            ("stdout", "GRÖßE"),
+            ("stdout", "a\\nb"),
+        ],
+    )
+    keep(logs, [("stdout", "behind a gap")], first=9)
+    reader = logs.reader(RUN)
+    reader.refresh()
+    found = {
+        text: list(reader.find(text, never))
+        for text in ("t1", "\t", "u001b", "]", "größe", "\\n", "5")
+    }
+    assert found == {
+        "t1": [1], "\t": [0], "u001b": [], "]": [1], "größe": [2], "\\n": [3], "5": [],
+    }  # fmt: skip
+    assert list(reader.find("any more", never)) == []  # words of the gap
+
+
+def test_a_search_goes_on_from_a_row(logs: FolderRunLogs) -> None:
+    keep(logs, [("event" if n % 7 == 0 else "stdout", f"line {n}") for n in range(2_500)])
+    reader = logs.reader(RUN)
+    total = reader.refresh()
+    every = list(reader.find("line", never))
+    assert every == list(range(total))
+    assert list(reader.find("line", never, 1_900)) == every[1_900:]
+    assert list(reader.of_origin("payload", never, 1_900)) == every[1_900:]
+    assert list(reader.find("line", never, total)) == []
+
+
 def test_trouble_and_origins_are_found_by_row(logs: FolderRunLogs) -> None:
     keep(logs, [
         ("event", "ERROR of the runner"), ("stdout", "fine"), ("stderr", "[x ERROR y] bad"),
@@ -93,7 +127,7 @@ def test_trouble_and_origins_are_found_by_row(logs: FolderRunLogs) -> None:
     reader = logs.reader(RUN)
     reader.refresh()
     assert list(reader.trouble(never)) == [1, 2, 3]
-    assert list(reader.trouble(never, 1)) == [1]
+    assert list(reader.trouble(never, most=1)) == [1]
     assert list(reader.of_origin("engine", never)) == [1, 3]
 
 

@@ -33,6 +33,16 @@ def editor(ui: Ui) -> CodeEditor:
     return ui.page.query_one(CodeEditor)
 
 
+def publish_beside(other: Services, spec: dict[str, object], mine: Services) -> None:
+    """Let somebody publish while a draft of the older version stands: theirs, then mine on its older base."""
+    base = mine.drafting.open("daily")
+    other.jobs.edit("daily", {"spec": spec})
+    other.publishing.publish("daily")
+    now = mine.drafting.open("daily")
+    kept = {**base["spec"], "source": sql("SELECT 3")}
+    mine.drafting.save("daily", kept, expect_rev=now["rev"], based_on=base["based_on"])
+
+
 async def saved(ui: Ui, services: Services, text: str) -> None:
     """Wait until the draft holds this text."""
     end = time.monotonic() + SAVED_S
@@ -165,6 +175,72 @@ async def test_two_at_one_draft_never_overwrite_unseen(services: Services) -> No
 
 
 @pytest.mark.row("B7")
+@pytest.mark.row("R2")
+async def test_mine_goes_on_top_of_what_went_live_and_what_only_they_changed_stays(
+    services: Services,
+) -> None:
+    other = ben(services)
+    spec = job("daily")["spec"]
+    services.jobs.edit("daily", {"spec": {**spec, "source": sql("SELECT 2")}})
+    publish_beside(other, {**spec, "source": sql("SELECT 2"), "timeout": "9m"}, services)
+    assert services.drafts.show("daily")["stale"]
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.until("based on v1, live is v2")
+        await ui.press("ctrl+g")
+        shown = await ui.until("Somebody else saved meanwhile")
+        assert "ben made v2 live" in shown
+        assert "timeout" in ui.dialog.text
+        await ui.press("m")
+        await ui.until("based on v2")
+        await ui.press("ctrl+g")
+        assert "SELECT 3" in await ui.until("Make the draft of daily live as v3")
+        assert "timeout" not in ui.dialog.text
+        await ui.listens()
+        await ui.press("enter", "y")
+        await ui.until("version 3 is live")
+    assert services.jobs.show("daily")["spec"]["timeout"] == 540
+    assert services.jobs.show("daily")["spec"]["source"]["text"] == "SELECT 3"
+
+
+@pytest.mark.row("B7")
+async def test_mine_is_kept_on_its_older_base_and_is_not_published_unseen(
+    services: Services,
+) -> None:
+    other = ben(services)
+    spec = job("daily")["spec"]
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.pilot.press("A")
+        other.jobs.edit("daily", {"spec": {**spec, "source": sql("SELECT 'ben'")}})
+        other.publishing.publish("daily")
+        await ui.until("Somebody else saved meanwhile")
+        await ui.press("k")
+        await ui.until("based on v1, live is v2")
+        await saved(ui, services, "ASELECT 1 AS v")
+        assert services.drafts.show("daily")["based_on"] == 1
+        await ui.press("ctrl+g")
+        await ui.until("Somebody else saved meanwhile")
+    assert services.jobs.show("daily")["live_version"] == 2
+
+
+@pytest.mark.row("B6")
+async def test_a_dropped_draft_is_brought_back_from_the_list(services: Services) -> None:
+    spec = job("daily")["spec"]
+    for text in ("SELECT 2", "SELECT 3"):
+        services.jobs.edit("daily", {"spec": {**spec, "source": sql(text)}})
+        services.drafts.discard("daily")
+    async with running(services) as ui:
+        await ui.press("colon")
+        await ui.type("dropped")
+        await ui.press("enter")
+        await ui.until("Dropped drafts of daily")
+        assert len(ui.dialog.choices) == 2
+        await ui.press("down", "enter")
+        await ui.until("is back")
+        assert text_of(services) == "SELECT 2"
+        assert len(services.drafts.dropped("daily")) == 1
+
+
+@pytest.mark.row("B7")
 async def test_theirs_can_be_taken(services: Services) -> None:
     other = ben(services)
     async with running(services, places=[DRAFT]) as ui:
@@ -223,6 +299,10 @@ async def test_the_other_pane_is_offered_and_taken(services: Services) -> None:
         await ui.until("[Python *]")
         await saved(ui, services, "# Python of this job\n")
         assert services.drafts.show("daily")["spec"]["source"]["kind"] == "py_file"
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.until("[Python *]")
+        await ui.press("ctrl+t")
+        assert "SELECT 1 AS v" in ui.screen  # the other text is kept with the draft
 
 
 @pytest.mark.row("A17")

@@ -172,7 +172,7 @@ async def test_a_large_paste_is_one_step_and_undo_and_redo_hold() -> None:
         begun = time.monotonic()
         app.post_message(events.Paste(paste))
         await app.pilot.pause()
-        assert time.monotonic() - begun < 5.0
+        assert time.monotonic() - begun < 10.0  # 1 s is the benchmark's to hold
         for _ in range(2):
             assert app.editor.text == paste
             app.editor.undo()

@@ -219,6 +219,20 @@ def reset(session: Session, name: str) -> None:
     session.words(found, f"{name}: the draft is as live version {found['live_version']} again")
 
 
+@job.command(name="bring-back", example="quarterdeck job bring-back daily-sales 1")
+@_NAME
+@click.argument("number", type=int, required=False, metavar="[N]")
+@pass_session
+def bring_back(session: Session, name: str, number: int | None) -> None:
+    """Make a dropped draft the draft again; without N, list those that are kept."""
+    drafts = session.services.drafts
+    if number is None:
+        session.listing(drafts.dropped(name), columns.DROPPED, f"{name} has no dropped drafts.")
+        return
+    found = drafts.bring_back(name, number)
+    session.words(found, f"{name}: the draft by {found['author']} is back, not live")
+
+
 @job.command(example="quarterdeck job publish daily-sales --note 'by region'")
 @_NAME
 @click.option("--note", default="", metavar="TEXT", help="What changed, for the history.")

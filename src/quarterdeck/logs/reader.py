@@ -6,7 +6,7 @@ million lines takes no object per line. Appending is `writer`'s.
 
 from __future__ import annotations
 
-import mmap
+import json
 import re
 from array import array
 from bisect import bisect_left, bisect_right
@@ -19,8 +19,8 @@ from quarterdeck.model.logline import StoredLine
 
 BLOCK: Final = 1 << 20  # bytes that are looked through at once; then other threads have their turn
 ERRORS: Final = (
-    b"ERROR", b"FATAL", b"CRITICAL", b"WARN", b"Traceback (most recent call last)", b"panicked at",
-    b"Error: ", b"Exception: ",
+    "ERROR", "FATAL", "CRITICAL", "WARN", "Traceback (most recent call last)", "panicked at",
+    "Error: ", "Exception: ",
 )  # fmt: skip
 """What a line of an engine, a payload or an installer holds that reports trouble."""
 GAP: Final = b'"gap",'
@@ -74,74 +74,73 @@ class FolderLogReader:
                 seq += 1
         return found
 
-    def find(self, text: str, stop: Callable[[], bool]) -> Sequence[int]:
-        """Return the rows whose text contains `text`, ascending; small letters alone match capitals, too.
+    def find(self, text: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
+        """Return the rows whose text contains `text`, ascending, from `first` on; small letters match capitals.
 
         `stop` is asked between blocks; what was found until then is returned.
         """
-        wanted = disk.needle(text)
-        folds = text == text.lower()
-        return self._rows_with((wanted.lower() if folds else wanted,), stop, folds=folds)
+        fold: Callable[[bytes], bytes] | None = None
+        if text == text.lower():
+            fold = bytes.lower if text.isascii() else _lower
+        return self._rows_with((text,), stop, first, fold=fold)
 
-    def trouble(self, stop: Callable[[], bool], most: int | None = None) -> Sequence[int]:
-        """Return the rows that report an error or a warning, ascending; at most so many. Gaps are none."""
-        return self._rows_with(ERRORS, stop, most=most)
+    def trouble(
+        self, stop: Callable[[], bool], first: int = 0, most: int | None = None
+    ) -> array[int]:
+        """Return the rows from `first` on that report an error or a warning, ascending; at most so many."""
+        return self._rows_with(ERRORS, stop, first, most=most)
 
-    def of_origin(self, origin: str, stop: Callable[[], bool]) -> Sequence[int]:
-        """Return the rows of one origin, and the gaps, ascending."""
+    def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
+        """Return the rows of one origin, and the gaps, ascending, from `first` on."""
         needle = f'"{origin}",'.encode()
         found = array("Q")
-        for block in self._blocks(stop):
+        for block in self._blocks(stop, first):
             for begin in sorted({*_lines_with(block, needle), *_lines_with(block, GAP)}):
                 head = _HEAD.match(block, begin)
                 if head and (needle in head[0] or GAP in head[0]):
-                    self._take(found, int(head[1]))
+                    self._take(found, int(head[1]), first)
         return found
 
     def _rows_with(
         self,
-        needles: Sequence[bytes],
+        words: Sequence[str],
         stop: Callable[[], bool],
+        first: int,
         *,
-        folds: bool = False,
+        fold: Callable[[bytes], bytes] | None = None,
         most: int | None = None,
     ) -> array[int]:
         found = array("Q")
-        for block in self._blocks(stop):
-            looked = block.lower() if folds else block
+        needles = [disk.needle(word) for word in words]
+        for block in self._blocks(stop, first):
+            looked = block if fold is None else fold(block)
             for begin in sorted({p for needle in needles for p in _lines_with(looked, needle)}):
-                head = _HEAD.match(block, begin)
-                if head and any(
-                    looked.find(n, head.end(), _end(looked, begin)) >= 0 for n in needles
-                ):
-                    self._take(found, int(head[1]))
+                seq = _match(looked, begin, words, needles)
+                if seq:
+                    self._take(found, seq, first)
                     if most is not None and len(found) >= most:
                         return found
         return found
 
-    def _take(self, found: array[int], seq: int) -> None:
-        if not self._is_hidden(seq):
-            row = self._row_of(seq)
-            if not found or row > found[-1]:
-                found.append(row)
+    def _take(self, found: array[int], seq: int, first: int) -> None:
+        if not self._is_hidden(seq) and (row := self._row_of(seq)) >= first:
+            found.append(row)
 
     # --- where things are
 
-    def _blocks(self, stop: Callable[[], bool]) -> Iterator[bytes]:
-        """Yield whole lines of the file, about a block at a time, until `stop`."""
-        begin, end = 0, self._size
-        if not end:
+    def _blocks(self, stop: Callable[[], bool], first: int) -> Iterator[bytes]:
+        """Yield whole lines of the file, about a block at a time, from a little before a row, until `stop`."""
+        if first >= self.rows:
             return
-        with (
-            (self._folder / disk.LINES).open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        ):
-            while begin < end and not stop():
-                cut = min(begin + BLOCK, end)
-                if cut < end:
-                    cut = mapped.find(b"\n", cut - 1) + 1 or end
-                yield mapped[begin:cut]
-                begin = cut
+        at = self._offset((self._seq_of(first) - 1) // disk.STEP)
+        with (self._folder / disk.LINES).open("rb") as file:
+            file.seek(at)
+            while at < self._size and not stop():
+                block = file.read(min(BLOCK, self._size - at))
+                if not block.endswith(b"\n"):
+                    block += file.readline()
+                at += len(block)
+                yield block
 
     def _offset(self, entry: int) -> int:
         with (self._folder / disk.INDEX).open("rb") as file:
@@ -170,3 +169,22 @@ def _lines_with(block: bytes, needle: bytes) -> Iterator[int]:
 def _end(block: bytes, place: int) -> int:
     end = block.find(b"\n", place)
     return len(block) if end < 0 else end
+
+
+def _match(block: bytes, begin: int, words: Sequence[str], needles: Sequence[bytes]) -> int:
+    """Return the number of the line that begins there if its text holds one of the words, else 0; 0 for a gap."""
+    head, end = _HEAD.match(block, begin), _end(block, begin) - len(b'"]')
+    if head is None or GAP in head[0]:
+        return 0
+    if not any(block.find(needle, head.end(), end) >= 0 for needle in needles):
+        return 0
+    if block.find(b"\\", head.end(), end) >= 0:  # what was found may be a piece of an escape
+        text = json.loads(block[begin : end + 2])[7]
+        if not any(word in text for word in words):
+            return 0
+    return int(head[1])
+
+
+def _lower(block: bytes) -> bytes:
+    """Return the block in small letters of every script; `bytes.lower` knows only those of ASCII."""
+    return block.decode().lower().encode()

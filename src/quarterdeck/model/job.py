@@ -21,6 +21,18 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class DroppedDraft:
+    """A draft that was discarded or reset, or gave way to another; its spec is kept as frozen ones are."""
+
+    spec_sha256: str
+    based_on: int
+    author: str
+    at: datetime
+    dropped_by: str
+    dropped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job without its specs. `name_key` is the name folded for look-alikes; `next_number` the next version's."""
 
@@ -39,6 +51,7 @@ class Job:
     paused: bool = False
     activations: tuple[Activation, ...] = ()
     drift: Mapping[str, Any] | None = None
+    dropped: tuple[DroppedDraft, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +77,17 @@ def version_id(job: JobId, number: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The one draft of a job (`id` is the job's); never fires on schedule."""
+    """The one draft of a job (`id` is the job's); never fires on schedule.
+
+    `aside` is a text of the other language, kept until publish.
+    """
 
     id: JobId
     spec: Mapping[str, Any]
     based_on: int
     author: str
     at: datetime
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -34,7 +35,8 @@ class LogWriter(Protocol):
 class LogReader(Protocol):
     """One run's log by rows: the lines that people see, from 0, the oldest. For one thread at a time.
 
-    What looks through the whole log asks `stop` now and then, and gives what it found until it says yes.
+    What looks through the log asks `stop` now and then, and gives what it found until it says yes. A gap is
+    never a match.
     """
 
     @property
@@ -50,16 +52,18 @@ class LogReader(Protocol):
         """Return rows from `first` on, at most so many; gaps are rows."""
         ...
 
-    def find(self, text: str, stop: Callable[[], bool]) -> Sequence[int]:
-        """Return the rows that contain `text`, ascending; small letters alone match capitals, too."""
+    def find(self, text: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
+        """Return the rows from `first` on that contain `text`, ascending; small letters match capitals, too."""
         ...
 
-    def trouble(self, stop: Callable[[], bool], most: int | None = None) -> Sequence[int]:
-        """Return the rows that report an error or a warning, ascending, at most so many; no gaps."""
+    def trouble(
+        self, stop: Callable[[], bool], first: int = 0, most: int | None = None
+    ) -> array[int]:
+        """Return the rows from `first` on that report an error or a warning, ascending, at most so many."""
         ...
 
-    def of_origin(self, origin: str, stop: Callable[[], bool]) -> Sequence[int]:
-        """Return the rows of one origin, and the gaps, ascending."""
+    def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
+        """Return the rows of one origin, and the gaps, ascending, from `first` on."""
         ...
 
 

@@ -134,6 +134,14 @@ VERSIONS: Final = (
     Column("CHANGED", _names("changed"), least=12, drop=2, optional=True),
     Column("MATCH", lambda row, _: text((row.get("match") or {}).get("text")), least=12, optional=True),
 )  # fmt: skip
+DROPPED: Final = (
+    Column("N", lambda row, _: text(row["number"]), right=True),
+    Column("BY", _key("author"), least=6),
+    Column("SAVED", _at("at"), drop=1),
+    Column("BASED ON", _based_on, right=True, drop=3),
+    Column("DROPPED BY", _key("dropped_by"), least=6),
+    Column("DROPPED", _at("dropped_at"), drop=2),
+)
 CHECKS: Final = (
     Column("CHECK", _key("name"), least=12),
     Column("RESULT", _level),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -52,17 +52,15 @@ def cells(line: StoredLine, way: Way) -> Line:
     shown = tone(line)
     stream = "!" if line.stream == "stderr" and line.origin == "payload" else " "
     text = line.text
-    more = ""
+    size = ""
     if len(text) > LONG:
-        more = f" … {len(line.text):,} characters, Enter shows all"
-        text = text[:LONG]
-    if line.more:
-        more += " \\"
+        size = f"[{len(text):,} characters, Enter shows all] "
+        text = text[:LONG] + "…"
     return (
         *([Cell(stamp, "dim")] if stamp else []),
-        Cell(f"{line.origin:<{ORIGIN_WIDTH - 2}}{stream} ", "dim"),
+        Cell(f"{line.origin:<{ORIGIN_WIDTH - 2}}{stream} {size}", "dim"),
         *_marked(inert.line(text.expandtabs(8)), way.search, shown),
-        *([Cell(more, "dim")] if more else []),
+        *([Cell(" \\", "dim")] if line.more else []),
     )
 
 
@@ -120,8 +118,33 @@ def sideways(line: Line, by: int) -> Line:
     return tuple(found)
 
 
-def saved(line: StoredLine) -> str:
-    """Return the line as a file holds it: as it was written; a gap as a line of its own."""
-    if line.is_gap:
-        return table_text(cells(line, Way(times="off"))) + "\n"
-    return line.text if line.more else line.text + "\n"
+def joined(lines: Sequence[StoredLine], at: int) -> str:
+    """Return the whole text of the line that the piece at place `at` is of; lines of others may stand between."""
+    here = lines[at]
+    own = [(n, one) for n, one in enumerate(lines) if _of(one) == _of(here)]
+    place = next(n for n, (where, _) in enumerate(own) if where == at)
+    begin = end = place
+    while begin and own[begin - 1][1].more:
+        begin -= 1
+    while own[end][1].more and end + 1 < len(own):
+        end += 1
+    return "".join(one.text for _, one in own[begin : end + 1])
+
+
+def saved(lines: Iterable[StoredLine]) -> Iterator[str]:
+    """Yield lines as a file holds them: pieces joined, as they were written; a gap as a line of its own."""
+    pieces: dict[tuple[str, str, str], list[str]] = {}
+    for line in lines:
+        if line.is_gap:
+            yield table_text(cells(line, Way(times="off"))) + "\n"
+            continue
+        pieces.setdefault(_of(line), []).append(line.text)
+        if not line.more:
+            yield "".join(pieces.pop(_of(line))) + "\n"
+    yield from (
+        "".join(rest) + "\n" for rest in pieces.values()
+    )  # their ends are lost, or to come
+
+
+def _of(line: StoredLine) -> tuple[str, str, str]:
+    return line.source, line.origin, line.stream

@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.errors import InvalidInputError, Problem, StaleError
+from quarterdeck.model.errors import InvalidInputError, Problem
 from quarterdeck.model.instants import format_instant
 from quarterdeck.service import references
 from quarterdeck.service.context import Context, expect
+from quarterdeck.service.drafts import drop
 from quarterdeck.service.jobs import Jobs, save_draft
 from quarterdeck.service.references import World
 from quarterdeck.versions import diff
 
 if TYPE_CHECKING:
-    from quarterdeck.model.job import Draft, Job
+    from quarterdeck.model.job import Job
     from quarterdeck.ports.store import Kept
 
 STANDS_IN = {"snapshot": "SELECT 1", "py_file": "pass"}
@@ -32,9 +33,10 @@ class Drafting:
         self._jobs = jobs
 
     def open(self, name: str) -> dict[str, Any]:
-        """Return spec (file form), live spec, base, revision, who saved it last, names to choose from, problems.
+        """Return spec, live spec, base (file form), revision, who saved it last, names to choose from, problems.
 
-        NotAllowedError for who may not edit it. `rev` is to be given to `save` and `publish`.
+        `live_by` made the live version live. NotAllowedError for who may not edit it. `rev` is to be given to
+        `save` and `publish`.
         """
         context, actor = self._context, self._context.actor()
         kept = context.get_job(actor, name)
@@ -46,6 +48,9 @@ class Drafting:
         draft = context.ports.store.drafts.find(job.id)
         live = context.get_version(job, job.live_version)
         spec = draft.value.spec if draft else live.spec
+        based_on = draft.value.based_on if draft else job.live_version
+        base = live if based_on == job.live_version else context.get_version(job, based_on)
+        last = job.activations[-1]
         queries = {one.id: str(one.body["text"]) for one in world.all("query")}
         profile = world.by_id("profile", spec["profile"])
         return {
@@ -53,13 +58,17 @@ class Drafting:
             "id": job.id,
             "number": job.next_number,
             "live_version": job.live_version,
-            "based_on": draft.value.based_on if draft else job.live_version,
+            "live_by": last.actor,
+            "live_at": format_instant(last.at),
+            "based_on": based_on,
             "is_draft": draft is not None,
+            "aside": draft.value.aside if draft else "",
             "author": draft.value.author if draft else None,
             "at": format_instant(draft.value.at) if draft else None,
             "rev": kept.rev,
             "spec": self._written(world, spec),
             "live": self._written(world, live.spec),
+            "base": self._written(world, base.spec),
             "changed": list(diff.paths(live.spec, spec)),
             "profile": f"{profile.name} rev {profile.revision}" if profile else "",
             "queries": queries,
@@ -96,13 +105,15 @@ class Drafting:
         }
 
     def save(
-        self, name: str, spec: Mapping[str, Any], *, expect_rev: int, based_on: int | None = None
-    ) -> dict[str, Any]:
+        self, name: str, spec: Mapping[str, Any], *, expect_rev: int, based_on: int | None = None,
+        aside: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Keep the spec, in file form, as the draft, and return what `open` would.
 
         A text that is wrong is kept as it is. A field that cannot be read keeps its last value and is among the
-        problems. StaleError, with who and when, if the job is not at `expect_rev` any more. `based_on` puts the
-        draft on top of another version.
+        problems. StaleError, with who and when, if the job is not at `expect_rev` any more. `based_on` gives the
+        draft another base; somebody else's draft, which it then replaces, is dropped as by `drafts.discard`.
+        `aside` is a text of the other language, kept with the draft until it is published; None: as it was.
         """
         context, actor = self._context, self._context.actor()
         kept = context.get_job(actor, name)
@@ -111,14 +122,17 @@ class Drafting:
         world = World(context)
         with context.transaction(f"saving the draft of {job.name}") as tx:
             kept = context.get_job(actor, job.id)
+            job = kept.value
             draft = tx.drafts.find(job.id)
             expect(f"the draft of {job.name}", kept, expect_rev)
             live = context.get_version(job, job.live_version)
             before = draft.value.spec if draft else live.spec
             after, unread = self._read(world, job, spec, before)
-            moved = based_on is not None and draft is not None and draft.value.based_on != based_on
-            if diff.paths(before, after) or moved:
-                save_draft(context, tx, kept, _onto(draft, based_on), after)
+            base = draft.value.based_on if draft else job.live_version
+            if diff.paths(before, after) or based_on not in (None, base):
+                if draft and based_on is not None and draft.value.author != context.who:
+                    kept = kept._replace(value=drop(context, tx, job, draft.value))
+                save_draft(context, tx, kept, draft, after, based_on=based_on, aside=aside)
         shown = self._shown(context.get_job(actor, job.id))
         known = {one.path for one in shown["problems"]}
         shown["problems"] += [one for one in unread if one.path not in known]
@@ -165,40 +179,3 @@ class Drafting:
 
         shown = self.open(name)
         return [to_document(one) for one in diff.differences(shown["live"], shown["spec"])]
-
-    def kept(self, name: str) -> dict[str, Any]:
-        """Return the draft as it is stored, to bring it back with `bring_back`; NotFoundError for none."""
-        from quarterdeck.service.drafts import Drafts
-
-        _, draft = Drafts(self._context).get(name)
-        return {"spec": draft.value.spec, "based_on": draft.value.based_on}
-
-    def bring_back(self, name: str, kept: Mapping[str, Any]) -> dict[str, Any]:
-        """Put a draft back that was discarded or reset; StaleError if there is another one by now."""
-        context, actor = self._context, self._context.actor()
-        job = context.get_job(actor, name)
-        context.demand(actor, "edit", f"job {job.value.name}", job.value)
-        with context.transaction(f"bringing back the draft of {job.value.name}") as tx:
-            now = context.get_job(actor, job.value.id)
-            draft = tx.drafts.find(now.value.id)
-            live = context.get_version(now.value, now.value.live_version)
-            if draft is not None and draft.value.spec != live.spec:
-                raise StaleError(
-                    f"the draft of {now.value.name}", actor=draft.by,
-                    at=format_instant(draft.at), rev=now.rev,
-                )  # fmt: skip
-            save_draft(context, tx, now, draft, kept["spec"])
-            if kept["based_on"] != (draft.value.based_on if draft else now.value.live_version):
-                found = tx.drafts.find(now.value.id)
-                again = context.get_job(actor, now.value.id)
-                save_draft(context, tx, again, _onto(found, kept["based_on"]), kept["spec"])
-        return self._jobs.show(name)
-
-
-def _onto(draft: Kept[Draft] | None, based_on: int | None) -> Kept[Draft] | None:
-    """Return the draft, put on top of another version."""
-    from dataclasses import replace
-
-    if draft is None or based_on is None:
-        return draft
-    return draft._replace(value=replace(draft.value, based_on=based_on))

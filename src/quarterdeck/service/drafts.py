@@ -1,10 +1,14 @@
-"""The draft of a job: show, discard, reset. It is written by `jobs.edit`; published by `publishing`."""
+"""The draft of a job: show, discard, reset, bring back. It is written by `jobs.edit` and `drafting`."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotFoundError
+from quarterdeck.model.instants import format_instant
+from quarterdeck.model.job import DroppedDraft
 from quarterdeck.service import references, views
 from quarterdeck.service.context import Context, expect
 from quarterdeck.service.jobs import save_draft
@@ -12,7 +16,7 @@ from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Draft, Job
-    from quarterdeck.ports.store import Kept
+    from quarterdeck.ports.store import Documents, Kept
 
 
 class Drafts:
@@ -38,7 +42,7 @@ class Drafts:
         return views.draft(kept, draft.value, references.to_names(world, draft.value.spec))
 
     def discard(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
-        """Remove the draft; runs of it keep their text."""
+        """Remove the draft; runs of it keep their text. `bring_back` undoes it."""
         context = self._context
         kept, draft = self.get(name)
         job = kept.value
@@ -46,7 +50,7 @@ class Drafts:
         expect(f"job {name}", kept, expect_rev)
         with context.transaction(f"discarding the draft of {name}") as tx:
             tx.drafts.delete(job.id, seen=draft.rev)
-            tx.jobs.put(job, seen=kept.rev)
+            tx.jobs.put(drop(context, tx, job, draft.value), seen=kept.rev)
             tx.audit.append(
                 "draft.discard", f"job/{job.id}", name=name, team=job.team, before=draft.value.spec
             )
@@ -55,15 +59,70 @@ class Drafts:
         return Jobs(context).show(name)
 
     def reset(self, name: str) -> dict[str, Any]:
-        """Make the draft equal to the live version again, and based on it."""
+        """Make the draft equal to the live version again, and based on it. `bring_back` undoes it."""
         context = self._context
         kept, draft = self.get(name)
         job = kept.value
         context.demand(context.actor(), "edit", f"job {name}", job)
         live = context.get_version(job, job.live_version)
         with context.transaction(f"resetting the draft of {name}") as tx:
-            from dataclasses import replace
-
-            based = draft._replace(value=replace(draft.value, based_on=job.live_version))
-            save_draft(context, tx, kept, based, live.spec)
+            kept = kept._replace(value=drop(context, tx, job, draft.value))
+            save_draft(context, tx, kept, draft, live.spec, based_on=job.live_version)
         return self.show(name)
+
+    # --- dropped ones
+
+    def dropped(self, name: str) -> list[dict[str, Any]]:
+        """Return the drafts that were dropped and are kept still, newest first; `number` is for `bring_back`."""
+        job = self._context.get_job(self._context.actor(), name).value
+        found = [
+            {
+                "job": job.name, "number": number, "based_on": one.based_on, "author": one.author,
+                "at": format_instant(one.at), "dropped_by": one.dropped_by,
+                "dropped_at": format_instant(one.dropped_at),
+            }
+            for number, one in enumerate(still_kept(self._context, job), start=1)
+        ]  # fmt: skip
+        return found[::-1]
+
+    def bring_back(self, name: str, number: int) -> dict[str, Any]:
+        """Make a dropped draft the draft again; one that is in its place is dropped for it."""
+        import json
+
+        context, actor = self._context, self._context.actor()
+        context.demand(actor, "edit", f"job {name}", context.get_job(actor, name).value)
+        with context.transaction(f"bringing back a draft of {name}") as tx:
+            kept = context.get_job(actor, name)
+            found = list(still_kept(context, kept.value))
+            if not 1 <= number <= len(found):
+                raise NotFoundError(
+                    f"Job {name} has no dropped draft {number}.",
+                    advice=f"`quarterdeck job bring-back {name}` lists those that are kept.",
+                )
+            wanted = found.pop(number - 1)
+            spec = json.loads(tx.frozen.get(wanted.spec_sha256).value["spec"])
+            job, draft = replace(kept.value, dropped=tuple(found)), tx.drafts.find(kept.value.id)
+            if draft is not None:
+                job = drop(context, tx, job, draft.value)
+            kept = kept._replace(value=job)
+            save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on)
+        return self.show(name)
+
+
+def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
+    """Keep the draft's spec and return the job with a line about it; lines past the kept period go."""
+    import hashlib
+    import json
+
+    text = json.dumps(draft.spec, sort_keys=True, separators=(",", ":"))
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    if tx.frozen.find(sha256) is None:
+        tx.frozen.put({"id": sha256, "spec": text}, seen=None)
+    line = DroppedDraft(sha256, draft.based_on, draft.author, draft.at, context.who, context.now())
+    return replace(job, dropped=(*still_kept(context, job), line))
+
+
+def still_kept(context: Context, job: Job) -> tuple[DroppedDraft, ...]:
+    """Return the job's dropped drafts that are not past the workspace's kept period, oldest first."""
+    oldest = context.now() - timedelta(seconds=context.workspace().value.kept_s)
+    return tuple(one for one in job.dropped if one.dropped_at >= oldest)

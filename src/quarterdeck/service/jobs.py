@@ -364,15 +364,18 @@ class Jobs:
 
 def save_draft(
     context: Context, tx: Documents, kept: Kept[Job], draft: Kept[Draft] | None,
-    spec: Mapping[str, Any],
+    spec: Mapping[str, Any], *, based_on: int | None = None, aside: str | None = None,
 ) -> Draft:  # fmt: skip
-    """Write the draft of a job in the caller's transaction; a new one is based on the live version.
+    """Write the draft of a job in the caller's transaction; a new one is based on the live version, or `based_on`.
 
     The job is written with it, so that one revision tells of a change to either.
     """
     job = kept.value
-    based_on = draft.value.based_on if draft else job.live_version
-    new = Draft(job.id, spec, based_on, context.who, context.now())
+    if based_on is None:
+        based_on = draft.value.based_on if draft else job.live_version
+    if aside is None:
+        aside = draft.value.aside if draft else ""
+    new = Draft(job.id, spec, based_on, context.who, context.now(), aside)
     tx.drafts.put(new, seen=draft.rev if draft else None)
     tx.jobs.put(job, seen=kept.rev)
     tx.audit.append(

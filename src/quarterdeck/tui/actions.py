@@ -108,6 +108,8 @@ _TABLE: Final = (
            "quarterdeck job diff {job} {version} {other}"),
     Action("draft.discard", "", "Discard draft", "drop the draft; undo for ten seconds", _JOB,
            "quarterdeck job discard {job}", writes=True, verb="edit"),
+    Action("draft.bring_back", "", "Dropped drafts", "bring a draft back that was dropped", _JOB,
+           "quarterdeck job bring-back {job}", writes=True, verb="edit"),
     Action("draft.reset", "", "Reset draft", "make the draft equal to live; undo for ten seconds", _JOB,
            "quarterdeck job reset {job}", writes=True, verb="edit"),
     # --- runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.present import inert
@@ -176,18 +177,61 @@ class JobActs(Page):
             )
 
     def _drop_draft(self, name: str, what: str, drop: Callable[[str], Any]) -> None:
-        drafting = self.services.drafting
+        drafts = self.services.drafts
 
-        def work() -> Mapping[str, Any]:
-            kept = drafting.kept(name)
+        def work() -> int:
             drop(name)
-            return kept
+            newest: int = drafts.dropped(name)[0]["number"]
+            return newest
 
-        def done(kept: Mapping[str, Any]) -> None:
-            self.shell.undoable(self, what, lambda: drafting.bring_back(name, kept))
+        def done(number: int) -> None:
+            self.shell.undoable(self, what, lambda: drafts.bring_back(name, number))
             self.load()
 
         self.ask(f"the draft of {name}", work, done)
+
+    def action_draft_bring_back(self) -> None:
+        """List the drafts that were dropped and are kept still, and bring one back."""
+        if name := self._named():
+            self.ask(
+                f"dropped drafts of {name}",
+                lambda: self.services.drafts.dropped(name),
+                partial(self._ask_bring_back, name),
+            )
+
+    def _ask_bring_back(self, name: str, dropped: Sequence[Mapping[str, Any]]) -> None:
+        from quarterdeck.tui.widgets.dialog import Choice
+        from quarterdeck.tui.widgets.menu import Menu
+
+        if not self.is_in_front:
+            return
+        if not dropped:
+            self.say(
+                f"no draft of {name} was dropped in the period that is kept", "dim", keep=False
+            )
+            return
+        choices = [
+            Choice(
+                str(one["number"]),
+                f"by {one['author']} {one['at'][:16]}, on v{one['based_on']}; "
+                f"dropped by {one['dropped_by']} {one['dropped_at'][:16]}",
+            )
+            for one in dropped
+        ]
+
+        def chosen(number: str | None) -> None:
+            if number:
+                self.ask(
+                    f"the draft of {name}",
+                    lambda: self.services.drafts.bring_back(name, int(number)),
+                    lambda _: self._brought_back(name),
+                )
+
+        self.app.push_screen(Menu(f"Dropped drafts of {name}", choices), chosen)
+
+    def _brought_back(self, name: str) -> None:
+        self.say(f"the draft of {name} is back", "good")
+        self.load()
 
     def action_job_delete(self) -> None:
         """List what goes with the job, and ask for its name."""

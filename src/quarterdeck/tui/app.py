@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
+from textual import events
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
@@ -56,7 +57,7 @@ class Quarterdeck(AtTerminal):
     """The application over one workspace. `opening` gives the services; it is called on a thread."""
 
     CSS = """
-    Screen { background: $background; color: $foreground; }
+    BasePage { background: $background; color: $foreground; }
     """
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar = [
@@ -220,6 +221,13 @@ class Quarterdeck(AtTerminal):
     def page(self) -> Page:
         """The page in front, behind any dialog."""
         return self.pages[-1]
+
+    def on_key(self, event: events.Key) -> None:
+        """Type into a line what was pressed while it was opened: keys come in bunches over a slow connection."""
+        for line in self.screen.query("FilterBar"):
+            if line.is_meant(event):  # type: ignore[attr-defined]  # imported when it is first opened
+                event.prevent_default()
+                line._forward_event(events.Key(event.key, event.character))  # noqa: SLF001  # Textual's way
 
     def on_open(self, message: Open) -> None:
         """Go where a page wants to."""

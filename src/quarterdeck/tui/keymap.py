@@ -131,8 +131,11 @@ def _clashes(found: Mapping[str, str]) -> list[str]:
     """Return which keys would do two things on one screen."""
     keys = {one.id: found.get(one.id, one.keys).split(",") for one in ACTIONS.values() if one.keys}
     clashes = []
-    for one, other in combinations(keys, 2):
-        if (one in found or other in found) and meet(ACTIONS[one], ACTIONS[other]):
+    for pair in combinations(keys, 2):
+        one, other = sorted(
+            pair, key=lambda known: known not in found
+        )  # the changed one is told first
+        if one in found and meet(ACTIONS[one], ACTIONS[other]):
             clashes += [
                 f"{one}: {key} is taken by {other}" for key in keys[one] if key in keys[other]
             ]

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.memory import Keeper
 
 LOOK_S: Final = 0.5
-"""How often it is looked whether somebody is elsewhere, and whether the terminal is still there."""
+"""How often it is looked where somebody is, and whether the terminal is still there."""
 LATEST_S: Final = 3.0
 """How long an end by signal may take before the process is ended without more ado."""
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -79,7 +79,7 @@ class AtTerminal(App[int]):
     # --- themes
 
     def read_themes(self) -> tuple[list[Theme], list[str]]:
-        """Return all themes, and what is wrong with those that cannot be read; callable from any thread."""
+        """Read all themes, ours and the user's, and what is wrong with the others; on any thread."""
         return themes.every(self._around.own)
 
     # --- output
@@ -116,13 +116,23 @@ class AtTerminal(App[int]):
         """Be told of signals that stop, and look about every now and then."""
         if not self.is_headless:
             self._hear_stops()
-        self.set_interval(LOOK_S, self._look_about)
+            loop = asyncio.get_running_loop()
+            threading.Thread(target=self._watch_input, args=(loop,), daemon=True).start()
+        self.set_interval(LOOK_S, self.remember)
 
     def end_by(self, number: int) -> None:
         """End as this signal asks for: terminal restored, exit code 128 and its number."""
         self.remember()
         self.exit(return_code=128 + number)
         threading.Thread(target=_end_late, args=(128 + number,), daemon=True).start()
+
+    def _watch_input(self, loop: asyncio.AbstractEventLoop) -> None:
+        """End when the terminal is gone and nobody says so; on a thread, as the loop may wait to write to it."""
+        while os.isatty(self._input()):
+            time.sleep(LOOK_S)
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(self.end_by, signal.SIGHUP)
+        _end_late(128 + signal.SIGHUP)
 
     def _handle_exception(self, error: Exception) -> None:
         if self.is_headless:  # a test wants to see it raised
@@ -148,11 +158,6 @@ class AtTerminal(App[int]):
         if self._around.keeper is not None:
             self._around.keeper.keep(self.remembered())
 
-    def _look_about(self) -> None:
-        self.remember()
-        if not self.is_headless and not os.isatty(self._input()):  # gone without a signal
-            self.end_by(signal.SIGHUP)
-
     # --- away and back
 
     @contextmanager
@@ -161,10 +166,7 @@ class AtTerminal(App[int]):
         raised: BaseException | None = None
         loop = asyncio.get_running_loop()
         with super().suspend():
-            for number in (
-                signal.SIGTSTP,
-                signal.SIGCONT,
-            ):  # C-z there stops both, as a shell expects
+            for number in (signal.SIGTSTP, signal.SIGCONT):  # C-z stops both, as a shell expects
                 loop.remove_signal_handler(number)
             kept = {one: signal.signal(one, _nothing) for one in (signal.SIGINT, signal.SIGQUIT)}
             try:
@@ -214,7 +216,7 @@ class AtTerminal(App[int]):
 
 
 def _read_anything() -> None:
-    """Let keys be read in the terminal's encoding; a byte that is none of it is a wrong character."""
+    """Let keys be read in the terminal's encoding; a byte that is none of it is a wrong character, no more."""
     from textual.drivers import linux_driver
 
     encoding = getattr(sys.__stdin__, "encoding", None) or "utf-8"

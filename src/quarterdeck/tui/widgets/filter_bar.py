@@ -43,6 +43,15 @@ class FilterBar(Input):
     def __init__(self, text: str, *, placeholder: str = "") -> None:
         super().__init__(text, placeholder=placeholder, select_on_focus=False, id="filter")
         self.cursor_blink = False
+        self._had_focus = False
+
+    def on_focus(self) -> None:
+        """From now on keys come here by themselves."""
+        self._had_focus = True
+
+    def is_meant(self, event: events.Key) -> bool:
+        """Whether a key that was sent elsewhere, and that nobody took, was pressed before the focus came here."""
+        return not self._had_focus or (self.has_focus and event.is_printable)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Tell of the letter."""

@@ -87,15 +87,19 @@ class LogView(Widget, can_focus=True):
         grown = total - self.total
         self.total = total
         if grown > 0:  # the last window was not full
-            self._windows.pop((total - grown) // WINDOW, None)
             self._asked.discard((total - grown) // WINDOW)
         if lines:
             self.fill(first, lines)
         if self.follows and self.only is None:
-            self.cursor = max(0, total - 1)
-            self.top = max(0, total - self._height)
+            self._to_end()
         elif grown > 0:
             self.news += grown
+        self._changed()
+
+    def extended(self) -> None:
+        """Take note that `only` holds more rows."""
+        if self.follows:
+            self._to_end()
         self._changed()
 
     def fill(self, first: int, lines: Sequence[StoredLine]) -> None:
@@ -150,9 +154,7 @@ class LogView(Widget, can_focus=True):
         if place < self.top:
             self.top = place
         elif place >= self.top + self._fitting():
-            self.top = (
-                max(0, place - self._height + 1) if not self.wraps else self._wrapped_top(place)
-            )
+            self.top = self._top_for(place)
         self._changed()
 
     def go_to(self, row: int) -> None:
@@ -169,9 +171,12 @@ class LogView(Widget, can_focus=True):
         self.follows = on
         if on:
             self.news = 0
-            self.cursor = max(0, self.rows - 1)
-            self.top = max(0, self.rows - self._height)
+            self._to_end()
         self._changed()
+
+    def _to_end(self) -> None:
+        self.cursor = max(0, self.rows - 1)
+        self.top = self._top_for(self.cursor)
 
     def scroll_sideways(self, by: int) -> None:
         """Scroll by half screens."""
@@ -192,7 +197,10 @@ class LogView(Widget, can_focus=True):
             count += 1
         return max(1, count - (used > self._height))
 
-    def _wrapped_top(self, place: int) -> int:
+    def _top_for(self, place: int) -> int:
+        """Return the top that has this place on the last line."""
+        if not self.wraps or not self.rows:
+            return max(0, place - self._height + 1)
         used, top = len(self._parts(place)), place
         while top > 0 and used + len(self._parts(top - 1)) <= self._height:
             top -= 1
@@ -206,9 +214,9 @@ class LogView(Widget, can_focus=True):
     def on_resize(self) -> None:
         """Keep the end, or the cursor, in sight."""
         if self.follows:
-            self.top = max(0, self.rows - self._height)
-        elif self.cursor >= self.top + self._height:
-            self.top = max(0, self.cursor - self._height + 1)
+            self._to_end()
+        elif self.cursor >= self.top + self._fitting():
+            self.top = self._top_for(self.cursor)
         self._changed()
 
     # --- drawing

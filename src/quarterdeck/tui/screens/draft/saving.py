@@ -46,6 +46,7 @@ class Saving(JobActs):
         self.rev = 0
         self.dirty_since: float | None = None
         self.is_saving = False
+        self.is_asking = False  # which of two drafts it is to be
         self._touched = 0.0
 
     # --- reading
@@ -65,7 +66,7 @@ class Saving(JobActs):
         self.shown, self.rev = shown, shown["rev"]
         self.spec = dict(shown["spec"])
         self.banner = ""
-        self.texts.take(self.spec, shown["queries"])
+        self.texts.take(self.spec, shown["queries"], shown["aside"])
         self.hold()
         self._tell_troubles(shown)
         if first:
@@ -128,8 +129,8 @@ class Saving(JobActs):
         )
 
     def _compare(self, shown: Shown) -> None:
-        if self.shown is None or shown["rev"] == self.rev:
-            return
+        if self.shown is None or shown["rev"] == self.rev or self.is_saving or self.is_asking:
+            return  # a save says so itself, if it was of before
         if shown["spec"] == self.shown["spec"] and shown["based_on"] == self.shown["based_on"]:
             self.rev = shown["rev"]
             self.shown = {**shown}
@@ -163,18 +164,19 @@ class Saving(JobActs):
             return
         shell, drafting = self.shell, self.services.drafting
         name, rev, spec, base = self.opened.name, self.rev, self.document(), self.shown
+        aside = self.texts.aside(spec)
         shell.typed["draft", name] = {"typed": {"spec": spec, "rev": rev}}
         self.dirty_since = None
 
         def work() -> None:
             try:
-                drafting.save(name, spec, expect_rev=rev)
+                drafting.save(name, spec, expect_rev=rev, aside=aside)
             except StaleError:
                 now = drafting.open(name)
                 mine = now["author"] == shell.header.get("actor")
                 if not mine or now["based_on"] != base["based_on"]:
                     return  # it is somebody else's now: asked about when one comes back
-                drafting.save(name, spec, expect_rev=now["rev"])
+                drafting.save(name, spec, expect_rev=now["rev"], aside=aside)
             shell.typed.pop(("draft", name), None)
 
         shell.calls.submit(work)
@@ -211,9 +213,12 @@ class Saving(JobActs):
         self.is_saving = True
         self.dirty_since = None
         name, rev, spec = self.opened.name, self.rev, self.document()
+        aside = self.texts.aside(spec)
         self.ask(
             "saving the draft",
-            lambda: self.services.drafting.save(name, spec, expect_rev=rev, based_on=based_on),
+            lambda: self.services.drafting.save(
+                name, spec, expect_rev=rev, based_on=based_on, aside=aside
+            ),
             partial(self._saved, spec, then),
             failed=self._not_saved,
             is_left=False,
@@ -236,16 +241,20 @@ class Saving(JobActs):
         self.dirty_since = time.monotonic() + AGAIN_S  # it is tried again
         self._touched = self.dirty_since
         if isinstance(error, StaleError):
-            name = self.opened.name
-            self.ask(
-                "what was saved meanwhile",
-                lambda: self.services.drafting.open(name),
-                self._meanwhile,
-                group="open",
-                failed=self._cannot,
-            )
-            return
-        self._cannot(error)
+            self.meanwhile()
+        else:
+            self._cannot(error)
+
+    def meanwhile(self) -> None:
+        """Look at what somebody else did."""
+        name = self.opened.name
+        self.ask(
+            "what was saved meanwhile",
+            lambda: self.services.drafting.open(name),
+            self._meanwhile,
+            group="open",
+            failed=self._cannot,
+        )
 
     def _cannot(self, error: BaseException) -> None:
         if not isinstance(error, QuarterdeckError):
@@ -272,27 +281,57 @@ class Saving(JobActs):
 
     def _conflict(self, theirs: Shown) -> None:
         """Ask: nobody's text is overwritten unseen."""
-        from quarterdeck.tui.screens.draft.conflict import Conflict
+        if self.shown is None:
+            return
+        went_live = theirs["live_version"] != self.shown["live_version"]
+        by, at = ("live_by", "live_at") if went_live else ("author", "at")
+        did = f"made v{theirs['live_version']} live" if went_live else "saved"
+        who, when = theirs[by] or "somebody", str(theirs[at] or "")[:19]
+        what = f"{who} {did} at {when}."
+        self._ask_which(what, self.shown, theirs, theirs["spec"], theirs["based_on"])
 
-        if not self.is_in_front or self.shown is None:
+    def conflict_with_live(self) -> None:
+        """Ask what becomes of a draft whose base is no longer live."""
+        if (shown := self.shown) is not None:
+            what = f"{shown['live_by']} made v{shown['live_version']} live at {shown['live_at'][:19]}."
+            began = {**shown, "spec": shown["base"]}
+            self._ask_which(what, began, shown, shown["live"], shown["live_version"])
+
+    def _ask_which(
+        self, what: str, began: Shown, theirs: Shown, their_spec: Shown, their_base: int
+    ) -> None:
+        from quarterdeck.tui.screens.draft.conflict import Conflict, lay_over
+
+        if not self.is_in_front:
             return
         self.dirty_since = None
-        base, mine = self.shown["spec"], self.document()
+        self.is_asking = True
+        base, mine = began["spec"], self.document()
 
         def chosen(choice: str | None) -> None:
-            if choice == "mine":
-                self.rev = theirs["rev"]
-                self.shown = theirs
-                self.save(based_on=theirs["live_version"])
-            elif choice == "keep":
-                self.rev = theirs["rev"]
-                self.shown = theirs
-                self.save()
-            elif choice == "theirs":
-                self.shown = None
-                self._take(theirs)
-            else:
-                self.banner = "NOT SAVED: somebody saved this draft meanwhile; ^s asks again."
+            self.is_asking = False
+            if choice is None:
+                self.banner = f"NOT SAVED: {what} ^s asks again."
                 self.draw_frame()
+                return
+            self.rev, self.shown = theirs["rev"], theirs
+            if choice == "keep":
+                self.save(based_on=began["based_on"])
+                return
+            wanted = lay_over(base, mine, their_spec) if choice == "mine" else dict(their_spec)
+            self._replace(wanted)
+            self.save(based_on=their_base)
 
-        self.app.push_screen(Conflict(base, theirs, mine), chosen)
+        self.app.push_screen(Conflict(what, base, their_spec, mine), chosen)
+
+    def _replace(self, spec: dict[str, Any]) -> None:
+        """Show another spec in the place of what stands here; undo brings the text back."""
+        self.spec = spec
+        self.texts.take(spec, self.shown["queries"] if self.shown else {})
+        text, language, locked = self.texts.shown(spec)
+        if locked or self.editor.read_only:
+            self.editor.hold(text, language=language, locked=locked)
+        else:
+            self.editor.replace_all(text)
+        if self.sheet is not None:
+            self.sheet.load(spec)

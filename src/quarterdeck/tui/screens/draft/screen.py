@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Horizontal
 
+from quarterdeck.model.errors import ConflictError
 from quarterdeck.present import ages, inert, job_page
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
@@ -178,7 +179,13 @@ class DraftPage(Saving):
         self.find.open(self.editor)
 
     def action_editor_next_problem(self) -> None:
-        """Put the cursor on the next problem."""
+        """Put the cursor on the next problem; what is typed is saved, and so checked, before."""
+        if self.dirty_since is not None and not self.is_saving:
+            self.save(then=self._to_next_problem)
+        else:
+            self._to_next_problem()
+
+    def _to_next_problem(self) -> None:
         there = [one for one in self.troubles if not one.is_warning] or list(self.troubles)
         if not there:
             self.say("no problems", "good", keep=False)
@@ -264,6 +271,9 @@ class DraftPage(Saving):
         name = self.opened.name
 
         def ask() -> None:
+            if self.shown and self.shown["based_on"] != self.shown["live_version"]:
+                self.conflict_with_live()
+                return
             self.ask(
                 "what would go live", lambda: self.services.drafting.diff(name), self._ask_publish
             )
@@ -306,7 +316,14 @@ class DraftPage(Saving):
             "publishing",
             lambda: self.services.publishing.publish(name, note=note, expect_rev=rev),
             self._published,
+            failed=self._not_published,
         )
+
+    def _not_published(self, error: BaseException) -> None:
+        if isinstance(error, ConflictError):
+            self.meanwhile()
+        else:
+            self.fail(error)
 
     def _published(self, job: Shown) -> None:
         old = job["runs_on_previous"]

@@ -7,19 +7,20 @@ from typing import Any, Final
 
 OTHER: Final = {"SQL": "snapshot", "Python": "py_file"}
 _PANES: Final = {"snapshot": "SQL", "saved_query": "SQL", "py_file": "Python", "wheel": "Python"}
+_OTHER_PANE: Final = {"SQL": "Python", "Python": "SQL"}
 _EMPTY: Final = {"SQL": "-- SQL of this job\n", "Python": "# Python of this job\n"}
 
 
 class Texts:
-    """The texts of both panes. The one that is not the draft's source is kept as long as the page is open."""
+    """The texts of both panes. The one that is not the draft's source is kept with the draft until publish."""
 
     def __init__(self) -> None:
         self.pane = "SQL"
         self._texts: dict[str, str] = dict(_EMPTY)
         self._queries: Mapping[str, str] = {}
 
-    def take(self, spec: Mapping[str, Any], queries: Mapping[str, str]) -> None:
-        """Take a draft as it was read; the pane of its source is in front."""
+    def take(self, spec: Mapping[str, Any], queries: Mapping[str, str], aside: str = "") -> None:
+        """Take a draft as it was read; the pane of its source is in front, `aside` is the other's text."""
         self._queries = queries
         source = spec.get("source") or {}
         own = self.own(spec)
@@ -27,6 +28,13 @@ class Texts:
             self.pane = own
             if "text" in source:
                 self._texts[own] = str(source["text"])
+            if aside:
+                self._texts[_OTHER_PANE[own]] = aside
+
+    def aside(self, spec: Mapping[str, Any]) -> str:
+        """Return the text of the pane that is not the draft's source; empty for none."""
+        other = _OTHER_PANE.get(self.own(spec), "SQL")
+        return "" if self._texts[other] == _EMPTY[other] else self._texts[other]
 
     def own(self, spec: Mapping[str, Any]) -> str:
         """Return the pane of the draft's source; empty for a kind that is not known yet."""
@@ -34,7 +42,7 @@ class Texts:
 
     def turn(self) -> None:
         """Bring the other pane to the front."""
-        self.pane = "Python" if self.pane == "SQL" else "SQL"
+        self.pane = _OTHER_PANE[self.pane]
 
     def is_elsewhere(self, spec: Mapping[str, Any]) -> bool:
         """Whether what is shown is not kept with the job, but can be taken into it."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.errors import Problem
 
 TEXT: Final = "spec.source.text"
-_PLACE: Final = re.compile(r"line (\d+)(?:, column (\d+))?")
+_PLACE: Final = re.compile(r"line (\d+)(?:, column (\d+))?(?:: )?")
 
 
 def as_troubles(found: Sequence[Problem], warnings: Sequence[Problem]) -> list[Trouble]:
@@ -26,4 +26,5 @@ def _trouble(one: Problem, *, is_warning: bool = False) -> Trouble:
     place = _PLACE.search(one.message) if one.path == TEXT else None
     line = int(place[1]) if place else 1 if one.path == TEXT else 0
     column = int(place[2] or 1) if place else 1
-    return Trouble(path, one.message, line, column, is_warning)
+    message = one.message[place.end() :] if place and not place.start() else one.message
+    return Trouble(path, message, line, column, is_warning)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TICK_S: Final = 0.2  # five looks a second, whatever the rate of lines
 SLOW_S: Final = 1.0
+LEAST_S: Final = 0.02  # for the other threads, where lines come as fast as they are kept
 
 
 class Grown(Message, bubble=False):
@@ -57,6 +59,7 @@ class Follower:
     def _follow(self) -> None:
         before, idle_s = -1, TICK_S
         while not self._stopped.is_set():
+            begun = time.monotonic()
             try:
                 is_open = self._services.logs.keep(self._run)
                 reader = self._services.logs.reader(self._run)
@@ -73,4 +76,4 @@ class Follower:
                 return
             idle_s = TICK_S if total != before else min(SLOW_S, idle_s + TICK_S)
             before = total
-            self._stopped.wait(idle_s)
+            self._stopped.wait(max(LEAST_S, idle_s - (time.monotonic() - begun)))

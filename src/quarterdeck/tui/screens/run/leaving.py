@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quarterdeck.present import log_lines
 from quarterdeck.present.table import Cell
@@ -15,6 +15,8 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from quarterdeck.model.logline import StoredLine
     from quarterdeck.service.bundle import Services
+
+AT_ONCE: Final = 10_000  # rows
 
 
 class Leaving(Page):
@@ -59,11 +61,11 @@ class Leaving(Page):
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(
-                descriptor, "w", encoding="utf-8", errors="surrogateescape", newline=""
+                descriptor, "w", encoding="utf-8", errors="surrogatepass", newline=""
             ) as file:
-                for line in _whole(self.services, self.run_id):
-                    file.write(log_lines.saved(line))
-                    count += not line.more
+                for text in log_lines.saved(_whole(self.services, self.run_id)):
+                    file.write(text)
+                    count += 1
         except OSError as error:
             raise StoreFaultError(
                 f"{path} cannot be written: {error.strerror}.", advice="Name another file."
@@ -85,6 +87,8 @@ class Leaving(Page):
             plain.show(self.shell, lines)
 
 
-def _whole(services: Services, run: str) -> Sequence[StoredLine]:
+def _whole(services: Services, run: str) -> Iterator[StoredLine]:
+    """Yield the log as it stands, some rows at a time: it may be longer than the memory."""
     reader = services.logs.reader(run)
-    return reader.read(0, reader.refresh())
+    for first in range(0, reader.refresh(), AT_ONCE):
+        yield from reader.read(first, AT_ONCE)

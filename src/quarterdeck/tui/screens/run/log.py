@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from quarterdeck.present import inert
+from quarterdeck.present import inert, log_lines
 from quarterdeck.present.log_lines import TIMES
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.screens.run.follower import Follower, Grown
@@ -20,15 +21,18 @@ if TYPE_CHECKING:
     from quarterdeck.model.logline import StoredLine
     from quarterdeck.tui.widgets.filter_bar import FilterBar
 
+PIECES: Final = 1_000  # rows before and behind one that are looked through for pieces of its line
+HUGE: Final = 20_000  # characters
 ORIGINS: Final = ("", "payload", "engine", "runner", "installer")
 
 
 @dataclass
 class Search:
-    """What is looked for, and the rows where it stands; `of` is how many rows were looked through."""
+    """A text, an origin, or trouble, and the rows where it stands; `of` is how many rows were looked through."""
 
     text: str = ""
-    rows: Sequence[int] = ()
+    origin: str = ""
+    rows: array[int] = field(default_factory=lambda: array("Q"))
     of: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
 
@@ -43,6 +47,7 @@ class LogActs(Leaving):
         self._search = Search()
         self._trouble = Search()
         self._only = ""
+        self._shown = Search()  # what `only` shows
         self._origin = ""
         self._begun = False
         self._follower: Follower | None = None
@@ -79,6 +84,8 @@ class LogActs(Leaving):
             self._open_log()
         elif not message.is_open and self.view.follows:
             self.view.follow(on=False)
+        if self.view.only is not None and self._shown.of < message.total:
+            self._scan(self._shown, self.view.extended)
         self.draw_frame()
 
     def _open_log(self) -> None:
@@ -89,7 +96,10 @@ class LogActs(Leaving):
             self.view.go_to(0)
         elif state in ("failed", "timed_out", "lost", "rejected"):
             self.view.move(self.view.total - 1)
-            self._find_trouble(lambda found: self.view.go_to(found[0]) if found else None, most=1)
+            first = Search(stop=self._trouble.stop)
+            self._scan(
+                first, lambda: self.view.go_to(first.rows[0]) if first.rows else None, most=1
+            )
         else:
             self.view.follow(on=True)
         self.view.is_touched = False
@@ -161,22 +171,27 @@ class LogActs(Leaving):
         self.view.move(self.view.cursor - self.view.page())
 
     def action_list_open(self) -> None:
-        """Show the whole line, with the lines that continue it."""
-        view = self.view
-        lines = []
-        place = view.cursor
-        while (line := view.at(place)) is not None:
-            lines.append(line.text)
-            place += 1
-            if not line.more:
-                break
-        whole = "".join(lines)
-        title = (
-            f"Line {view.row_of(view.cursor) + 1:,}: {len(whole):,} characters"
-            if view.rows
-            else "No line"
-        )
-        self.shell.panel(title, [(Cell(one),) for one in inert.block(whole)])
+        """Show the whole line, with the pieces before and behind that belong to it."""
+        view, run, services = self.view, self.run_id, self.services
+        if not view.rows:
+            return
+        row, wide = view.row_of(view.cursor), max(20, view.size.width - 8)
+
+        def read() -> tuple[int, list[str]]:
+            reader = services.logs.reader(run)
+            reader.refresh()
+            begin = max(0, row - PIECES)
+            whole = log_lines.joined(reader.read(begin, 2 * PIECES), row - begin)
+            lines = inert.block(whole)
+            if len(whole) > HUGE:  # words are not looked for in a million letters
+                lines = [one[n : n + wide] for one in lines for n in range(0, len(one), wide)]
+            return len(whole), lines
+
+        def show(found: tuple[int, list[str]]) -> None:
+            title = f"Line {row + 1:,}: {found[0]:,} characters"
+            self.shell.panel(title, [(Cell(one),) for one in found[1]])
+
+        self.ask("the whole line", read, show, group="line")
 
     def action_log_follow(self) -> None:
         """Follow the end, or stop."""
@@ -263,25 +278,35 @@ class LogActs(Leaving):
     ) -> None:
         services, run, stop = self.services, self.run_id, search.stop.is_set
 
-        def look() -> tuple[Sequence[int], int]:
+        def look() -> tuple[array[int], int]:
             reader = services.logs.reader(run)
             total = reader.refresh()
-            found = reader.find(search.text, stop) if search.text else reader.trouble(stop, most)
-            return found, total
+            if search.text:
+                return reader.find(search.text, stop, search.of), total
+            if search.origin:
+                return reader.of_origin(search.origin, stop, search.of), total
+            return reader.trouble(stop, search.of, most), total
 
-        def take(found: tuple[Sequence[int], int]) -> None:
-            search.rows, search.of = found
+        def take(answer: tuple[array[int], int]) -> None:
+            found, search.of = answer
+            search.rows.extend(found)
             then()
 
-        self.ask("the whole log", look, take, group="search" if search.text else "trouble")
+        group = "search" if search.text else search.origin or ("first" if most else "trouble")
+        self.ask("the whole log", look, take, group=group)
 
     def _found(self) -> None:
         rows = self._search.rows
         if not rows:
             self.say(
-                f'0 of {self._search.of:,} lines match "{self._search.text}"', "bad", keep=False
+                f'0 of {self._search.of:,} lines match "{inert.line(self._search.text)}"',
+                "bad",
+                keep=False,
             )
+            self.view.show_only(None)
             return
+        if self.view.only is not None:
+            self._show_only(f'match "{inert.line(self._search.text)}"', self._search)
         here = self.view.row_of(self.view.cursor) if self.view.rows else 0
         place = bisect_left(rows, here) % len(rows)
         self._go(self._search, place)
@@ -292,21 +317,14 @@ class LogActs(Leaving):
         self.say(f"{what} {place + 1:,} of {len(search.rows):,}{wrapped}", keep=False)
         self.draw_place()
 
-    def _find_trouble(
-        self, then: Callable[[Sequence[int]], object], *, most: int | None = None
-    ) -> None:
-        search = Search() if most else self._trouble
-        self._scan(search, lambda: then(search.rows), most=most)
-
     def _step(self, by: int) -> None:
         search = self._search if self._search.text else self._trouble
-        if search.of != self.view.total:
+        if search.of < self.view.total:
             self._scan(search, lambda: self._step_in(search, by))
         else:
             self._step_in(search, by)
 
     def _step_in(self, search: Search, by: int) -> None:
-        search.of = self.view.total
         rows = search.rows
         if not rows:
             self.say("no match" if search.text else "no errors or warnings", "dim", keep=False)
@@ -329,15 +347,16 @@ class LogActs(Leaving):
 
     # --- only some lines
 
-    def _show_only(self, what: str, rows: Sequence[int]) -> None:
-        if not rows:
+    def _show_only(self, what: str, search: Search) -> None:
+        if not search.rows:
             self.say(f"0 of {self.view.total:,} lines {what}; all are shown", "bad", keep=False)
             self._only = self._origin = ""
             self.view.show_only(None)
         else:
             self._only = what
             self.view.follows = False
-            self.view.show_only(rows)
+            self._shown = search
+            self.view.show_only(search.rows)
         self.draw_place()
 
     def action_log_only(self) -> None:
@@ -346,7 +365,7 @@ class LogActs(Leaving):
             self._only = self._origin = ""
             self.view.show_only(None)
         elif self._search.text:
-            self._show_only(f'match "{inert.line(self._search.text)}"', self._search.rows)
+            self._show_only(f'match "{inert.line(self._search.text)}"', self._search)
         else:
             self.say("search for something first: /", "dim", keep=False)
         self.draw_place()
@@ -356,7 +375,7 @@ class LogActs(Leaving):
         if self.view.only is not None:
             self.action_log_only()
             return
-        self._find_trouble(partial(self._show_only, "report trouble"))
+        self._scan(self._trouble, partial(self._show_only, "report trouble", self._trouble))
 
     def action_log_origin(self) -> None:
         """Show the lines of the next origin alone, then all again."""
@@ -366,13 +385,5 @@ class LogActs(Leaving):
             self.view.show_only(None)
             self.draw_place()
             return
-        services, run, origin = self.services, self.run_id, self._origin
-
-        def look() -> Sequence[int]:
-            reader = services.logs.reader(run)
-            reader.refresh()
-            return reader.of_origin(origin, self._search.stop.is_set)
-
-        self.ask(
-            f"lines of {origin}", look, partial(self._show_only, f"of {origin}"), group="origin"
-        )
+        search = Search(origin=self._origin, stop=self._trouble.stop)
+        self._scan(search, partial(self._show_only, f"of {search.origin}", search))

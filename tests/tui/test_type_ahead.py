@@ -1,0 +1,32 @@
+"""Keys that come faster than what they open is drawn, as they do over a slow connection."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.services import workspace
+from tests.tui.pages import running
+
+
+@pytest.mark.parametrize("place", ["jobs", "runs"])
+async def test_a_filter_is_typed_whole_however_fast(tmp_path: Path, place: str) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        if place == "runs":
+            await ui.press("2")
+        for key in ("slash", "s", "q", "l", "1", "x"):
+            ui.post(key)
+        await ui.until("filter: sql1x")
+        assert ui.app.is_running
+
+
+async def test_enter_behind_it_keeps_the_filter(tmp_path: Path) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        for key in ("slash", "d", "a", "i", "enter"):
+            ui.post(key)
+        await ui.until("filter: dai   1 of 1")
+        await ui.settle()
+        assert not ui.page.query("FilterBar")
