@@ -36,7 +36,9 @@ def opened(
         "XDG_CONFIG_HOME": str(deck.folder / "config"), "LANG": "C.UTF-8", **environ,
     }  # fmt: skip
     command = [sys.executable, "-m", "quarterdeck", *args]
-    return Terminal(command, {**deck.environ(), **more}, width=width, height=height)
+    environment = {**deck.environ(), **more}
+    environment.pop("COLUMNS", None)  # it would go before the terminal's own size
+    return Terminal(command, environment, width=width, height=height)
 
 
 @pytest.mark.row("H11")
