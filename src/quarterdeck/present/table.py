@@ -60,7 +60,9 @@ def width(shown: str) -> int:
 
 
 def cut(shown: str, most: int) -> str:
-    """Return the text in at most `most` columns; what is cut ends in `…`."""
+    """Return the text in at most `most` columns (none: nothing); what is cut ends in `…`."""
+    if most <= 0:
+        return ""
     if width(shown) <= most:
         return shown
     end = min(len(shown), most - 1)
