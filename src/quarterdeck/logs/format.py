@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from quarterdeck.model.logline import StoredLine
+from quarterdeck.model.logline import SHOWN_STREAMS, StoredLine
 
 LINES: Final = "lines"
 INDEX: Final = "index"  # 8 bytes for every 1,000th line: where it begins
@@ -20,7 +20,6 @@ HIDDEN: Final = "hidden"  # 8 bytes for every line that people do not see: its s
 STATE: Final = "cursor"
 LOCK: Final = "lock"
 STEP: Final = 1_000
-SHOWN: Final = ("stdout", "stderr")
 ENTRY: Final = 8  # bytes of an index entry
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +78,7 @@ def decode(raw: bytes) -> StoredLine:
 
 def is_hidden(line: StoredLine) -> bool:
     """Whether the line is the runner's own word (event, result), which people do not see."""
-    return not line.is_gap and line.stream not in SHOWN
+    return not line.is_gap and line.stream not in SHOWN_STREAMS
 
 
 def needle(text: str) -> bytes:

@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck.logs import format as disk
-from quarterdeck.model.logline import StoredLine
+from quarterdeck.model.logline import ERRORS, WARNING, StoredLine
 
 BLOCK: Final = 1 << 20  # bytes that are looked through at once; then other threads have their turn
-ERRORS: Final = (
-    "ERROR", "FATAL", "CRITICAL", "WARN", "Traceback (most recent call last)", "panicked at",
-    "Error: ", "Exception: ",
-)  # fmt: skip
-"""What a line of an engine, a payload or an installer holds that reports trouble."""
+TROUBLE: Final = (*ERRORS, WARNING)
 GAP: Final = b'"gap",'
 _HEAD: Final = re.compile(rb'\[(\d+),"(?:[^"\\]|\\.)*",\d+,-?\d+,"[^"]*","[^"]*",[01],"')
 """A stored line up to its text."""
@@ -88,7 +84,7 @@ class FolderLogReader:
         self, stop: Callable[[], bool], first: int = 0, most: int | None = None
     ) -> array[int]:
         """Return the rows from `first` on that report an error or a warning, ascending; at most so many."""
-        return self._rows_with(ERRORS, stop, first, most=most)
+        return self._rows_with(TROUBLE, stop, first, most=most)
 
     def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
         """Return the rows of one origin, and the gaps, ascending, from `first` on."""

@@ -3,6 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
+
+SHOWN_STREAMS: Final = ("stdout", "stderr")
+"""What people read; events and results are the product's own."""
+ERRORS: Final = (
+    "ERROR", "FATAL", "CRITICAL", "Traceback (most recent call last)", "panicked at", "Error: ",
+    "Exception: ",
+)  # fmt: skip
+"""What a line of an engine, a payload or an installer holds that reports an error."""
+WARNING: Final = "WARN"
 
 
 @dataclass(frozen=True, slots=True)

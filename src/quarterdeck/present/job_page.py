@@ -33,15 +33,17 @@ def lines(job: Document, look: Look) -> Iterator[Line]:
         yield (Cell("last run  ", "head"), found, Cell("  "), at, Cell(f"  {last['id']}"))
     yield ()
     yield from tree.lines(job["spec"])
+    yield from _effective(job)
+
+
+def _effective(job: Document) -> Iterator[Line]:
     options = [one for one in job["effective"] if one["from"] != "default"]
     if options:
         yield ()
         yield (Cell("effective engine settings", "head"),)
-        for one in options:
-            yield (
-                text(f"  {one['option']} = {one['value']}"),
-                Cell(f"  from {one['from']}", "dim"),
-            )
+    for one in options:
+        said = text(f"  {one['option']} = {one['value']}")
+        yield (said, Cell(f"  from {one['from']}", "dim"))
 
 
 def overview(job: Document, look: Look) -> Iterator[Line]:
@@ -74,15 +76,7 @@ def overview(job: Document, look: Look) -> Iterator[Line]:
         yield from ((Cell(one),) for one in inert.block(job["description"]))
     yield ()
     yield from tree.lines(job["spec"])
-    options = [one for one in job["effective"] if one["from"] != "default"]
-    if options:
-        yield ()
-        yield (Cell("effective engine settings", "head"),)
-        for one in options:
-            yield (
-                text(f"  {one['option']} = {one['value']}"),
-                Cell(f"  from {one['from']}", "dim"),
-            )
+    yield from _effective(job)
 
 
 def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Line]:

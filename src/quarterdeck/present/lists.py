@@ -130,6 +130,12 @@ def when(at: str | None, look: Look) -> str:
     return f"{local.day} {local:%b %H:%M}"
 
 
+def why(run: Row) -> Line:
+    """Return reason, object and advice of a run that ended badly."""
+    of = f": {inert.line(run['object'])}" if run.get("object") else ""
+    return Cell(f"{run['reason']}{of}. ", "bad"), Cell(inert.line(run.get("advice") or ""))
+
+
 def _last(row: Row, key: str) -> Any:
     return (row.get("last_run") or {}).get(key)
 

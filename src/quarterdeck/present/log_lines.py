@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from quarterdeck.model.logline import ERRORS, WARNING
 from quarterdeck.present import inert, table
 from quarterdeck.present.table import Cell, Line
 
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
 TIMES: Final = ("off", "local", "UTC", "since start")
 ORIGIN_WIDTH: Final = 10
 LONG: Final = 2_000  # characters of a line that are drawn; the whole of it opens with Enter
-_ERROR: Final = re.compile(
-    r"ERROR|FATAL|CRITICAL|Traceback \(most recent call last\)|panicked at|\w*Error: |\w*Exception: "
-)
-_WARN: Final = re.compile(r"\bWARN")
+_ERROR: Final = re.compile("|".join(map(re.escape, ERRORS)))
+_WARN: Final = re.compile(rf"\b{WARNING}")
 
 
 class Way(NamedTuple):

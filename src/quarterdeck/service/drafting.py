@@ -175,7 +175,11 @@ class Drafting:
 
     def diff(self, name: str) -> list[dict[str, Any]]:
         """Return what publishing would change of the version that is live now."""
+        shown = self.open(name)
+        return self.compared(shown["live"], shown["spec"])
+
+    def compared(self, a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return what differs between two specs in file form; nothing is read."""
         from quarterdeck.model.codec import to_document
 
-        shown = self.open(name)
-        return [to_document(one) for one in diff.differences(shown["live"], shown["spec"])]
+        return [to_document(one) for one in diff.differences(a, b)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.logline import StoredLine
+from quarterdeck.model.logline import SHOWN_STREAMS, StoredLine
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from quarterdeck.service.context import Context
     from quarterdeck.service.runs import Runs
 
-SHOWN = ("stdout", "stderr")
 TURN_CHUNKS = 20  # following: what is kept is shown before more is fetched
 OTHERS_S = 5.0  # another process that keeps the log is waited for
 
@@ -148,4 +147,4 @@ def _is_shown(line: StoredLine, origin: str | None, *, events: bool = False) -> 
         return events
     if origin is not None and line.origin != origin:
         return False
-    return line.stream in SHOWN
+    return line.stream in SHOWN_STREAMS

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
-from quarterdeck.tui.page import Page
+from quarterdeck.tui.moving import Moving
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
@@ -32,7 +32,13 @@ class Reading(NamedTuple):
     cursor: int | None
 
 
-class ListPage(Page):
+def around(cursor: int | None, first: int, matching: int) -> int:
+    """Return where the window begins that holds the cursor's row, else the one at `first`, if there is one."""
+    wanted = first if cursor is None else cursor
+    return min(wanted, max(0, matching - 1)) // WINDOW * WINDOW
+
+
+class ListPage(Moving):
     """Rows with filter, sort and marks. A subclass gives columns, `read`, `window`, `by_ids` and its acts."""
 
     BINDINGS = actions.bindings(
@@ -42,7 +48,6 @@ class ListPage(Page):
     COLUMNS: ClassVar[Sequence[ListColumn]] = ()
     KEY: ClassVar[str] = "id"
     ORDERS: ClassVar[Sequence[str]] = ("name",)
-    NOUN: ClassVar[str] = "row"
     EMPTY: ClassVar[Sequence[str]] = ()
 
     def __init__(self, place: Place) -> None:
@@ -288,45 +293,13 @@ class ListPage(Page):
         """Read again in the newest order, whatever the cursor did."""
         self.load()
 
-    def _on_rows(self, name: str) -> Callable[[], None]:
-        act: Callable[[], None] = getattr(self.rows, f"action_list_{name}")
-        return act
-
-    def action_list_down(self) -> None:
-        """One row down."""
-        self.rows.action_list_down()
-
-    def action_list_up(self) -> None:
-        """One row up."""
-        self.rows.action_list_up()
-
-    def action_list_top(self) -> None:
-        """To the first row."""
-        self.rows.action_list_top()
-
-    def action_list_bottom(self) -> None:
-        """To the last row."""
-        self.rows.action_list_bottom()
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        self.rows.action_list_half_down()
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self.rows.action_list_half_up()
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self.rows.action_list_page_down()
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self.rows.action_list_page_up()
+    def step(self, name: str) -> None:
+        """Move the cursor."""
+        self.rows.step(name)
 
     def action_list_mark(self) -> None:
         """Mark the row."""
-        self.rows.action_list_mark()
+        self.rows.mark()
         self.draw_frame()
 
 

@@ -10,6 +10,7 @@ from textual.scroll_view import ScrollView
 
 from quarterdeck.present.table import Cell, width, wrap
 from quarterdeck.tui.widgets import ink
+from quarterdeck.tui.widgets.steps import stepped
 
 if TYPE_CHECKING:
     from textual.strip import Strip
@@ -81,6 +82,10 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
     def move(self, by: int) -> None:
         """Scroll by so many lines."""
         self.scroll_to(y=self.scroll_offset.y + by, animate=False, immediate=True)
+
+    def step(self, name: str) -> None:
+        """Scroll by one step."""
+        self.go_to(stepped(name, self.scroll_offset.y, len(self._shown), self.page))
 
     def go_to(self, y: int) -> None:
         """Scroll to a line."""

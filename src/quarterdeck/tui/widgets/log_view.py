@@ -14,6 +14,7 @@ from quarterdeck.present.log_lines import Way
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.widgets import ink
 from quarterdeck.tui.widgets.lines import folded
+from quarterdeck.tui.widgets.steps import stepped
 
 if TYPE_CHECKING:
     from textual.geometry import Region
@@ -183,9 +184,9 @@ class LogView(Widget, can_focus=True):
         self.left = max(0, self.left + by * (self.size.width // 2))
         self._changed()
 
-    def page(self) -> int:
-        """Return how many rows are in sight."""
-        return self._fitting()
+    def step(self, name: str) -> None:
+        """Move the cursor by one step."""
+        self.move(stepped(name, self.cursor, self.rows - 1, self._fitting()))
 
     def _fitting(self) -> int:
         """Return how many rows fit from the top on."""

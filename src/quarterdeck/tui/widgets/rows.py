@@ -16,6 +16,7 @@ from textual.strip import Strip
 from quarterdeck.present.lists import Layout, ListColumn, fit
 from quarterdeck.present.table import Cell, Look
 from quarterdeck.tui.widgets import ink
+from quarterdeck.tui.widgets.steps import stepped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,39 +221,11 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         if regions:
             self.refresh(*regions)
 
-    def action_list_down(self) -> None:
-        """One row down."""
-        self.move(self.cursor + 1)
+    def step(self, name: str) -> None:
+        """Move the cursor by one step."""
+        self.move(stepped(name, self.cursor, self.total - 1, self._page))
 
-    def action_list_up(self) -> None:
-        """One row up."""
-        self.move(self.cursor - 1)
-
-    def action_list_top(self) -> None:
-        """To the first row."""
-        self.move(0)
-
-    def action_list_bottom(self) -> None:
-        """To the last row."""
-        self.move(self.total - 1)
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        self.move(self.cursor + max(1, self._page // 2))
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self.move(self.cursor - max(1, self._page // 2))
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self.move(self.cursor + self._page)
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self.move(self.cursor - self._page)
-
-    def action_list_mark(self) -> None:
+    def mark(self) -> None:
         """Mark the row, or take its mark away, and go on to the next."""
         row = self.current
         if row is not None:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from quarterdeck.present import inert, item_page, job_page, lists, tree
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
+from quarterdeck.tui.moving import Moving, Tabbed
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.definitions.acts import ItemActs, called
 from quarterdeck.tui.widgets.frame import LineBox
@@ -21,16 +22,16 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 Row = Mapping[str, Any]
-PANES: Final = ("definition", "jobs", "revisions")
 COUNTED: Final = ("profile", "query")  # whose revisions runs name
 LISTS: Final = {
     "profile": "Profiles", "query": "Queries", "cluster": "Clusters", "catalog": "Catalogs", "team": "Teams",
 }  # fmt: skip
 
 
-class ItemPage(ItemActs):
-    """A definition; the place's `tab` is its kind, `more["pane"]` one of PANES."""
+class ItemPage(Moving, Tabbed, ItemActs):
+    """A definition; the place's `tab` is its kind, `more["pane"]` one of TABS."""
 
+    TABS: ClassVar = ("definition", "jobs", "revisions")
     BINDINGS = actions.bindings(
         *actions.MOVES, "list.open", "list.mark", "tabs.prev", "tabs.next", "item.edit", "item.external",
         "item.delete", "item.history", "item.impact", "item.check",
@@ -51,7 +52,7 @@ class ItemPage(ItemActs):
         self.kind = place.tab
         self.row: Row | None = None
         self.users: Row | None = None
-        self.pane = str(place.more.get("pane", "definition"))
+        self.tab = str(place.more.get("pane", "definition"))
         self.revisions: list[Row] = []
 
     # --- frame
@@ -70,7 +71,7 @@ class ItemPage(ItemActs):
 
     def on_mount(self) -> None:
         """Show the pane that was asked for."""
-        self._turn(self.pane)
+        self.turn(self.tab)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the list it stands in, its name, revision and last editor."""
@@ -92,22 +93,13 @@ class ItemPage(ItemActs):
         if not self.is_mounted:
             return
         jobs = "" if self.users is None else f" {len(self.users['jobs']) + self.users['hidden']}"
-        numbers = {
-            "definition": "",
-            "jobs": jobs,
-            "revisions": f" {len(self.revisions) or ''}".rstrip(),
-        }
-        cells = []
-        for pane in PANES:
-            word = f"{pane.capitalize()}{numbers[pane]}"
-            here = pane == self.pane
-            cells.append(Cell(f" [{word}] " if here else f"  {word}  ", "head" if here else "dim"))
-        self.query_one("#tabs", LineBox).show(cells)
+        numbers = {"jobs": jobs, "revisions": f" {len(self.revisions) or ''}".rstrip()}
+        self.query_one("#tabs", LineBox).show(self.tab_cells(numbers))
 
     def place(self) -> Place:
         """Return the definition with its pane."""
         name = called(self.kind, self.row) if self.row else self.opened.name
-        return Place("item", name, self.kind, {"pane": self.pane})
+        return Place("item", name, self.kind, {"pane": self.tab})
 
     # --- reading
 
@@ -208,44 +200,37 @@ class ItemPage(ItemActs):
 
     # --- panes
 
-    def _turn(self, pane: str) -> None:
-        self.pane = pane if pane in PANES else PANES[0]
-        for one in PANES:
-            self.query_one(f"#{one}").display = one == self.pane
-        self.set_focus({"jobs": self.jobs, "revisions": self.history}.get(self.pane))
+    def turn(self, tab: str) -> None:
+        """Show a pane."""
+        self.tab = tab if tab in self.TABS else self.TABS[0]
+        for one in self.TABS:
+            self.query_one(f"#{one}").display = one == self.tab
+        self.set_focus({"jobs": self.jobs, "revisions": self.history}.get(self.tab))
         self._say_pane()
         self.draw_frame()
 
     def _say_pane(self) -> None:
-        if self.pane == "jobs" and self.users is not None:
+        if self.tab == "jobs" and self.users is not None:
             more = "; Enter opens one" if self.users["jobs"] else ""
             self.rest(Cell(item_page.users(self.users) + more, "dim"))
-        elif self.pane == "revisions" and self.kind in COUNTED:
+        elif self.tab == "revisions" and self.kind in COUNTED:
             self.rest(
                 Cell("RUNS: under way, and the last five of each job that uses it now", "dim")
             )
         else:
             self.rest()
 
-    def action_tabs_next(self) -> None:
-        """To the pane on the right."""
-        self._turn(PANES[(PANES.index(self.pane) + 1) % len(PANES)])
-
-    def action_tabs_prev(self) -> None:
-        """To the pane on the left."""
-        self._turn(PANES[(PANES.index(self.pane) - 1) % len(PANES)])
-
     def action_item_history(self) -> None:
         """Show its revisions."""
-        self._turn("revisions")
+        self.turn("revisions")
 
     def action_item_impact(self) -> None:
         """Show the jobs that use it."""
-        self._turn("jobs")
+        self.turn("jobs")
 
     def back(self) -> bool:
         """Let go of the mark."""
-        if self.pane == "revisions" and self.history.marks:
+        if self.tab == "revisions" and self.history.marks:
             self.history.marks.clear()
             self.history.refresh()
             self._compare()
@@ -260,9 +245,9 @@ class ItemPage(ItemActs):
 
     def copyable(self) -> str:
         """Return its name; on the panes the job, or the text of the revision."""
-        if self.pane == "jobs" and self.jobs.current:
+        if self.tab == "jobs" and self.jobs.current:
             return str(self.jobs.current["job"])
-        if self.pane == "revisions" and self.kind == "query" and self.history.current:
+        if self.tab == "revisions" and self.kind == "query" and self.history.current:
             return str(self.history.current["text"])
         return super().copyable()
 
@@ -274,9 +259,9 @@ class ItemPage(ItemActs):
 
     def action_list_open(self) -> None:
         """Open the job under the cursor, or show the revision whole."""
-        if self.pane == "jobs" and self.jobs.current:
+        if self.tab == "jobs" and self.jobs.current:
             self.open("job", self.jobs.current["job"])
-        elif self.pane == "revisions" and self.history.current:
+        elif self.tab == "revisions" and self.history.current:
             row = self.history.current
             title = f"{self.kind} {row['name']}, revision {row['revision']} by {row['author']}"
             self.shell.panel(inert.line(title), list(tree.lines(_said(row))))
@@ -284,57 +269,19 @@ class ItemPage(ItemActs):
     def action_list_mark(self) -> None:
         """Mark the revision to compare with; one at a time."""
         row = self.history.current
-        if self.pane == "revisions" and row is not None:
+        if self.tab == "revisions" and row is not None:
             number = row["revision"]
             self.history.marks = set() if number in self.history.marks else {number}
             self.history.refresh()
             self._compare()
 
-    def _move(self, name: str, by: int) -> None:
-        lists_of = {"jobs": self.jobs, "revisions": self.history}
-        if self.pane in lists_of:
-            getattr(lists_of[self.pane], f"action_list_{name}")()
-        else:
-            self.query_one("#definition", LinesView).move(by)
-
-    def action_list_down(self) -> None:
-        """One line down."""
-        self._move("down", 1)
-
-    def action_list_up(self) -> None:
-        """One line up."""
-        self._move("up", -1)
-
-    def action_list_top(self) -> None:
-        """To the first line."""
-        self._move("top", -1_000_000)
-
-    def action_list_bottom(self) -> None:
-        """To the last line."""
-        self._move("bottom", 1_000_000)
-
-    def action_list_half_down(self) -> None:
-        """Half a page down; beside revisions, in what they changed."""
-        self._leaf("half_down", 0.5)
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self._leaf("half_up", -0.5)
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self._leaf("page_down", 1)
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self._leaf("page_up", -1)
-
-    def _leaf(self, name: str, pages: float) -> None:
-        if self.pane == "revisions":
-            view = self.query_one("#diff", LinesView)
-            view.move(int(view.page * pages))
-        else:
-            self._move(name, int(self.query_one("#definition", LinesView).page * pages))
+    def step(self, name: str) -> None:
+        """Move the cursor or scroll; beside revisions, pages scroll what they changed."""
+        if self.tab == "revisions" and name.startswith(("half", "page")):
+            self.query_one("#diff", LinesView).step(name)
+            return
+        rows = {"jobs": self.jobs, "revisions": self.history}.get(self.tab)
+        (rows or self.query_one("#definition", LinesView)).step(name)
 
 
 def _said(row: Row) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from textual.binding import Binding
 
 from quarterdeck.present import inert, job_page
-from quarterdeck.present.table import Cell
+from quarterdeck.present.table import Cell, Line
 from quarterdeck.tui.widgets.dialog import Choice
 from quarterdeck.tui.widgets.lines import LinesView
 from quarterdeck.tui.widgets.menu import Menu
@@ -17,7 +17,7 @@ from quarterdeck.tui.widgets.menu import Menu
 class Conflict(Menu):
     """The answer is `mine` (on top of theirs), `keep` (mine, on its old base), `theirs`, or None.
 
-    `what` says who did what and when; the specs are in file form. PgDn and PgUp scroll the differences.
+    `what` says who did what and when, the others what differs from the common base. PgDn and PgUp scroll.
     """
 
     DEFAULT_CSS = "Conflict #text { max-height: 12; }"
@@ -29,16 +29,15 @@ class Conflict(Menu):
     def __init__(
         self,
         what: str,
-        base: Mapping[str, Any],
-        theirs: Mapping[str, Any],
-        mine: Mapping[str, Any],
+        theirs: Sequence[Mapping[str, Any]],
+        mine: Sequence[Mapping[str, Any]],
     ) -> None:
         lines = [
             (Cell(inert.line(what), "bad"), Cell("  PgDn scrolls", "dim")),
             (Cell("Theirs, against what you began from:", "head"),),
-            *job_page.differences(_differences(base, theirs)),
+            *_told(theirs),
             (Cell("Yours, against what you began from:", "head"),),
-            *job_page.differences(_differences(base, mine)),
+            *_told(mine),
         ]
         choices = [
             Choice("mine", "Put mine on top of theirs: what only they changed stays", "m"),
@@ -50,6 +49,10 @@ class Conflict(Menu):
     def action_scroll(self, by: int) -> None:
         """Scroll the differences."""
         self.query_one("#text", LinesView).move(by)
+
+
+def _told(found: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
+    return job_page.differences(found) if found else [(Cell("  nothing differs", "dim"),)]
 
 
 def lay_over(
@@ -68,29 +71,3 @@ def lay_over(
         else:
             whole[key] = now
     return whole
-
-
-def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what differs by path, texts line by line; small, for the eye."""
-    import difflib
-
-    found: list[dict[str, Any]] = []
-    for path, left, right in _leaves(a, b, ""):
-        one: dict[str, Any] = {"path": path, "a": left, "b": right}
-        if isinstance(left, str) and isinstance(right, str) and "\n" in left + right:
-            one["lines"] = list(
-                difflib.unified_diff(left.split("\n"), right.split("\n"), lineterm="")
-            )
-        found.append(one)
-    return found or [{"path": "nothing differs", "a": None, "b": None}]
-
-
-def _leaves(a: Mapping[str, Any], b: Mapping[str, Any], prefix: str) -> list[tuple[str, Any, Any]]:
-    found: list[tuple[str, Any, Any]] = []
-    for key in [*a, *(key for key in b if key not in a)]:
-        left, right = a.get(key), b.get(key)
-        if isinstance(left, Mapping) and isinstance(right, Mapping):
-            found += _leaves(left, right, f"{prefix}{key}.")
-        elif left != right:
-            found.append((f"{prefix}{key}", left, right))
-    return found

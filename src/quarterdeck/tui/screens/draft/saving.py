@@ -322,7 +322,9 @@ class Saving(JobActs):
             self._replace(wanted)
             self.save(based_on=their_base)
 
-        self.app.push_screen(Conflict(what, base, their_spec, mine), chosen)
+        compared = self.services.drafting.compared
+        dialog = Conflict(what, compared(base, their_spec), compared(base, mine))
+        self.app.push_screen(dialog, chosen)
 
     def _replace(self, spec: dict[str, Any]) -> None:
         """Show another spec in the place of what stands here; undo brings the text back."""

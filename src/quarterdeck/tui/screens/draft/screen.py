@@ -72,7 +72,6 @@ class DraftPage(Saving):
         """Give the keys to the text."""
         self.query_one("#banner").display = False
         self.editor.focus()
-        super().on_mount()
         self.set_interval(0.1, self.look_about)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:

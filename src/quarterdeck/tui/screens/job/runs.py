@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.present import inert
+from quarterdeck.present import inert, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.page import Page
 from quarterdeck.tui.place import Place
@@ -85,12 +85,7 @@ class RunsPane(Page):
         if row is None:
             self.rest()
         elif row["reason"]:
-            what = (
-                f"{row['reason']}: {inert.line(row['object'])}. "
-                if row.get("object")
-                else f"{row['reason']}. "
-            )
-            self.rest(Cell(what, "bad"), Cell(inert.line(str(row.get("advice") or ""))))
+            self.rest(*lists.why(row))
         else:
             self.rest(Cell(f"{row['id']}  {row['trigger']} by {inert.line(row['actor'])}", "dim"))
 

@@ -11,6 +11,7 @@ from quarterdeck.present import inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.moving import Moving, Tabbed
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.job.versions import VersionsPane
 from quarterdeck.tui.widgets.frame import LineBox
@@ -24,15 +25,17 @@ if TYPE_CHECKING:
     from quarterdeck.tui.actions import Action
 
 Row = Mapping[str, Any]
-TABS: Final = ("overview", "versions", "runs", "access")
-WIDE_FROM: Final = (
-    120  # columns of the terminal: overview and runs, versions and diff stand side by side
-)
+HISTORY: Final = (
+    "versions",
+    "live_version",
+)  # of a job: when they change, the versions are read again
+WIDE_FROM: Final = 120  # columns of the terminal: then two panes stand side by side
 
 
-class JobPage(VersionsPane, JobActs, RunActs):
+class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
     """The place's name is the job's name, its tab one of TABS."""
 
+    TABS: ClassVar = ("overview", "versions", "runs", "access")
     BINDINGS = actions.bindings(
         *actions.MOVES, "list.open", "list.mark", "list.filter", "list.problems", "tabs.prev",
         "tabs.next", "job.log", "job.runs", "job.edit", "job.versions", "job.settings", "job.delete",
@@ -63,7 +66,7 @@ class JobPage(VersionsPane, JobActs, RunActs):
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
-        self.tab = place.tab if place.tab in TABS else "overview"
+        self.tab = place.tab if place.tab in self.TABS else "overview"
         self.job: Row | None = None
 
     # --- frame
@@ -81,8 +84,7 @@ class JobPage(VersionsPane, JobActs, RunActs):
 
     def on_mount(self) -> None:
         """Show the tab that was asked for."""
-        self._turn(self.tab)
-        super().on_mount()
+        self.turn(self.tab)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the job and its tab, its owner and whom it is shared with."""
@@ -102,20 +104,16 @@ class JobPage(VersionsPane, JobActs, RunActs):
         if not self.is_mounted:
             return
         job = self.job
-        names = {"overview": "", "versions": "", "runs": "", "access": ""}
-        draft = "Draft"
+        numbers, draft = {}, "Draft"
         if job is not None:
-            names |= {"versions": f" {job['versions']:,}", "runs": f" {job['runs']:,}"}
+            numbers = {"versions": f" {job['versions']:,}", "runs": f" {job['runs']:,}"}
             draft = "Draft*" if job["draft"] else "Draft"
             self.query_one("#standing", LineBox).show(job_page.drafted(job, self.look()))
-        cells = []
-        for name in TABS:
-            word = f"{name.capitalize()}{names[name]}"
-            here = name == self.tab
-            cells.append(Cell(f"[{word}] " if here else f" {word}  ", "head" if here else "dim"))
-            if name == "overview":
-                cells.append(Cell(f" {draft}", "busy" if job and job["draft"] else "dim"))
-                cells.append(Cell(f" {self.shell.key_of('job.edit')}  ", "key"))
+        cells = self.tab_cells(numbers)
+        cells[1:1] = [
+            Cell(f" {draft}", "busy" if job and job["draft"] else "dim"),
+            Cell(f" {self.shell.key_of('job.edit')}  ", "key"),
+        ]
         self.query_one("#tabs", LineBox).show(cells)
 
     def place(self) -> Place:
@@ -128,7 +126,6 @@ class JobPage(VersionsPane, JobActs, RunActs):
 
     def on_resize(self) -> None:
         """Put panes side by side where there is room."""
-        super().on_resize()
         self._arrange()
 
     def _arrange(self) -> None:
@@ -152,6 +149,21 @@ class JobPage(VersionsPane, JobActs, RunActs):
 
     def load(self) -> None:
         """Read the job, its versions and its runs."""
+        self._load_job()
+        self.load_versions()
+        self.load_runs()
+
+    def changed(self, changes: list[tuple[str, str, str]]) -> None:
+        """Read what the changes are about: this job, what it uses, or its runs in sight."""
+        ids = {one for _, one, _ in changes}
+        uses = any(table == "definitions" for table, _, _ in changes)
+        if self.job is None or uses or self.job["id"] in ids:
+            self._load_job()
+            self.load_runs()
+        elif not ids.isdisjoint(row["id"] for row in self.runs.in_sight):
+            self.load_runs()
+
+    def _load_job(self) -> None:
         name = self.job_id()
         self.ask(
             f"job {self.opened.name}",
@@ -159,11 +171,11 @@ class JobPage(VersionsPane, JobActs, RunActs):
             self._take,
             group="job",
         )
-        self.load_versions()
-        self.load_runs()
 
     def _take(self, job: Row) -> None:
-        self.job = job
+        before, self.job = self.job, job
+        if before is not None and any(before[one] != job[one] for one in HISTORY):
+            self.load_versions()
         look = self.look()
         self.query_one("#overview", LinesView).show(list(job_page.overview(job, look)))
         self.query_one("#access", LinesView).show(list(job_page.access(job)))
@@ -184,7 +196,8 @@ class JobPage(VersionsPane, JobActs, RunActs):
 
     # --- tabs
 
-    def _turn(self, tab: str) -> None:
+    def turn(self, tab: str) -> None:
+        """Show a tab."""
         self.tab = tab
         self._arrange()
         focus: dict[str, Widget] = {"versions": self.versions, "runs": self.runs}
@@ -194,21 +207,13 @@ class JobPage(VersionsPane, JobActs, RunActs):
         self.run_moved()
         self.draw_frame()
 
-    def action_tabs_next(self) -> None:
-        """To the next tab."""
-        self._turn(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
-
-    def action_tabs_prev(self) -> None:
-        """To the tab before."""
-        self._turn(TABS[(TABS.index(self.tab) - 1) % len(TABS)])
-
     def action_job_versions(self) -> None:
         """To the versions."""
-        self._turn("versions")
+        self.turn("versions")
 
     def action_job_runs(self) -> None:
         """To the runs."""
-        self._turn("runs")
+        self.turn("runs")
 
     def back(self) -> bool:
         """Close a search, drop it, let go of marks."""
@@ -230,12 +235,10 @@ class JobPage(VersionsPane, JobActs, RunActs):
     def _list(self) -> RowList | None:
         return {"versions": self.versions, "runs": self.runs}.get(self.tab)
 
-    def _move(self, name: str, by: int) -> None:
+    def step(self, name: str) -> None:
+        """Move the cursor, or scroll where there is none."""
         rows = self._list()
-        if rows is not None:
-            getattr(rows, f"action_list_{name}")()
-        else:
-            self.query_one(f"#{self.tab}", LinesView).move(by)
+        (rows or self.query_one(f"#{self.tab}", LinesView)).step(name)
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         """Tell the pane whose cursor moved."""
@@ -259,41 +262,9 @@ class JobPage(VersionsPane, JobActs, RunActs):
         """Mark the row."""
         rows = self._list()
         if rows is not None:
-            rows.action_list_mark()
+            rows.mark()
             if rows is self.versions:
                 self.version_moved()
-
-    def action_list_down(self) -> None:
-        """One line down."""
-        self._move("down", 1)
-
-    def action_list_up(self) -> None:
-        """One line up."""
-        self._move("up", -1)
-
-    def action_list_top(self) -> None:
-        """To the first line."""
-        self._move("top", -(10**7))
-
-    def action_list_bottom(self) -> None:
-        """To the last line."""
-        self._move("bottom", 10**7)
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        self._move("half_down", 8)
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self._move("half_up", -8)
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self._move("page_down", 16)
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self._move("page_up", -16)
 
     # --- for acts
 

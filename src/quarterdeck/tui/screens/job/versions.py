@@ -14,7 +14,7 @@ from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.job.runs import RunsPane
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
-from quarterdeck.tui.widgets.rows import RowList
+from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -33,6 +33,7 @@ class VersionsPane(RunsPane):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self.version_text = ""
+        self._history: Sequence[Row] = ()
         self._wanted = int(place.more["version"]) if "version" in place.more else None
 
     def job_name(self) -> str:
@@ -75,8 +76,12 @@ class VersionsPane(RunsPane):
             f'No version matches "{inert.line(self.version_text)}". Esc clears.',
         )
         self.versions.replace(len(rows), 0, rows, place)
-        for start in range(0, len(rows), 100):
-            self.versions.fill(start, rows[start : start + 100])
+        self._history = rows
+
+    def on_row_list_wanted(self, message: RowList.Wanted) -> None:
+        """Give a window of versions again that was let go."""
+        if message.rows is self.versions:
+            self.versions.fill(message.first, self._history[message.first :][:WINDOW])
 
     def two_versions(self) -> tuple[int | None, int | None]:
         """Return the version under the cursor, and the marked one, else live."""

@@ -11,7 +11,7 @@ from quarterdeck.present import inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
-from quarterdeck.tui.listing import ListPage, Reading
+from quarterdeck.tui.listing import ListPage, Reading, around
 from quarterdeck.tui.widgets.lines import LinesView
 from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
@@ -60,9 +60,8 @@ class JobsPage(ListPage, JobActs, RunActs):
         self.set_class(self.app.size.width >= WIDE_FROM, "-wide")
         self._preview()
 
-    def on_row_list_moved(self, message: RowList.Moved) -> None:
+    def on_row_list_moved(self, _: RowList.Moved) -> None:
         """Let the preview follow the cursor."""
-        super().on_row_list_moved(message)
         self._preview()
 
     def _preview(self) -> None:
@@ -92,9 +91,7 @@ class JobsPage(ListPage, JobActs, RunActs):
         windows, shown = self.services.windows, self._shown()
         counts = windows.count_jobs(shown)
         cursor = windows.position_of_job(cursor_id, shown) if cursor_id else None
-        if cursor is not None:
-            first = cursor // WINDOW * WINDOW
-        first = min(first, max(0, counts.matching - 1) // WINDOW * WINDOW)
+        first = around(cursor, first, counts.matching)
         rows = windows.jobs(shown, first, WINDOW)
         return Reading(counts.total, counts.matching, counts.attention, first, rows, cursor)
 
@@ -110,13 +107,7 @@ class JobsPage(ListPage, JobActs, RunActs):
         """Return why the last run ended as it did and what to do, or owner and type."""
         last = row.get("last_run") or {}
         if last.get("reason"):
-            advice = str(last.get("advice") or "")
-            what = (
-                f"{last['reason']}: {inert.line(last['object'])}. "
-                if last.get("object")
-                else f"{last['reason']}. "
-            )
-            return [Cell(what, "bad"), Cell(inert.line(advice))]
+            return [*lists.why(last)]
         shared = ", ".join(row["shared_teams"])
         with_whom = f" shared with {inert.line(shared)}" if shared else ""
         return [Cell(f"{row['type']} · owner {inert.line(row['team'])}{with_whom}", "dim")]

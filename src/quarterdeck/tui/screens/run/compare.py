@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from quarterdeck.present import inert, job_page
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
-from quarterdeck.tui.page import Page
+from quarterdeck.tui.moving import Moving
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.lines import LinesView
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 
-class ComparePage(Page):
+class ComparePage(Moving):
     """The place's name is one run; `more["other"]` the other, else the last good one of the same job."""
 
     BINDINGS = actions.bindings(*actions.MOVES)
@@ -84,34 +84,6 @@ class ComparePage(Page):
         """Return what differs."""
         return self.view.text
 
-    def action_list_down(self) -> None:
-        """One line down."""
-        self.view.move(1)
-
-    def action_list_up(self) -> None:
-        """One line up."""
-        self.view.move(-1)
-
-    def action_list_top(self) -> None:
-        """To the first line."""
-        self.view.go_to(0)
-
-    def action_list_bottom(self) -> None:
-        """To the last line."""
-        self.view.move(10**7)
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        self.view.move(self.view.page // 2)
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self.view.move(-(self.view.page // 2))
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self.view.move(self.view.page)
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self.view.move(-self.view.page)
+    def step(self, name: str) -> None:
+        """Scroll."""
+        self.view.step(name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from quarterdeck.present import inert, log_lines
 from quarterdeck.present.log_lines import TIMES
 from quarterdeck.present.table import Cell
+from quarterdeck.tui.moving import Moving
 from quarterdeck.tui.screens.run.follower import Follower, Grown
 from quarterdeck.tui.screens.run.leaving import Leaving
 from quarterdeck.tui.widgets.log_view import WINDOW, LogView
@@ -37,7 +38,7 @@ class Search:
     stop: threading.Event = field(default_factory=threading.Event)
 
 
-class LogActs(Leaving):
+class LogActs(Leaving, Moving):
     """The acts of a log; the page has a `LogView` named `view` and is about the run `run_id`."""
 
     view: LogView
@@ -136,39 +137,12 @@ class LogActs(Leaving):
 
     # --- moving
 
-    def action_list_down(self) -> None:
-        """One line down."""
-        self.view.move(self.view.cursor + 1)
-
-    def action_list_up(self) -> None:
-        """One line up."""
-        self.view.move(self.view.cursor - 1)
-
-    def action_list_top(self) -> None:
-        """To the first line."""
-        self.view.move(0)
-
-    def action_list_bottom(self) -> None:
-        """To the last line, and follow the end of a run under way."""
-        self.view.move(self.view.rows - 1)
-        if self.log_state() in ("running", "starting", "cancelling") and self.view.only is None:
+    def step(self, name: str) -> None:
+        """Move the cursor; the last line of a run under way begins to follow."""
+        self.view.step(name)
+        under_way = self.log_state() in ("running", "starting", "cancelling")
+        if name == "bottom" and under_way and self.view.only is None:
             self.view.follow(on=True)
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        self.view.move(self.view.cursor + max(1, self.view.page() // 2))
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        self.view.move(self.view.cursor - max(1, self.view.page() // 2))
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        self.view.move(self.view.cursor + self.view.page())
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        self.view.move(self.view.cursor - self.view.page())
 
     def action_list_open(self) -> None:
         """Show the whole line, with the pieces before and behind that belong to it."""

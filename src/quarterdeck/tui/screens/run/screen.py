@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Horizontal
@@ -14,6 +14,7 @@ from quarterdeck.present.log_lines import Way
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
+from quarterdeck.tui.moving import Tabbed
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.run.log import LogActs
 from quarterdeck.tui.widgets.frame import LineBox
@@ -26,16 +27,16 @@ if TYPE_CHECKING:
     from quarterdeck.tui.actions import Action
     from quarterdeck.tui.widgets.dialog import Answer
 
-TABS: Final = ("log", "timeline", "inputs", "result")
 SIDE_FROM: Final = 160  # columns of the terminal: then log and timeline stand side by side
 RESULT_ROWS: Final = 1_000
 BANNER: Final = 5  # lines that the reason may take on a terminal of TALL lines
 TALL: Final = 24
 
 
-class RunPage(LogActs, RunActs, JobActs):
+class RunPage(LogActs, Tabbed, RunActs, JobActs):
     """The place's name is the run's id, its tab one of TABS."""
 
+    TABS: ClassVar = ("log", "timeline", "inputs", "result")
     BINDINGS = actions.bindings(
         *actions.MOVES, "list.open", "tabs.prev", "tabs.next", "job.edit", "job.versions", "run.again",
         "run.cancel", "run.compare", "run.version", "log.follow", "log.search", "log.next",
@@ -55,7 +56,7 @@ class RunPage(LogActs, RunActs, JobActs):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self.run_id = place.name
-        self.tab = place.tab if place.tab in TABS else "log"
+        self.tab = place.tab if place.tab in self.TABS else "log"
         self.run: Mapping[str, Any] | None = None
         self.rights: Sequence[str] | None = None
 
@@ -69,14 +70,13 @@ class RunPage(LogActs, RunActs, JobActs):
         self.view = LogView(id="log")
         with Horizontal(id="panes"):
             yield self.view
-            for name in TABS[1:]:
+            for name in self.TABS[1:]:
                 yield LinesView(id=name)
             yield LinesView(id="side")
 
     def on_mount(self) -> None:
         """Begin with the tab that was asked for."""
-        self._turn(self.tab)
-        super().on_mount()
+        self.turn(self.tab)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return job, run, attempt, version and trigger, and the state."""
@@ -120,13 +120,8 @@ class RunPage(LogActs, RunActs, JobActs):
 
     def draw_place(self) -> None:
         """Draw the tabs, and where in the log the cursor is."""
-        cells = []
-        for name in TABS:
-            word = name.capitalize()
-            here = name == self.tab
-            cells.append(Cell(f"[{word}] " if here else f" {word}  ", "head" if here else "dim"))
         right = self.place_cells() if self.tab == "log" else []
-        self.query_one("#tabs", LineBox).show(cells, right=right)
+        self.query_one("#tabs", LineBox).show(self.tab_cells(), right=right)
 
     def place(self) -> Place:
         """Return the run with its tab and the row of its log."""
@@ -136,6 +131,11 @@ class RunPage(LogActs, RunActs, JobActs):
         return Place("run", self.run_id, self.tab, more)
 
     # --- reading
+
+    def changed(self, changes: list[tuple[str, str, str]]) -> None:
+        """Read again what is about this run."""
+        if any(one == self.run_id for _, one, _ in changes):
+            self.load()
 
     def load(self) -> None:
         """Read the run as it is stored; the application moves it on."""
@@ -181,20 +181,13 @@ class RunPage(LogActs, RunActs, JobActs):
 
     # --- tabs
 
-    def _turn(self, tab: str) -> None:
+    def turn(self, tab: str) -> None:
+        """Show a tab."""
         self.tab = tab
-        for name in TABS:
+        for name in self.TABS:
             self.query_one(f"#{name}").display = name == tab
         self.set_focus(self.view if tab == "log" else None)
         self.draw_frame()
-
-    def action_tabs_next(self) -> None:
-        """To the next tab."""
-        self._turn(TABS[(TABS.index(self.tab) + 1) % len(TABS)])
-
-    def action_tabs_prev(self) -> None:
-        """To the tab before."""
-        self._turn(TABS[(TABS.index(self.tab) - 1) % len(TABS)])
 
     def footer_acts(self) -> tuple[str, ...]:
         """Return the acts of the tab."""
@@ -227,56 +220,12 @@ class RunPage(LogActs, RunActs, JobActs):
         """Close the search's line, then drop the search."""
         return self.close_search() if self.query("FilterBar") else self.drop_search()
 
-    def _scroll(self, name: str) -> bool:
+    def step(self, name: str) -> None:
+        """Move in the log, or scroll the tab."""
         if self.tab == "log":
-            return False
-        view = self.query_one(f"#{self.tab}", LinesView)
-        by = {
-            "down": 1, "up": -1, "top": -10**7, "bottom": 10**7, "half_down": view.page // 2,
-            "half_up": -(view.page // 2), "page_down": view.page, "page_up": -view.page,
-        }[name]  # fmt: skip
-        view.move(by)
-        return True
-
-    def action_list_down(self) -> None:
-        """One line down."""
-        if not self._scroll("down"):
-            super().action_list_down()
-
-    def action_list_up(self) -> None:
-        """One line up."""
-        if not self._scroll("up"):
-            super().action_list_up()
-
-    def action_list_top(self) -> None:
-        """To the first line."""
-        if not self._scroll("top"):
-            super().action_list_top()
-
-    def action_list_bottom(self) -> None:
-        """To the last line."""
-        if not self._scroll("bottom"):
-            super().action_list_bottom()
-
-    def action_list_half_down(self) -> None:
-        """Half a page down."""
-        if not self._scroll("half_down"):
-            super().action_list_half_down()
-
-    def action_list_half_up(self) -> None:
-        """Half a page up."""
-        if not self._scroll("half_up"):
-            super().action_list_half_up()
-
-    def action_list_page_down(self) -> None:
-        """A page down."""
-        if not self._scroll("page_down"):
-            super().action_list_page_down()
-
-    def action_list_page_up(self) -> None:
-        """A page up."""
-        if not self._scroll("page_up"):
-            super().action_list_page_up()
+            super().step(name)
+        else:
+            self.query_one(f"#{self.tab}", LinesView).step(name)
 
     # --- acts
 
@@ -350,25 +299,18 @@ class RunPage(LogActs, RunActs, JobActs):
         if answer.choice == "live":
             self.start_run(self.job_name())
             return
-        runs = self.services.runs
-
-        def work() -> Mapping[str, Any]:
-            made = (
-                runs.retry(self.run_id)
-                if answer.choice == "again"
-                else runs.rerun_exactly(self.run_id)
-            )
-            return runs.dispatch(made["id"])
-
-        self.ask("the new run", work, self._started)
+        if answer.choice == "exact":
+            self.action_run_exact()
+            return
+        self._dispatch(self.services.runs.retry)
 
     def action_run_exact(self) -> None:
         """Run exactly what ran."""
+        self._dispatch(self.services.runs.rerun_exactly)
 
-        def work() -> Mapping[str, Any]:
-            return self.services.runs.dispatch(self.services.runs.rerun_exactly(self.run_id)["id"])
-
-        self.ask("the new run", work, self._started)
+    def _dispatch(self, make: Callable[[str], Mapping[str, Any]]) -> None:
+        runs, run = self.services.runs, self.run_id
+        self.ask("the new run", lambda: runs.dispatch(make(run)["id"]), self._started)
 
     def action_run_compare(self) -> None:
         """Compare with the last good run of the job."""

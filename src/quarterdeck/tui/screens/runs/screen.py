@@ -9,7 +9,7 @@ from quarterdeck.present import inert, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
-from quarterdeck.tui.listing import ListPage, Reading
+from quarterdeck.tui.listing import ListPage, Reading, around
 from quarterdeck.tui.widgets.rows import WINDOW
 
 if TYPE_CHECKING:
@@ -57,9 +57,7 @@ class RunsPage(ListPage, JobActs, RunActs):
         windows, shown = self.services.windows, self._shown()
         counts = windows.count_runs(shown)
         cursor = windows.position_of_run(cursor_id, shown) if cursor_id else None
-        if cursor is not None:
-            first = cursor // WINDOW * WINDOW
-        first = min(first, max(0, counts.matching - 1) // WINDOW * WINDOW)
+        first = around(cursor, first, counts.matching)
         rows = windows.runs(shown, first, WINDOW)
         return Reading(counts.total, counts.matching, counts.attention, first, rows, cursor)
 
@@ -74,12 +72,7 @@ class RunsPage(ListPage, JobActs, RunActs):
     def detail(self, row: Row) -> list[Cell]:
         """Return what the run waits for, or why it ended and what to do."""
         if row["reason"]:
-            what = (
-                f"{row['reason']}: {inert.line(row['object'])}. "
-                if row.get("object")
-                else f"{row['reason']}. "
-            )
-            return [Cell(what, "bad"), Cell(inert.line(str(row.get("advice") or "")))]
+            return [*lists.why(row)]
         waiting = row.get("waiting_for")
         if waiting:
             return [Cell(f"waits for {inert.line(str(waiting['what']))}", "wait")]
