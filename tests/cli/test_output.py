@@ -111,6 +111,35 @@ def test_a_list_at_80_columns(deck: Quarterdeck) -> None:
     ]
 
 
+@pytest.mark.row("H11")
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("job", "list"), ("job", "show", "one"), ("job", "versions", "one"), ("runs",), ("profile", "list"),
+        ("query", "list"), ("cluster", "list"), ("catalog", "list"), ("team", "list"), ("audit",),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_each_screen_has_its_words_in_reading_order(
+    deck: Quarterdeck, args: tuple[str, ...]
+) -> None:
+    code, seen = at_terminal(deck, "", *args, "--plain")
+    assert code == 0
+    assert "\x1b" not in seen
+    if args == ("job", "list"):
+        assert seen.splitlines() == [
+            "name one, team ana, type sql, live v1, last run never.",
+            "name 世界, team ana, type sql, live v1, schedule 0 6 * * * Europe/Berlin, last run never.",
+        ]
+
+
+def test_plain_words_are_no_screen(deck: Quarterdeck) -> None:
+    for args in ((), ("open", "job/one")):
+        answer = deck.call("--plain", *args)
+        assert answer.code == 2
+        assert "job" in answer.err
+
+
 def test_an_empty_list_says_what_fills_it_on_stderr_only(deck: Quarterdeck) -> None:
     answer = deck.call("query", "list")
     assert (answer.code, answer.out) == (0, "")

@@ -39,6 +39,7 @@ def _globals(*, hidden: bool) -> list[click.Option]:
     return [
         click.Option(["--store"], metavar="PATH", help="The workspace's folder (or QUARTERDECK_STORE).", **shared),
         click.Option(["--json"], is_flag=True, help="One JSON document on standard output.", **shared),
+        click.Option(["--plain"], is_flag=True, help="Words in reading order: no table, no colour.", **shared),
         click.Option(["--read-only"], is_flag=True, help="Refuse everything that writes.", **shared),
         click.Option(["--as", "as_team"], metavar="TEAM", help="Act as this team of yours.", **shared),
     ]  # fmt: skip
@@ -71,7 +72,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
         _example(formatter, self.example)
         formatter.write_paragraph()
-        formatter.write_text("Also everywhere: --json --store PATH --read-only --as TEAM.")
+        formatter.write_text("Also everywhere: --json --plain --store PATH --read-only --as TEAM.")
 
 
 class Group(click.Group):

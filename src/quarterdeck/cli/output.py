@@ -17,15 +17,19 @@ _RAW: Final = "[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udf
 
 
 class Output:
-    """The two streams of one command. `width` is None where nobody looks: then nothing is cut."""
+    """The two streams of one command. `width` is None where nobody looks: then nothing is cut.
 
-    def __init__(self, *, as_json: bool) -> None:
+    `plain`: for a screen reader, words in reading order, without tables, colours and lines drawn over.
+    """
+
+    def __init__(self, *, as_json: bool, plain: bool = False) -> None:
         self.as_json = as_json
+        self.plain = plain
         self.is_terminal = sys.stdout.isatty()
-        plain = os.environ.get("TERM", "dumb") == "dumb"
-        self.colour = self.is_terminal and not plain and not os.environ.get("NO_COLOR")
-        self.shows_progress = sys.stderr.isatty() and not plain and not as_json
-        self.width = self._width()
+        dumb = plain or os.environ.get("TERM", "dumb") == "dumb"
+        self.colour = self.is_terminal and not dumb and not os.environ.get("NO_COLOR")
+        self.shows_progress = sys.stderr.isatty() and not dumb and not as_json
+        self.width = None if plain else self._width()
 
     def _width(self) -> int | None:
         told = os.environ.get("COLUMNS", "")
@@ -58,7 +62,10 @@ class Output:
     def table(
         self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], look: Look
     ) -> None:
-        """Write a table that fits the terminal."""
+        """Write a table that fits the terminal; plain: one line for each row, every cell with its title."""
+        if self.plain:
+            self.say(*(_read_out(columns, row, look) for row in rows))
+            return
         self.lines(lay_out(columns, rows, look, self.width))
 
     def _painted(self, cell: Cell) -> str:
@@ -71,16 +78,20 @@ class Output:
 
     def say(self, *texts: str) -> None:
         """Write the answer in words, one inert line each."""
+        wide = None if self.plain else columns_of(sys.stdout)
         for text in texts:
-            sys.stdout.writelines(
-                one + "\n" for one in wrap(inert.line(text), columns_of(sys.stdout))
-            )
+            sys.stdout.writelines(one + "\n" for one in wrap(inert.line(text), wide))
 
     @staticmethod
     def note(text: str) -> None:
         """Write a line for people beside the answer, to standard error."""
         sys.stdout.flush()
         sys.stderr.writelines(one + "\n" for one in wrap(inert.line(text), columns_of(sys.stderr)))
+
+
+def _read_out(columns: Sequence[Column], row: Mapping[str, Any], look: Look) -> str:
+    cells = [(one.title.lower(), one.cell(row, look).text) for one in columns]
+    return ", ".join(f"{title} {text}".strip() for title, text in cells if text) + "."
 
 
 def columns_of(stream: TextIO) -> int | None:

@@ -88,6 +88,8 @@ def root(ctx: click.Context, fresh: bool) -> int | None:
         if fresh:
             raise click.UsageError("--fresh goes with no command.", ctx)
         return None
+    if ctx.obj.flags["plain"]:
+        raise click.UsageError("Name a command, such as `quarterdeck job list --plain`.", ctx)
     if ctx.obj.flags["json"]:
         raise click.UsageError("Name a command; `quarterdeck --help` lists them.", ctx)
     from quarterdeck.cli import application

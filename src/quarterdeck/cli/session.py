@@ -25,7 +25,8 @@ class Session:
     """What every command is handed."""
 
     def __init__(self, argv: Sequence[str], ports: Ports | None = None) -> None:
-        self.flags: dict[str, Any] = {"json": "--json" in _before_dashes(argv)}
+        before = _before_dashes(argv)
+        self.flags: dict[str, Any] = {"json": "--json" in before, "plain": "--plain" in before}
         self._ports = ports
         self._opened: Services | None = None
 
@@ -39,7 +40,7 @@ class Session:
     @cached_property
     def out(self) -> Output:
         """The streams."""
-        return Output(as_json=self.flags["json"])
+        return Output(as_json=self.flags["json"], plain=self.flags["plain"])
 
     @property
     def services(self) -> Services:

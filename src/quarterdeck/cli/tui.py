@@ -34,8 +34,9 @@ def open_(session: Session, what: tuple[str, str]) -> int:
     """Open the application at a job or a run; Esc leads to the list."""
     from quarterdeck.cli import application
 
-    if session.flags["json"]:
-        problem = Problem("json", "the application draws a screen; `job show`, `run-show` print")
+    asked = next((one for one in ("json", "plain") if session.flags[one]), None)
+    if asked:
+        problem = Problem(asked, "the application draws a screen; `job show`, `run-show` print")
         raise InvalidInputError([problem])
     kind, name = what
     if kind == "job":
