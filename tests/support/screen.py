@@ -40,7 +40,8 @@ class Terminal:
             start_new_session=True, preexec_fn=_own_terminal,  # noqa: PLW1509  # before any thread of ours
         )  # fmt: skip
         os.close(theirs)
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def _read(self) -> None:
         while True:
@@ -101,8 +102,10 @@ class Terminal:
         os.kill(self.process.pid, number)
 
     def end(self) -> int:
-        """Wait until the program has ended, and return its exit code."""
-        return self.process.wait(timeout=DEADLINE_S)
+        """Wait until the program has ended and all that it wrote is read, and return its exit code."""
+        code = self.process.wait(timeout=DEADLINE_S)
+        self._reader.join(1.0)  # what it started may hold the terminal still
+        return code
 
 
 def _own_terminal() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from quarterdeck.model.job import Job
 from quarterdeck.service.bundle import Services
+from quarterdeck.tui.listing import CHANGER_S
 from quarterdeck.tui.place import Place
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
@@ -140,6 +141,20 @@ async def test_what_another_process_writes_is_drawn_within_two_seconds(services:
         assert time.monotonic() - begun < FRESH_S
         assert "| stock" in shown
         assert ui.page.place() == before
+
+
+@pytest.mark.row("T7")
+async def test_who_else_changed_what_is_told_for_five_seconds(services: Services) -> None:
+    async with running(services) as ui:
+        services.definitions.edit("team", "ana", {"members": ["ana", "ben"]})
+        services.jobs.edit("daily", {"description": "by ana"})
+        await ui.settle()
+        assert "changed" not in ui.crumb
+        Services(services.ports, "ben").jobs.edit("stock", {"description": "by ben"})
+        await ui.until("ben changed stock", deadline_s=FRESH_S)
+        await asyncio.sleep(CHANGER_S + 0.3)
+        assert "ben changed" not in ui.crumb
+        assert "sort:" in ui.crumb
 
 
 @pytest.mark.row("T7")

@@ -50,9 +50,8 @@ def test_every_terminal_shows_the_list_the_log_and_quits_clean(
 ) -> None:
     deck.run("orders")
     with opened(deck, TERM=term) as terminal:
-        shown = terminal.until("+ succeeded")
-        assert "Jobs 2" in shown
-        assert ": Commands" in shown
+        for words in ("+ succeeded", "Jobs 2", ": Commands"):
+            terminal.until(words)
         assert all(len(line) <= 80 for line in terminal.lines)
         terminal.press("l")
         terminal.until("[Log]")
@@ -242,6 +241,7 @@ def test_a_run_goes_on_when_the_application_is_quit(deck: Quarterdeck) -> None:
         terminal.until("slow > run")
         terminal.press("\x11")
         assert terminal.end() == 0
+        assert b"1 run not ended: quitting stops none. `quarterdeck runs` shows" in terminal.raw
     run = deck.ok("runs", "--job", "slow")[0]["id"]
     assert deck.until(run)["state"] == "succeeded"
 

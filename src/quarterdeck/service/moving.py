@@ -20,6 +20,15 @@ class Mover:
         self._context = context
         self._reconcile = reconcile
 
+    def unfinished(self) -> int:
+        """Return how many runs are unfinished that the actor may see."""
+        context = self._context
+        if not context.ports.store.runs.count(OPEN):
+            return 0
+        actor = context.actor()
+        found = context.ports.store.runs.page(OPEN, limit=ALL)
+        return sum(context.sees_run(actor, kept.value) for kept in found)
+
     def turn(self) -> bool:
         """Move on every unfinished run that the actor may see; return whether one is unfinished still.
 

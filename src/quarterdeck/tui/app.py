@@ -10,6 +10,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -18,6 +19,7 @@ from textual import events
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
+from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions, header, routes
@@ -91,6 +93,7 @@ class Quarterdeck(AtTerminal):
         self._notices = [*notices, *self.theme_notices]
         self._zone = zone
         self._header: dict[str, Any] = {}
+        self.go_on = 0  # runs that had not ended when it was quit
         self._undo: Undo | None = None
         self._feed: Feed | None = None
         self.open_error: BaseException | None = None
@@ -284,7 +287,13 @@ class Quarterdeck(AtTerminal):
         """End, once what was typed is saved, or after a second; runs go on."""
         for page in self.pages:
             page.leaving()
+        if self.is_open:
+            self.calls.submit(self._count_unfinished)
         self._quit_by(time.monotonic() + 1.0)
+
+    def _count_unfinished(self) -> None:
+        with suppress(QuarterdeckError):  # a store that does not answer keeps nobody here
+            self.go_on = self.services.moving.unfinished()
 
     def _quit_by(self, latest: float) -> None:
         if self.calls.under_way and time.monotonic() < latest:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from quarterdeck.present import inert
+from quarterdeck.present import inert, table
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.moving import Moving
@@ -14,11 +14,13 @@ from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.timer import Timer
 
     from quarterdeck.present.lists import ListColumn
     from quarterdeck.tui.widgets.filter_bar import FilterBar
 
 Row = Mapping[str, Any]
+CHANGER_S: Final = 5.0
 
 
 class Reading(NamedTuple):
@@ -61,6 +63,8 @@ class ListPage(Moving):
         self.counts = Reading(0, 0, 0, 0, (), None)
         self.news = 0
         self._deleter = ""
+        self.changer = ""  # who else changed what just now
+        self._changer_timer: Timer | None = None
 
     # --- what a subclass says
 
@@ -108,6 +112,8 @@ class ListPage(Moving):
             left.append(Cell(f"   {len(self.rows.marks)} marked", "key"))
         if self.news:
             left.append(Cell(f"   {self.news} new: R", "key"))
+        if self.changer:
+            return left, [Cell(f"{self.changer} ", "busy")]
         way = " reversed" if self.is_reversed else ""
         return left, [Cell(f"sort: {self.order}{way} ", "dim")]
 
@@ -168,6 +174,7 @@ class ListPage(Moving):
 
     def changed(self, changes: list[tuple[str, str, str]]) -> None:
         """Patch the rows in sight where the cursor was moved; else read again in the newest order."""
+        self._tell_who(changes)
         if not self.rows.is_touched:
             self.load()
             return
@@ -178,6 +185,24 @@ class ListPage(Moving):
             return self.by_ids(ids), self.read(None, 0)
 
         self.ask("changes", read, lambda found: self._patch(*found, by), group="patch")
+
+    def _tell_who(self, changes: list[tuple[str, str, str]]) -> None:
+        """Say for a few seconds who else changed what; what the actor did says itself."""
+        mine = self.shell.header.get("actor")
+        others = [(one, by) for _, one, by in changes if by not in ("", mine)]
+        if not others:
+            return
+        changed, by = others[-1]
+        row = next((row for row in self.rows.in_sight if row[self.KEY] == changed), None)
+        what = str(row.get("name") or row[self.KEY]) if row else self.title_word().lower()
+        self.changer = f"{inert.line(by)} changed {table.cut(inert.line(what), 24)}"
+        if self._changer_timer is not None:
+            self._changer_timer.stop()
+        self._changer_timer = self.set_timer(CHANGER_S, self._forget_changer)
+
+    def _forget_changer(self) -> None:
+        self.changer = ""
+        self.draw_frame()
 
     def _patch(self, fresh: Mapping[str, Row | None], counts: Reading, by: str) -> None:
         gone = self.rows.patch(fresh)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from quarterdeck import config
+from quarterdeck.present import ages
 from quarterdeck.tui import keymap, memory, place, terminal
 from quarterdeck.tui.app import Quarterdeck
 
@@ -63,6 +64,11 @@ def run(
     for error in (app.open_error, app.crashed):
         if error is not None:
             raise error
+    if app.go_on:
+        runs = ages.count(app.go_on, "run")
+        sys.stdout.write(
+            f"{runs} not ended: quitting stops none. `quarterdeck runs` shows them.\n"
+        )
     return app.return_code or 0
 
 
