@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench import tui_keys, tui_start, tui_viewer
+from tests.bench import tui_held, tui_keys, tui_start, tui_viewer
 from tests.bench.tui_goals import missed
 from tests.bench.tui_spaces import Spaces
 
@@ -28,6 +28,7 @@ PARTS: dict[str, tuple[tuple[int, ...], Callable[[Spaces], dict[str, Any]]]] = {
     "memory": ((13, 14), tui_start.measure_memory),
     "log": ((15, 16, 17, 18), tui_viewer.measure_log),
     "follow": ((19, 20), tui_viewer.measure_follow),
+    "held": ((0,), tui_held.measure_held),
 }
 """Each part, the goals it measures, and how."""
 

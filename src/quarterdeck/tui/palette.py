@@ -70,7 +70,7 @@ class Palette(Filtered):
             self.page.ask("jobs and runs", look, partial(self._take, wanted), group="palette")
 
     def _take(self, wanted: str, found: list[tuple[str, str, str]]) -> None:
-        if not self.is_attached or wanted != self.typed.strip():
+        if not self.is_current or wanted != self.typed.strip():
             return
         opening = self.page.open
         self._places = [
