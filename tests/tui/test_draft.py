@@ -60,6 +60,21 @@ def ben(services: Services) -> Services:
     return Services(services.ports, "ben")
 
 
+@pytest.mark.row("T4")
+async def test_the_cursor_goes_by_its_keys_and_its_place_is_told(services: Services) -> None:
+    now = services.drafting.open("daily")
+    spec = {**now["spec"], "source": sql("SELECT 1\nFROM x\nWHERE y")}
+    services.drafting.save("daily", spec, expect_rev=now["rev"])
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.press("down", "right")
+        assert editor(ui).place == (2, 2)
+        assert ui.status == ""
+        await ui.until(" 2:2 ")
+        await ui.press("end", "pagedown", "home")
+        await ui.until(" 3:1 ")
+        assert ui.status == ""
+
+
 @pytest.mark.row("B2")
 @pytest.mark.row("T4")
 async def test_what_is_typed_is_in_the_draft_within_a_second_and_not_live(

@@ -280,7 +280,7 @@ class BasePage(Screen[None]):
 
         self.shell.calls.submit(work)
         if self._ticker is None:
-            self._ticker = self.set_interval(0.5, self._tick)
+            self._ticker = self.set_interval(0.5, self.draw_status)
             self.set_timer(SHOWN_AFTER_S, self.draw_status)
 
     def on_answered(self, message: Answered) -> None:
@@ -312,9 +312,6 @@ class BasePage(Screen[None]):
         else:
             self.shell.panel(problems.title(error), list(problems.lines(error)))
             self.shell.note(problems.brief(error), "bad")
-
-    def _tick(self) -> None:
-        self.draw_status()
 
     def _waiting(self) -> str:
         now = time.monotonic()
@@ -367,6 +364,9 @@ class BasePage(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here that does something elsewhere, or is refused here."""
+        own = self.focused._bindings.key_to_bindings if self.focused is not None else {}  # noqa: SLF001
+        if any(not bound.id for bound in own.get(event.key, ())):
+            return  # an editor's or a field's own key does something after this
         here = set(self.bound_ids())
         for action in actions.with_key(event.key, self.shell.keys_by_id):
             if action.id in here:

@@ -53,6 +53,7 @@ class DraftPage(Saving):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._next = -1
+        self._place_told = ""
 
     # --- frame
 
@@ -108,6 +109,11 @@ class DraftPage(Saving):
         box = self.query_one("#banner", LineBox)
         box.display = bool(self.banner)
         box.show([Cell(self.banner, "bad")])
+        self.draw_texts()
+
+    def draw_texts(self) -> None:
+        """Draw the line of texts, and where the cursor is."""
+        self._place_told = self.editor.place_text
         cells = []
         for name in ("SQL", "Python"):
             here = name == self.texts.pane
@@ -116,10 +122,16 @@ class DraftPage(Saving):
                 Cell(f"[{name}{mark}] " if here else f" {name}{mark}  ", "head" if here else "dim")
             )
         cells.append(Cell(self.texts.says(self.spec), "wait"))
-        right = [Cell(f"{self.editor.place_text}  ", "dim")]
+        right = [Cell(f"{self._place_told}  ", "dim")]
         if self.shown is not None:
             right.append(Cell(f"profile {inert.line(self.shown['profile'])} ", "dim"))
         self.query_one("#texts", LineBox).show(cells, right=right)
+
+    def look_about(self) -> None:
+        """Save when it is time; tell where the cursor is."""
+        super().look_about()
+        if self.editor.place_text != self._place_told:
+            self.draw_texts()
 
     def place(self) -> Place:
         """Return the job's draft with the cursor, and what is not saved yet."""
