@@ -115,7 +115,6 @@ def test_a_defect_is_one_line_and_a_file_without_secrets(
         (("job", "diff", "one", "1", "newest"), "version", "draft"),
         (("job", "edit", "one", "--description", "x", "--expect-rev", "0"), "expect_rev", "--expect-rev 4"),
         (("rerun", "r0000000000000000"), "", "--exact"),
-        (("scheduler",), "", "--once"),
         (("logs", "r0000000000000000", "--origin", "moon"), "origin", "payload"),
         (("job", "create"), "file", "--file"),
         (("--json",), "", "--help"),

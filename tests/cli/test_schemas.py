@@ -167,7 +167,7 @@ WORKSPACE = {
     "evidence_kept": float, "kept": float, "file_roots": [str], "rev": int,
 }  # fmt: skip
 CASCADE = {"job": str, "versions": int, "draft": bool, "runs": int, "active": [RUN_ID]}
-_TABLES = "audit definitions drafts frozen jobs revisions runs standings versions workspace"
+_TABLES = "audit definitions drafts frozen jobs leases revisions runs standings versions workspace"
 COUNTS: dict[str, Any] = dict.fromkeys(_TABLES.split(), int)
 RECORD = {
     "id": str, "seq": int, "actor": str, "action": str, "subject": str, "subject_name": str, "at": TIME,

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.model.job import Job
+from quarterdeck.model.lease import Holder
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.listing import CHANGER_S
 from quarterdeck.tui.place import Place
@@ -141,6 +142,16 @@ async def test_what_another_process_writes_is_drawn_within_two_seconds(services:
         assert time.monotonic() - begun < FRESH_S
         assert "| stock" in shown
         assert ui.page.place() == before
+
+
+@pytest.mark.row("T7")
+async def test_who_makes_the_rounds_is_in_the_header(services: Services) -> None:
+    holder = Holder("bastion", 7, "ana", "s-one")
+    async with running(services) as ui:
+        services.leases.take(holder)
+        await ui.until("scheduler bastion, just now", deadline_s=FRESH_S)
+        services.leases.give_back(holder)
+        await ui.until("schedules do not fire", deadline_s=FRESH_S)
 
 
 @pytest.mark.row("T7")

@@ -38,7 +38,11 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str, str]]]] = {
     },
     "The workspace": {
         "workspace": ("setup", "workspace", "Show and edit its settings."),
-        "scheduler": ("store", "scheduler", "Take every run to where it really stands."),
+        "scheduler": (
+            "scheduler",
+            "scheduler",
+            "Take every run to where it really stands, again and again.",
+        ),
         "store": ("store", "store", "Verify, back up, restore, measure."),
         "audit": ("store", "audit", "Who did what."),
     },

@@ -1,4 +1,4 @@
-"""`store`, `audit`, `scheduler --once`: keeping the workspace whole."""
+"""`store` and `audit`: keeping the workspace whole."""
 
 from __future__ import annotations
 
@@ -80,19 +80,3 @@ def audit(
     session.listing(rows, columns.AUDIT, "No records here.")
     if len(rows) == limit:
         session.out.note(f"There may be more: add --after {rows[-1]['id']}")
-
-
-@click.command(cls=Command, example="quarterdeck scheduler --once")
-@click.option("--once", is_flag=True, help="One round, then end.")
-@pass_session
-def scheduler(session: Session, once: bool) -> None:
-    """Take every unfinished run to where it really stands."""
-    if not once:
-        raise click.UsageError("--once is needed: one round is made, then the command ends.")
-    session.demand_writable("scheduler")
-    done = session.services.upkeep.reconcile_all()
-    document = {"fired": [], "skipped": [], "reconciled": done}
-    if session.out.as_json:
-        session.out.document(document)
-    else:
-        session.listing(done, columns.RECONCILED, "No run is unfinished.")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Version,
         Workspace,
     )
+    from quarterdeck.model.lease import Lease
     from quarterdeck.model.run import Run
 
 T = TypeVar("T")
@@ -233,6 +234,7 @@ class Documents(Protocol):
     drafts: Collection[Draft]
     runs: Collection[Run]
     frozen: Collection[Mapping[str, Any]]  # {"id": sha256, "spec": canonical JSON text}
+    leases: Collection[Lease]
 
     @property
     def audit(self) -> Audit:

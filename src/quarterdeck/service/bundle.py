@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.drafts import Drafts
     from quarterdeck.service.feed import Changes
     from quarterdeck.service.jobs import Jobs
+    from quarterdeck.service.leases import Leases
     from quarterdeck.service.listing import Lists
     from quarterdeck.service.logs import Logs
     from quarterdeck.service.moving import Mover
@@ -150,6 +151,13 @@ class Services:
         from quarterdeck.service.upkeep import Upkeep
 
         return Upkeep(self.context, self.runs)
+
+    @cached_property
+    def leases(self) -> Leases:
+        """The scheduler's lease."""
+        from quarterdeck.service.leases import Leases
+
+        return Leases(self.context)
 
     @cached_property
     def changes(self) -> Changes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from quarterdeck.model.errors import NotAllowedError, NotFoundError
+from quarterdeck.model.instants import format_instant
 from quarterdeck.policy import access
 from quarterdeck.service.context import Context
+from quarterdeck.service.leases import Leases
 
 
 class Rights:
@@ -28,8 +30,18 @@ class Rights:
             "org_admin": actor.is_org_admin,
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
-            "scheduler": None,
+            "scheduler": self._scheduler(),
         }
+
+    def _scheduler(self) -> dict[str, Any] | None:
+        lease = Leases(self._context).held()
+        if lease is None or lease.heard_at is None:
+            return None
+        holder = lease.holder
+        return {
+            "host": holder.host, "pid": holder.pid, "actor": holder.actor,
+            "heard_at": format_instant(lease.heard_at),
+        }  # fmt: skip
 
     def why(self, action: str, name: str) -> str | None:
         """Return the words with which `action` on the job of that name is refused; None if it is allowed."""

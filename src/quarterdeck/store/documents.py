@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.ids import Rev
     from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition, Draft, Job, Revision, Version, Workspace
+    from quarterdeck.model.lease import Lease
     from quarterdeck.model.run import Run
     from quarterdeck.ports.store import Audit, Backend, Collection
 
@@ -134,6 +135,7 @@ DECODERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "drafts": _decoder("job", "Draft"),
     "runs": _decoder("run", "Run"),
     "frozen": dict,
+    "leases": _decoder("lease", "Lease"),
     standings.TABLE: dict,
 }
 
@@ -149,6 +151,7 @@ class _Collections:
     drafts: Collection[Draft]
     runs: Collection[Run]
     frozen: Collection[Mapping[str, Any]]
+    leases: Collection[Lease]
 
     def _collect(self, backend: Backend, clock: Clock, actor: str | None) -> None:
         self._of = (backend, clock, actor)

@@ -46,6 +46,7 @@ INDEXES: Final[Indexes] = {
         ("team", "by_name"),
     ),
     "frozen": (),
+    "leases": (),
     "audit": (("subject",), ("actor",), ("id", "seq", "action", "team", "at")),
 }  # fmt: skip
 
@@ -58,6 +59,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "runs": "run",
     "standings": "standing",
     "frozen": "frozen spec",
+    "leases": "lease",
     "audit": "audit record",
 }
 

@@ -197,7 +197,7 @@ class Quarterdeck(AtTerminal):
 
     def on_changed(self, message: Changed) -> None:
         """Hand changes to every page; who is here may have changed as well."""
-        if any(table in ("workspace", "definitions") for table, _, _ in message.changes):
+        if any(table in ("workspace", "definitions", "leases") for table, _, _ in message.changes):
             self.read_header()
         for page in self.pages:
             page.post_message(Changed(message.changes))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from quarterdeck.present import inert, table
+from quarterdeck.present import ages, inert, table
 from quarterdeck.present.table import Cell
 
 
@@ -26,10 +26,18 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
     elif header.get("read_only"):
         told.insert(0, Cell("  READ-ONLY", "bad"))
-    told.append(Cell("  schedules do not fire", "dim"))
+    told.append(_scheduler(header.get("scheduler"), now))
     room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
     for cell in told:
         room -= table.width(cell.text)
         if room >= 0:
             left.append(cell)
     return left, right
+
+
+def _scheduler(holder: Mapping[str, Any] | None, now: datetime) -> Cell:
+    """Return who holds the scheduler's lease, and when it was last heard."""
+    if holder is None:
+        return Cell("  schedules do not fire", "dim")
+    age = ages.age(holder["heard_at"], now)
+    return Cell(f"  scheduler {inert.line(holder['host'])}, {age}", "dim")

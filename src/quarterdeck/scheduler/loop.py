@@ -1,0 +1,95 @@
+"""Rounds of the scheduler: keep the lease, move runs on, archive and clean up; one holder per workspace."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from quarterdeck.model.errors import QuarterdeckError
+from quarterdeck.model.lease import Holder, Lease
+
+if TYPE_CHECKING:
+    from quarterdeck.service.bundle import Services
+
+TURN_S: Final = 2.0  # between rounds
+BACK_OFF_S: Final = (2.0, 5.0, 10.0, 20.0)  # after rounds that failed; the last one stays
+
+
+class Round(NamedTuple):
+    """What one round did: the lease as it stands, and the runs that were taken up if it is ours."""
+
+    lease: Lease
+    is_ours: bool
+    reconciled: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def moved(self) -> list[Mapping[str, Any]]:
+        """The runs whose state changed."""
+        return [one for one in self.reconciled if one["before"] != one["state"]]
+
+
+def this_process(services: Services) -> Holder:
+    """Return this process as a holder."""
+    token = services.ports.new_id("s")
+    return Holder(socket.gethostname(), os.getpid(), services.context.who, token)
+
+
+def is_alive(holder: Holder) -> bool:
+    """Whether the holder may be alive: another host's always may, this one's if its process id is in use."""
+    if holder.host != socket.gethostname():
+        return True
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Loop:
+    """Makes rounds until it is stopped; `tell` is given each round, `failed` what kept one from being made."""
+
+    def __init__(
+        self,
+        services: Services,
+        holder: Holder,
+        tell: Callable[[Round], None],
+        failed: Callable[[QuarterdeckError], None],
+    ) -> None:
+        self._services = services
+        self._holder = holder
+        self._tell = tell
+        self._failed = failed
+        self._stopped = threading.Event()
+
+    def step(self) -> Round:
+        """Make one round: nothing but a look at the lease while another holds it."""
+        lease = self._services.leases.take(self._holder, is_alive)
+        if lease.holder != self._holder:
+            return Round(lease, is_ours=False)
+        return Round(lease, is_ours=True, reconciled=self._services.upkeep.reconcile_all())
+
+    def run(self) -> None:
+        """Make rounds until `stop`, then give the lease back."""
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                done = self.step()
+            except QuarterdeckError as error:
+                self._failed(error)
+                wait_s = BACK_OFF_S[min(failures, len(BACK_OFF_S) - 1)]
+                failures += 1
+            else:
+                self._tell(done)
+                wait_s = TURN_S
+                failures = 0
+            self._stopped.wait(wait_s)
+        self._services.leases.give_back(self._holder)
+
+    def stop(self) -> None:
+        """End after the round that is being made; may be called by a signal's handler."""
+        self._stopped.set()
