@@ -225,7 +225,7 @@ async def test_delete_lists_what_goes_and_wants_the_name(deck: tuple[Services, F
     services, _ = deck
     async with running(services, places=[JOB]) as ui:
         await ui.press("X")
-        assert "3 versions and no draft go with it" in ui.dialog.text
+        assert "With it go 3 versions and no draft" in ui.dialog.text
         await ui.listens()
         await ui.press("enter", "enter")
         assert services.lists.jobs()

@@ -96,7 +96,8 @@ def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Li
             yield (Cell(inert.line(last["advice"])),)
     if marks:
         yield ()
-        yield (Cell(f"the last {len(marks)} runs, the oldest left", "dim"),)
+        several = f"the last {len(marks)} runs, the newest at the right"
+        yield (Cell(several if len(marks) > 1 else "the last run", "dim"),)
         shown = [states.shown(one["state"]) for one in marks]
         yield tuple(Cell(f"{one.mark} ", one.tone) for one in shown)
     if row["description"]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.present import inert
+from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.page import Page
 
@@ -248,13 +248,12 @@ class JobActs(Page):
         if not self.is_in_front:
             return
         name = cascade["job"]
+        versions = ages.count(cascade["versions"], "version")
+        draft = "a draft" if cascade["draft"] else "no draft"
+        kept = ages.count(cascade["runs"], "run")
         lines = [
-            (
-                Cell(
-                    f"{cascade['versions']} versions and {'a' if cascade['draft'] else 'no'} draft go with it."
-                ),
-            ),
-            (Cell(f"{cascade['runs']} runs stay readable by their id; rights and schedule go."),),
+            (Cell(f"With it go {versions} and {draft}, rights and schedule."),),
+            (Cell(f"Kept, readable by id: {kept}."),),
         ]
         if cascade["active"]:
             lines.append(

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.errors import ConflictError
-from quarterdeck.present import inert
+from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.page import Page
 
@@ -121,7 +121,7 @@ class ItemActs(Page):
         if failed:
             self.say(f"{text}: {', '.join(failed)} failed; Enter shows what to do", "bad")
         else:
-            self.say(f"{text}; {len(cluster['checks'])} checks passed", "good")
+            self.say(f"{text}; {ages.count(len(cluster['checks']), 'check')} passed", "good")
         self.load()
 
     # --- delete

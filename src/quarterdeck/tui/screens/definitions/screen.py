@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from quarterdeck.present import inert, lists
+from quarterdeck.present import ages, inert, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.listing import WholeList
@@ -189,7 +189,7 @@ class TeamsPage(DefinitionsPage):
     def detail(self, row: Row) -> list[Cell]:
         """Return what it is called on the clusters."""
         places = [f"{name}: {_place(one)}" for name, one in (row.get("clusters") or {}).items()]
-        count = f"{len(row['members'])} members"
+        count = ages.count(len(row["members"]), "member")
         return [Cell(inert.line(" · ".join([count, *places])), "dim")]
 
 
