@@ -94,7 +94,8 @@ def _entries_of(kind: str, one: form.Field, mark: str, *, asks_type: bool) -> li
         default=form.DEFAULTS.get(kind, {}).get(path, ""), needed=path in ("name", "team", "text"),
     )  # fmt: skip
     if path == _ORIGIN:
-        made.shape, made.words, made.text = "switch", ("none", "given"), "none"
+        made.shape, made.words = "switch", ("none", "given")
+        made.text = made.written = "none"
         made.only = ("spec.source.kind", frozenset({"snapshot"}))
     elif path.startswith(f"{_ORIGIN}."):
         made.only = (_ORIGIN, frozenset({"given"}))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
 ROOMY, TIGHT = 100, 60  # columns from which marks are whole words, and below which there are none
-LABEL: Final = 22
+LABEL: Final = 23  # the longest label, its indent and the cursor's mark
 MARKS: Final = {"at once": "takes effect at once", "versioned": "versioned"}
 _STEPS: Final = {
     "tab": 1, "down": 1, "shift+tab": -1, "up": -1, "pagedown": 8, "pageup": -8,
@@ -220,7 +220,7 @@ class FormLines(ScrollView, can_focus=True, inherit_bindings=False):
             return ()
         is_here = one is self.current
         indent = "  " if _head_of(one.path) else ""
-        room = LABEL if wide >= TIGHT else max(6, wide // 3)
+        room = min(LABEL, max(6, wide * 2 // 5))
         label = table.cut(f"{indent}{one.label}", room - 3).ljust(room - 2)
         cells = [Cell("> " if is_here else "  ", "key"), Cell(label, "head" if is_here else "")]
         mark = _mark(one.mark, wide)
