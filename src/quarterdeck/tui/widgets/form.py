@@ -80,15 +80,16 @@ class Form(Vertical):
     # --- what it is told
 
     def choose_from(self, names: Mapping[str, Sequence[str]]) -> None:
-        """Take the names that fields of each kind are chosen from."""
+        """Take the names that fields are chosen from, by kind; those of one field only stand under `kind:path`."""
         self.put_words(names)
         self.lines.redraw()
 
     def put_words(self, names: Mapping[str, Sequence[str]]) -> None:
         """Take names to choose from without drawing."""
         for one in self.sheet.entries:
-            if one.named in names:
-                one.words = list(names[one.named])
+            found = names.get(f"{one.named}:{one.path}", names.get(one.named))
+            if one.named and found is not None:
+                one.words = list(found)
 
     def show_problems(self, found: Sequence[Problem], *, jump: bool = False) -> None:
         """Show these beside their fields; `jump` puts the cursor on the first."""

@@ -5,7 +5,7 @@ All but the fields is called on threads.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import Problem, QuarterdeckError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Document = Mapping[str, Any]
 AT_ONCE: Final = ("name", "team", "shared_teams", "description")
+OWNING: Final = "team:team"
+"""Under this the teams are that may own what is made, for the field of the owning team alone."""
 WHERE: Final = {"team": "team", "spec.cluster": "cluster", "spec.catalogs": "catalog"}
 """The kind of thing that is mended where something is missing that a job needs."""
 
@@ -27,8 +29,9 @@ WHERE: Final = {"team": "team", "spec.cluster": "cluster", "spec.catalogs": "cat
 class Known(NamedTuple):
     """What a form begins with.
 
-    `document` and `rev`: what is edited, as it was read. `names`: what fields are chosen from, by kind. `presets`:
-    texts by path for fields where nothing stands. `why_not`: why this actor may not save it.
+    `document` and `rev`: what is edited, as it was read. `names`: what fields are chosen from, by kind; for one
+    field only, by `kind:path`. `presets`: texts by path for fields where nothing stands. `why_not`: why this
+    actor may not save it.
     """
 
     names: Mapping[str, Sequence[str]]
@@ -131,7 +134,7 @@ class NewJob(Kind):
                     if path == "spec.catalogs"
                     else names[kind][0]
                 )
-        if team := _own_team(services, names["team"]):
+        if team := _own_team(services, names[OWNING]):
             presets["team"] = team
         return Known(names, presets=presets)
 
@@ -178,7 +181,7 @@ class JobSettings(Kind):
         """Return the job as it is."""
         document = services.jobs.document(self.name)
         rev = services.jobs.show(self.name)["rev"]
-        names = {"team": [one["name"] for one in services.definitions.page("team")]}
+        names = _names(services, ["team"])
         why_not = services.rights.why("edit", self.name) or ""
         return Known(
             names, {key: document[key] for key in AT_ONCE if key in document}, rev, why_not=why_not
@@ -213,7 +216,7 @@ class NewDefinition(Kind):
             path, variants = VARIANTS[self.kind]
             presets[path] = next(iter(variants))
         if "team" in names:
-            presets["team"] = _own_team(services, names["team"])
+            presets["team"] = _own_team(services, names[OWNING])
         why_not = ""
         if "team" not in names and not services.rights.header()["org_admin"]:
             why_not = f"only org admins may create a {self.kind}"
@@ -325,18 +328,23 @@ def _mark_of_job(path: str) -> str:
     return "at once" if path in AT_ONCE else "versioned"
 
 
-def _names(services: Services, kinds: Any) -> dict[str, list[str]]:
-    """Return the names of each kind; of teams those that this actor may let own something."""
+def _names(services: Services, kinds: Iterable[str]) -> dict[str, list[str]]:
+    """Return the names of each kind; under `OWNING` the teams that this actor may let own something."""
     found = {}
     for kind in set(kinds):
         key = "id" if kind == "query" else "name"
         found[kind] = [one[key] for one in services.definitions.page(kind)]
+    if "team" in found:
+        header = services.rights.header()
+        own = found["team"] if header["org_admin"] else header["teams"]
+        found[OWNING] = sorted(own)
     return found
 
 
 def _own_team(services: Services, teams: Sequence[str]) -> str:
+    """Return the team that a new thing belongs to if nothing else is said; empty: that has to be asked."""
     header = services.rights.header()
-    own = header["teams"] or (teams if header["org_admin"] else [])
+    own = header["teams"] or teams
     return str(header["acting_as"] or (own[0] if len(own) == 1 else ""))
 
 
