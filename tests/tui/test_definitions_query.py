@@ -34,6 +34,7 @@ def query(ui: Ui) -> QueryPage:
 
 
 @pytest.mark.row("A18")
+@pytest.mark.row("I14")
 async def test_characters_are_counted_and_one_too_many_is_refused_with_both_numbers(
     tmp_path: Path,
 ) -> None:
