@@ -263,3 +263,16 @@ async def test_the_tabs_go_round(deck: tuple[Services, FakePorts]) -> None:
         assert seen == ["overview", "versions", "runs", "access"]
         await ui.press("comma")
         assert tab(ui) == "access"
+
+
+@pytest.mark.row("H11")
+@pytest.mark.parametrize("letter", ["x", "漢"])
+async def test_a_long_name_gives_way_to_what_follows_it(tmp_path: Path, letter: str) -> None:
+    services, _ = workspace(tmp_path)
+    name = letter * 255
+    services.jobs.create([job(name)])
+    async with running(services, places=[Place("job", name)]) as ui:
+        assert "… > Overview " in ui.lines[1]
+        assert ui.lines[1].endswith("owner ana")
+    async with running(services, places=[Place("draft", name)]) as ui:
+        assert ui.lines[1].endswith("… > Draft   based on v1")

@@ -127,7 +127,7 @@ class FormLines(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def _fold(self) -> None:
-        wide = self.size.width
+        wide = self.scrollable_size.width
         if self._folded_for == wide:
             return
         self._folded_for = wide
@@ -200,7 +200,7 @@ class FormLines(ScrollView, can_focus=True, inherit_bindings=False):
     def text(self) -> str:
         """Everything that is drawn, whether in sight or not; for tests."""
         self._fold()
-        wide = self.size.width or 80
+        wide = self.scrollable_size.width or 80
         drawn = [
             row.cells if row.cells is not None else self._field(row.about, wide)
             for row in self._rows
@@ -210,7 +210,7 @@ class FormLines(ScrollView, can_focus=True, inherit_bindings=False):
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
         self._fold()
-        place, wide = y + self.scroll_offset.y, self.size.width
+        place, wide = y + self.scroll_offset.y, self.scrollable_size.width
         row = self._rows[place] if place < len(self._rows) else _Row(None, ())
         cells = row.cells if row.cells is not None else self._field(row.about, wide)
         return ink.of(self).strip(cells, wide)

@@ -8,7 +8,7 @@ from textual.geometry import Size
 from textual.strip import Strip
 from textual.widget import Widget
 
-from quarterdeck.present.table import Cell, width
+from quarterdeck.present.table import Cell, cut, width
 from quarterdeck.tui.widgets import ink
 
 if TYPE_CHECKING:
@@ -58,9 +58,20 @@ class LineBox(Widget):
         right = self._right if y == 0 else ()
         taken = sum(width(cell.text) for cell in right)
         if not right or taken >= wide:
-            return paint.strip(line, wide)
-        left = paint.strip(line, wide - taken)
+            return paint.strip(_shortened(line, wide), wide)
+        left = paint.strip(_shortened(line, wide - taken - 1), wide - taken)
         return Strip([*left, *paint.strip(right, taken)], wide)
+
+
+def _shortened(line: Sequence[Cell], room: int) -> Sequence[Cell]:
+    """Return the line with its longest cell (a name) cut by what is too much, so that what follows it stays."""
+    sizes = [width(cell.text) for cell in line]
+    excess = sum(sizes) - room
+    if excess <= 0:
+        return line
+    longest = sizes.index(max(sizes))
+    text = cut(line[longest].text, sizes[longest] - excess)
+    return [*line[:longest], Cell(text, line[longest].tone), *line[longest + 1 :]]
 
 
 def footer_cells(keys: Sequence[tuple[str, str, bool]]) -> list[Cell]:

@@ -43,7 +43,7 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
         grows = len(wanted) != len(self._lines)
         self._lines = wanted
         self._version += 1
-        self._fold(self.size.width or self.app.size.width)
+        self._fold(self.scrollable_size.width or self.app.size.width)
         self.refresh(
             layout=grows and self.styles.height is not None and self.styles.is_auto_height
         )
@@ -76,7 +76,7 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Fold the lines anew."""
-        self._fold(self.size.width)
+        self._fold(self.scrollable_size.width)
         self.refresh()
 
     def move(self, by: int) -> None:
@@ -98,10 +98,10 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
 
     def render_line(self, y: int) -> Strip:
         """Draw one line."""
-        self._fold(self.size.width)
+        self._fold(self.scrollable_size.width)
         place = y + self.scroll_offset.y
         line = self._shown[place] if place < len(self._shown) else ()
-        return ink.of(self).strip(line, self.size.width)
+        return ink.of(self).strip(line, self.scrollable_size.width)
 
 
 def folded(line: Line, wide: int) -> list[Line]:

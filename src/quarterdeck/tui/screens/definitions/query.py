@@ -144,7 +144,8 @@ class QueryPage(Page):
         if self.row is not None and self.is_dirty:
             if row["rev"] != self.row["rev"]:
                 self.say(
-                    f"{row['author']} saved revision {row['revision']} meanwhile; ^s shows both",
+                    f"{row['author']} saved revision {row['revision']} meanwhile; "
+                    f"{self.shell.key_of('form.save')} shows both",
                     "bad",
                 )
             return

@@ -311,7 +311,8 @@ class Saving(JobActs):
         def chosen(choice: str | None) -> None:
             self.is_asking = False
             if choice is None:
-                self.banner = f"NOT SAVED: {what} ^s asks again."
+                key = self.shell.key_of("editor.save")
+                self.banner = f"NOT SAVED: {what} {key} asks again."
                 self.draw_frame()
                 return
             self.rev, self.shown = theirs["rev"], theirs

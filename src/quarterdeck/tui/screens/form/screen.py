@@ -172,7 +172,8 @@ class FormPage(Page):
     def action_form_next_problem(self) -> None:
         """Put the cursor on the next field with a problem."""
         if not self.form.next_problem():
-            self.say("no problem is known; ^s checks everything and saves", "dim", keep=False)
+            key = self.shell.key_of("form.save")
+            self.say(f"no problem is known; {key} checks everything and saves", "dim", keep=False)
 
     def action_form_reset(self) -> None:
         """Drop what was typed, or bring it back."""
@@ -264,7 +265,8 @@ class FormPage(Page):
     def _show(self, found: list[Problem]) -> None:
         self.form.show_problems(found, jump=True)
         count = ages.count(len(found), "thing")
-        more = "; ^n goes to the next" if len(found) > 1 else ""
+        key = self.shell.key_of("form.next_problem")
+        more = f"; {key} goes to the next" if len(found) > 1 else ""
         self.say(f"not saved, {count} to mend{more}", "bad")
         self.draw_frame()
 

@@ -85,7 +85,8 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
             return [Cell("Run ", "dim"), Cell(inert.line(self.run_id), "head")], []
         attempts = len(run["attempts"])
         left = [
-            Cell(f"{inert.line(run['job'])} > ", "dim"),
+            Cell(inert.line(run["job"]), "dim"),
+            Cell(" > ", "dim"),
             Cell(f"run {run['id']}", "head"),
             Cell(f"  {columns.version(run)}", "busy" if run["draft"] else ""),
             Cell(f"  attempt {attempts}" if attempts > 1 else "", "dim"),
