@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -30,7 +31,8 @@ class Terminal:
         height: int = 24,
     ) -> None:
         self.raw = b""
-        self._screen = pyte.Screen(width, height)
+        self._is_gone = False
+        self._screen = pyte.Screen(width or 80, height or 24)
         self._stream = pyte.ByteStream(self._screen)
         self._lock = threading.Lock()
         self._ours, theirs = pty.openpty()
@@ -44,7 +46,9 @@ class Terminal:
         self._reader.start()
 
     def _read(self) -> None:
-        while True:
+        while not self._is_gone:
+            if not select.select([self._ours], [], [], 0.1)[0]:
+                continue
             try:
                 chunk = os.read(self._ours, 65536)
             except OSError:  # nobody holds the other end any more
@@ -60,6 +64,13 @@ class Terminal:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        if not self._is_gone:
+            self.vanish()
+
+    def vanish(self) -> None:
+        """Close the terminal under the program, as a window that is closed or a connection that is lost."""
+        self._is_gone = True
+        self._reader.join()  # a read under way would keep the terminal open
         os.close(self._ours)
 
     @property
@@ -91,9 +102,10 @@ class Terminal:
         return self.text
 
     def resize(self, width: int, height: int) -> None:
-        """Make the terminal another size."""
+        """Make the terminal another size; what says it has none still shows what it did."""
         with self._lock:
-            self._screen.resize(height, width)
+            if width and height:
+                self._screen.resize(height, width)
         _size(self._ours, width, height)
         os.killpg(self.process.pid, signal.SIGWINCH)
 

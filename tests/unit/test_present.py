@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.states import RunState
-from quarterdeck.present import ages, columns, inert, states, table, tree
+from quarterdeck.present import ages, columns, inert, lists, states, table, tree
 from quarterdeck.present.table import Cell, Column, Look
 
 NOW = datetime(2026, 11, 22, 6, tzinfo=UTC)
@@ -130,3 +130,9 @@ def test_a_tree_leaves_out_what_is_empty_and_names_units() -> None:
     }
     found = ["".join(cell.text for cell in line) for line in tree.lines(document)]
     assert found == ["timeout: 1 h 30 min", "text:", "  x", "  y", "list:", "  - k: 1"]
+
+
+@given(st.text(min_size=1, max_size=30), st.integers(-3, 20))
+def test_a_text_without_its_middle_fits(text: str, most: int) -> None:
+    shown = lists._middle(inert.line(text), most)
+    assert table.width(shown) <= max(0, most)

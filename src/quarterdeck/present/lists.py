@@ -96,8 +96,8 @@ def _padded(cell: Cell, size: int, column: ListColumn) -> Cell:
 
 
 def _middle(shown: str, most: int) -> str:
-    """Return the text without its middle."""
-    tail_room = (most - 1) // 3
+    """Return the text without its middle in at most `most` columns (none: nothing)."""
+    tail_room = max(0, (most - 1) // 3)
     tail = shown
     while table.width(tail) > tail_room:
         tail = tail[1:]

@@ -285,21 +285,25 @@ class Quarterdeck(AtTerminal):
 
     def action_app_quit(self) -> None:
         """End, once what was typed is saved, or after a second; runs go on."""
-        for page in self.pages:
-            page.leaving()
         if self.is_open:
             self.calls.submit(self._count_unfinished)
-        self._quit_by(time.monotonic() + 1.0)
+        self.end_with(0)
+
+    def end_with(self, code: int) -> None:
+        """End with this exit code, once what was typed is saved, or after a second."""
+        for page in self.pages:
+            page.leaving()
+        self._end_by(code, time.monotonic() + 1.0)
 
     def _count_unfinished(self) -> None:
         with suppress(QuarterdeckError):  # a store that does not answer keeps nobody here
             self.go_on = self.services.moving.unfinished()
 
-    def _quit_by(self, latest: float) -> None:
+    def _end_by(self, code: int, latest: float) -> None:
         if self.calls.under_way and time.monotonic() < latest:
-            self.set_timer(0.02, partial(self._quit_by, latest))
+            self.set_timer(0.02, partial(self._end_by, code, latest))
         else:
-            self.exit(return_code=0)
+            self.exit(return_code=code)
 
     def action_app_palette(self) -> None:
         """Open the palette, unless a dialog asks something."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
+from textual.geometry import Size
 
 from quarterdeck.tui import themes
 from quarterdeck.tui.output import Canvas, Drawn
@@ -33,6 +35,8 @@ LOOK_S: Final = 0.5
 """How often it is looked where somebody is, and whether the terminal is still there."""
 LATEST_S: Final = 3.0
 """How long an end by signal may take before the process is ended without more ado."""
+GONE_S: Final = 1.5
+"""The same where the terminal is gone: there is nothing to give back."""
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -84,6 +88,17 @@ class AtTerminal(App[int]):
 
     # --- output
 
+    @property
+    def size(self) -> Size:
+        """The terminal's size; 80 by 24 where it has none.
+
+        Textual 8.2 asks two sources before it is told the first size. Of a terminal of 0x0 they say 24 and 25
+        lines, and it would lay out for the one and the other without end.
+        """
+        if self._size is None and (self._driver is None or self._driver._size is None):  # noqa: SLF001  # as Textual's own
+            return Size(*shutil.get_terminal_size())
+        return super().size
+
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if not isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
             super()._display(screen, renderable)
@@ -121,10 +136,20 @@ class AtTerminal(App[int]):
         self.set_interval(LOOK_S, self.remember)
 
     def end_by(self, number: int) -> None:
-        """End as this signal asks for: terminal restored, exit code 128 and its number."""
+        """End as this signal asks for: what was typed kept, terminal restored, exit code 128 and its number."""
+        is_gone = not os.isatty(self._input())
+        if is_gone and self._driver is not None:
+            vars(self._driver)["write"] = (
+                _to_nobody  # Textual's would wait for a thread that has ended
+            )
         self.remember()
-        self.exit(return_code=128 + number)
-        threading.Thread(target=_end_late, args=(128 + number,), daemon=True).start()
+        self.end_with(128 + number)
+        late = (128 + number, GONE_S if is_gone else LATEST_S)
+        threading.Thread(target=_end_late, args=late, daemon=True).start()
+
+    def end_with(self, code: int) -> None:
+        """End with this exit code; who has something to save overrides it."""
+        self.exit(return_code=code)
 
     def _watch_input(self, loop: asyncio.AbstractEventLoop) -> None:
         """End when the terminal is gone and nobody says so; on a thread, as the loop may wait to write to it."""
@@ -132,7 +157,7 @@ class AtTerminal(App[int]):
             time.sleep(LOOK_S)
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(self.end_by, signal.SIGHUP)
-        _end_late(128 + signal.SIGHUP)
+        _end_late(128 + signal.SIGHUP, GONE_S)
 
     def _handle_exception(self, error: Exception) -> None:
         if self.is_headless:  # a test wants to see it raised
@@ -237,7 +262,11 @@ def _is_in_front(descriptor: int) -> bool:
         return True
 
 
-def _end_late(code: int) -> None:
+def _to_nobody(data: str) -> None:
+    """Let what was to be drawn go: its terminal is gone."""
+
+
+def _end_late(code: int, after_s: float) -> None:
     """End the process if it has not ended by itself: a terminal that is gone takes no last words."""
-    time.sleep(LATEST_S)
+    time.sleep(after_s)
     os._exit(code)
