@@ -149,6 +149,25 @@ async def test_activate_says_what_goes_back_and_what_stays_and_asks(
 
 
 @pytest.mark.row("B10")
+async def test_lengths_and_sizes_are_told_as_people_write_them(
+    deck: tuple[Services, FakePorts],
+) -> None:
+    services, _ = deck
+    spec = {**job("daily")["spec"], "timeout": "2h", "limits": {"max_driver_memory": "4Gi"}}
+    services.jobs.edit("daily", {"spec": spec})
+    services.publishing.publish("daily")
+    async with running(services, places=[VERSIONS]) as ui:
+        await ui.press("G", "a")
+        text = ui.dialog.text
+        assert "timeout: 2h -> 1h" in text
+        assert "limits.max_driver_memory: 4Gi -> (nothing)" in text
+        await ui.listens()
+        await ui.press("escape", "d")
+        assert "- 2h" in ui.dialog.text
+        assert "+ 1h" in ui.dialog.text
+
+
+@pytest.mark.row("B10")
 async def test_activating_the_live_one_changes_nothing(deck: tuple[Services, FakePorts]) -> None:
     services, _ = deck
     async with running(services, places=[VERSIONS]) as ui:

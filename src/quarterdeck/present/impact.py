@@ -60,11 +60,14 @@ def changes(kind: str, effects: Sequence[Document]) -> Iterator[Line]:
     for one in effects:
         path = Cell(f"{inert.line(one['path'])}: ")
         if one["set_by"] == "job":
-            yield (path, Cell(f"none: the job sets {_value(one['a'])} itself", "dim"))
+            yield (path, Cell(f"none: the job sets {_value(one['path'], one['a'])} itself", "dim"))
         elif kind == "query" and one["path"] == "text":
             yield (path, Cell("the new one"))
         else:
-            yield (path, Cell(f"{_value(one['a'])} -> {_value(one['b'])}"))
+            yield (
+                path,
+                Cell(f"{_value(one['path'], one['a'])} -> {_value(one['path'], one['b'])}"),
+            )
 
 
 def brief(kind: str, effects: Sequence[Document]) -> str:
@@ -72,5 +75,5 @@ def brief(kind: str, effects: Sequence[Document]) -> str:
     return "; ".join("".join(cell.text for cell in line) for line in changes(kind, effects))
 
 
-def _value(value: object) -> str:
-    return "nothing" if value is None else cut(tree.plain(value), MOST)
+def _value(path: str, value: object) -> str:
+    return "nothing" if value is None else cut(tree.written(path, value), MOST)

@@ -196,7 +196,9 @@ def activation(preview: Document) -> Iterator[Line]:
             changed = sum(line[:1] in "+-" for line in one["lines"][2:])
             yield (Cell(f"  {inert.line(one['path'])}: {ages.count(changed, 'line')}"),)
         else:
-            yield (Cell(f"  {inert.line(one['path'])}: {_value(one['a'])} -> {_value(one['b'])}"),)
+            path = one["path"]
+            told = f"{inert.line(path)}: {_value(path, one['a'])} -> {_value(path, one['b'])}"
+            yield (Cell(f"  {told}"),)
     yield (Cell("Does NOT change:", "head"),)
     yield (Cell("  " + "; ".join(preview["stays"])),)
 
@@ -229,9 +231,9 @@ def differences(found: Sequence[Document]) -> Iterator[Line]:
                 tone = {"+": "good", "-": "bad"}.get(line[:1], "dim")
                 yield (Cell("  " + inert.line(line), tone),)
             continue
-        yield (Cell("  - " + _value(one["a"]), "bad"),)
-        yield (Cell("  + " + _value(one["b"]), "good"),)
+        yield (Cell("  - " + _value(one["path"], one["a"]), "bad"),)
+        yield (Cell("  + " + _value(one["path"], one["b"]), "good"),)
 
 
-def _value(value: object) -> str:
-    return "(nothing)" if value is None else tree.plain(value)
+def _value(path: str, value: object) -> str:
+    return "(nothing)" if value is None else tree.written(path, value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
+from quarterdeck.model.units import format_duration, format_size
 from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell, Line
 
@@ -59,6 +61,21 @@ def _in_units(key: str, value: Any) -> str:
             return ages.span(value)
         if key in _BYTES:
             return ages.size(value)
+    return plain(value)
+
+
+def written(path: str, value: Any) -> str:
+    """Return the value at this path as people write it: `2h` for a length of time, `4Gi` for a size."""
+    key = path.rpartition(".")[2]
+    if (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and float(value).is_integer()
+    ):
+        if key.removesuffix("_s") in _SECONDS:
+            return format_duration(timedelta(seconds=value))
+        if key in _BYTES:
+            return format_size(int(value))
     return plain(value)
 
 
