@@ -13,6 +13,8 @@ STORE = "QUARTERDECK_STORE"
 ACTOR = "QUARTERDECK_ACTOR"
 KNOWN = (STORE, ACTOR)
 FILE = "config.toml"
+CHOSEN_THEME = "theme"
+"""The file in the state folder that holds the name of the theme that was chosen on screen."""
 
 
 class Settings(NamedTuple):
@@ -102,14 +104,29 @@ def _folder(kind: str, environ: Mapping[str, str]) -> Path:
 def screen(environ: Mapping[str, str]) -> Screen:
     """Return how the application is drawn: the file goes before the environment, that before the default.
 
+    A theme that was chosen on screen goes before the environment's, too.
     Raises InvalidInputError for a file that cannot be read and for each key in it that is none.
     """
     path = config_folder(environ) / FILE
     given: dict[str, Any] = {}
     if path.exists():
         given = _read(path)
-    theme = given.pop("theme", None) or environ.get("TEXTUAL_THEME") or None
-    return Screen(theme, **given)
+    theme = given.pop("theme", None) or chosen_theme(environ) or environ.get("TEXTUAL_THEME")
+    return Screen(theme or None, **given)
+
+
+def chosen_theme(environ: Mapping[str, str]) -> str:
+    """Return the theme that was chosen on screen; empty for none that can be read."""
+    try:
+        return (state_folder(environ) / CHOSEN_THEME).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):  # nobody chose, or the file is not ours
+        return ""
+
+
+def names_theme(environ: Mapping[str, str]) -> bool:
+    """Whether the user's file names a theme, which goes before the one chosen on screen."""
+    path = config_folder(environ) / FILE
+    return path.exists() and "theme" in _read(path)
 
 
 def _read(path: Path) -> dict[str, Any]:

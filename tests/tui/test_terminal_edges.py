@@ -93,6 +93,59 @@ def test_the_editor_of_others_gets_the_terminal_and_gives_it_back(deck: Quarterd
         assert terminal.end() == 0
 
 
+def cpu_s(process: int) -> float:
+    """Return the processor time that a process has taken, its threads included."""
+    spent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return sum(map(int, spent)) / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.row("T1")
+def test_a_terminal_of_no_size_with_rows_is_quiet(deck: Quarterdeck) -> None:
+    with opened(deck) as terminal:
+        terminal.until("| orders")
+        for width, height in ((0, 0), (0, 24), (80, 0), (1, 1), (80, 24), (0, 0)):
+            terminal.resize(width, height)
+            time.sleep(0.3)
+        terminal.press("j", "k", "j")
+        time.sleep(1.0)
+        before, shown = cpu_s(terminal.process.pid), len(terminal.raw)
+        time.sleep(2.0)
+        assert cpu_s(terminal.process.pid) - before < 0.2
+        assert len(terminal.raw) - shown < 200
+        terminal.resize(80, 24)
+        terminal.until("| stock")
+        terminal.press("q")
+        assert terminal.end() == 0
+
+
+@pytest.mark.row("T1")
+def test_begun_in_a_terminal_that_has_no_size_it_is_quiet_and_leaves(deck: Quarterdeck) -> None:
+    with opened(deck, width=0, height=0) as terminal:
+        until(lambda: b"\x1b[?1049h" in terminal.raw)
+        time.sleep(2.0)
+        before, shown = cpu_s(terminal.process.pid), len(terminal.raw)
+        time.sleep(2.0)
+        assert cpu_s(terminal.process.pid) - before < 0.2
+        assert len(terminal.raw) - shown < 200
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert all(one in terminal.raw for one in LEFT)
+
+
+@pytest.mark.row("T3")
+@pytest.mark.row("R1")
+def test_a_terminal_that_vanishes_ends_it_with_what_was_typed_kept(deck: Quarterdeck) -> None:
+    with opened(deck) as terminal:
+        terminal.until("| orders")
+        terminal.press("e")
+        terminal.until("SELECT 1 AS v")
+        terminal.press(*"-- kept")
+        terminal.until("-- kept")
+        terminal.vanish()
+        assert terminal.process.wait(timeout=2) == 128 + signal.SIGHUP
+    assert deck.ok("job", "draft", "orders")["spec"]["source"]["text"] == "-- keptSELECT 1 AS v"
+
+
 BREAKS = """
 import os, sys
 from quarterdeck.cli.main import entry
@@ -162,6 +215,37 @@ def test_a_theme_of_the_user_and_a_wrong_setting(deck: Quarterdeck) -> None:
         terminal.until("colour is no setting")
         terminal.until("mouse is 3")
     assert b"\x1b[?1049h" not in terminal.raw
+
+
+def test_a_theme_that_was_chosen_is_there_again(deck: Quarterdeck) -> None:
+    def choose(terminal: Terminal) -> None:
+        terminal.until("| orders")
+        terminal.press(":")
+        terminal.press(*"theme", "\r")
+        terminal.until("Enter takes it")
+        terminal.press("j", "\r")
+
+    light = b"48;2;250;250;247"
+    with opened(deck, COLORTERM="truecolor", TEXTUAL_THEME="mono") as terminal:
+        choose(terminal)
+        terminal.until("from now on")
+        chosen = (deck.folder / "state" / "quarterdeck" / "theme").read_text().strip()
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert chosen != "mono"
+    (deck.folder / "state" / "quarterdeck" / "theme").write_text("quarterdeck-light\n")
+    with opened(deck, COLORTERM="truecolor", TEXTUAL_THEME="mono") as terminal:
+        terminal.until("| orders")
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert light in terminal.raw
+    configured(deck, "config.toml", 'theme = "mono"\n')
+    with opened(deck, COLORTERM="truecolor") as terminal:
+        choose(terminal)
+        terminal.until("config.toml names the one of the next start")
+        terminal.press("q")
+        assert terminal.end() == 0
+    assert light not in terminal.raw
 
 
 def test_without_a_mouse_the_terminal_keeps_its_own(deck: Quarterdeck) -> None:

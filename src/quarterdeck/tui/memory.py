@@ -1,4 +1,4 @@
-"""What is remembered of a session in the state folder: the place that somebody was at, and what was copied.
+"""What is remembered of a session in the state folder: the place that somebody was at, the theme, what was copied.
 
 Jobs, drafts and runs are in the store, not here.
 """
@@ -116,3 +116,12 @@ def write_clipboard(text: str) -> Path:
     path = config.state_folder(os.environ) / CLIPBOARD
     write(path, text)
     return path
+
+
+def write_theme(name: str) -> bool:
+    """Keep the theme for the next start; return whether it will be taken then: `config.toml` goes before it.
+
+    Raises OSError, and InvalidInputError for a `config.toml` that cannot be read.
+    """
+    write(config.state_folder(os.environ) / config.CHOSEN_THEME, f"{name}\n")
+    return not config.names_theme(os.environ)

@@ -60,8 +60,24 @@ def _themes_read(page: BasePage, found: Sequence[Theme], wrong: Sequence[str]) -
     def chosen(name: str | None) -> None:
         if name:
             page.app.theme = name
+            _keep_theme(page, name)
 
     page.app.push_screen(Menu("Theme", choices, at=at), chosen)
+
+
+def _keep_theme(page: BasePage, name: str) -> None:
+    from quarterdeck.tui import memory
+
+    def kept(is_taken: bool) -> None:  # noqa: FBT001  # the answer of the call
+        if is_taken:
+            page.say(f"theme {name}, from now on", keep=False)
+        else:
+            page.say(f"theme {name} for now; config.toml names the one of the next start", "dim")
+
+    def failed(error: BaseException) -> None:
+        page.say(f"theme {name} for now; it cannot be kept: {inert.line(str(error))}", "bad")
+
+    page.ask("the theme", lambda: memory.write_theme(name), kept, failed=failed)
 
 
 def choose_team(page: BasePage) -> None:

@@ -32,7 +32,7 @@ class Menu(ModalScreen[str | None]):
         border: ascii $primary; background: $background;
     }
     Menu #text { height: auto; max-height: 10; }
-    Menu #choices { height: auto; max-height: 20; }
+    Menu #choices { height: auto; max-height: 70vh; }
     """
     BINDINGS: ClassVar = [
         Binding("escape,q", "leave", show=False),
