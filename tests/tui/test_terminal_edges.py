@@ -161,6 +161,7 @@ entry()
 
 
 @pytest.mark.row("T3")
+@pytest.mark.row("Q1")
 def test_a_defect_restores_the_terminal_and_leaves_a_report_without_secrets(
     deck: Quarterdeck,
 ) -> None:
@@ -179,6 +180,8 @@ def test_a_defect_restores_the_terminal_and_leaves_a_report_without_secrets(
     assert "RuntimeError: on <value of MY_TOKEN>" in text
     assert "hunter2" not in text
     assert b"hunter2" not in terminal.raw
+    assert b"Traceback" not in terminal.raw
+    assert terminal.raw.count(b"error: ") == 1
 
 
 @pytest.mark.row("T8")

@@ -11,6 +11,8 @@ from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
 
 Document = Mapping[str, Any]
 ROWS_SHOWN: Final = 20
+_NAMES: Final = ("pid", "folder", "name", "uid")
+_HELD_BY: Final = ("start_ticks", "isolation")
 _TIMELINE: Final = (
     Column("AT", lambda row, _: Cell(row["at"][11:19], "dim")),
     Column("STATE", lambda row, look: columns.state(row["state"], None, look)),
@@ -23,8 +25,7 @@ def lines(run: Document, look: Look, most: int | None) -> Iterator[Line]:
     """Yield the page; the first line is state, reason and object, the second what to do next."""
     yield headline(run, look)
     yield from second(run, look)
-    for problem in run["problems"]:
-        yield (Cell("  " + inert.line(f"{problem['path']}: {problem['message']}")),)
+    yield from problems(run)
     if not run["problems"]:
         for found in run["evidence"]:
             yield from ((Cell("  " + one),) for one in inert.block(found))
@@ -35,6 +36,24 @@ def lines(run: Document, look: Look, most: int | None) -> Iterator[Line]:
     for statement in (run["result"] or {}).get("statements", ()):
         yield ()
         yield from result(statement, look, most)
+
+
+def problems(run: Document) -> Iterator[Line]:
+    """Yield one line for each thing that could not be resolved."""
+    for problem in run["problems"]:
+        yield (Cell("  " + inert.line(f"{problem['path']}: {problem['message']}")),)
+
+
+def executed(found: Document, frozen: Document | None) -> Iterator[Line]:
+    """Yield the text and the settings of the version that a run took, with the text that was frozen for it."""
+    if frozen is not None:
+        yield (Cell("frozen spec  ", "head"), Cell(frozen["sha256"]))
+        yield ()
+    yield from tree.lines(found["spec"])
+    text_of = ((frozen or {}).get("source") or {}).get("text")
+    if text_of and found["spec"]["source"].get("text") is None:
+        yield ()
+        yield from tree.lines({"text as it was frozen": f"{text_of}\n"})
 
 
 def headline(run: Document, look: Look) -> Line:
@@ -80,6 +99,12 @@ def steps(run: Document) -> Line:
     return (*cells, Cell(f"  sum {ages.span(total)}", "dim"))
 
 
+def due(run: Document) -> Iterator[Cell]:
+    """Yield until when a run that goes on may run."""
+    if run["deadline"] and not run["ended_at"]:
+        yield Cell(f"  deadline {ages.moment(run['deadline'])} UTC", "dim")
+
+
 def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
     """Yield every state with what moved it, attempts, receipts, the cancel ladder and what was removed."""
     yield from _timeline(run, look, most)
@@ -92,7 +117,8 @@ def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
         )
         rows: list[tuple[str, object]] = [
             ("claimed", attempt["claimed_at"]), ("released", attempt["released_at"]),
-            ("receipt", _receipt(attempt["receipt"])), ("object", attempt["object"]),
+            ("receipt", _receipt(attempt["receipt"], (*_NAMES, *_HELD_BY))),
+            ("frozen", (run["frozen"] or {}).get("sha256")), ("object", attempt["object"]),
             ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
         ]  # fmt: skip
         rows += [("evidence", one) for one in attempt["evidence"]]
@@ -174,10 +200,10 @@ def _facts(run: Document, look: Look) -> Iterator[Line]:
             yield (Cell(f"{name:<13}", "head"), text(value))
 
 
-def _receipt(receipt: Document | None) -> str | None:
+def _receipt(receipt: Document | None, shown: Sequence[str] = _NAMES) -> str | None:
     if receipt is None:
         return None
-    facts = {k: v for k, v in receipt["facts"].items() if k in ("pid", "folder", "name", "uid")}
+    facts = {k: v for k, v in receipt["facts"].items() if k in shown}
     return f"{receipt['kind']} " + " ".join(f"{k}={v}" for k, v in facts.items())
 
 

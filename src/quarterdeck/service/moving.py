@@ -21,13 +21,14 @@ class Mover:
         self._reconcile = reconcile
 
     def unfinished(self) -> int:
-        """Return how many runs are unfinished that the actor may see."""
+        """Return how many runs have not ended that the actor may see."""
         context = self._context
         if not context.ports.store.runs.count(OPEN):
             return 0
         actor = context.actor()
         found = context.ports.store.runs.page(OPEN, limit=ALL)
-        return sum(context.sees_run(actor, kept.value) for kept in found)
+        runs = [kept.value for kept in found]
+        return sum(not run.is_terminal and context.sees_run(actor, run) for run in runs)
 
     def turn(self) -> bool:
         """Move on every unfinished run that the actor may see; return whether one is unfinished still.

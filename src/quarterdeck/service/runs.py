@@ -137,6 +137,15 @@ class Runs:
         """Return everything about a run as it is stored, for screens: who moves it on is `moving`."""
         return self._whole(self.get(run_id))
 
+    def executed(self, run_id: str) -> dict[str, Any]:
+        """Return the version as the run took it, whatever became of its job since; references by name."""
+        from quarterdeck.service import references
+        from quarterdeck.service.references import World
+
+        run = self.get(run_id)
+        spec = references.to_names(World(self._context), run.spec)
+        return {"job": run.job_name, "version": run.version, "draft": run.draft, "spec": spec}
+
     def last_good(self, run_id: str) -> str:
         """Return the newest other run of the same job that succeeded and is no draft's; empty for none."""
         run = self.get(run_id)

@@ -158,6 +158,8 @@ class Quarterdeck(AtTerminal):
         try:
             services = self.services
             header = services.rights.header()
+            if not header["read_only"]:
+                header["taken_up"] = services.moving.unfinished()
         except BaseException as error:  # noqa: BLE001  # told on the loop, where it is shown
             self._tell(partial(self._cannot_open, error))
             return
@@ -178,11 +180,11 @@ class Quarterdeck(AtTerminal):
         message.act()
 
     def _take_header(self, header: dict[str, Any]) -> None:
-        is_first = not self._header
-        self._header = header
+        is_first, self._header = not self._header, header
         self.draw_frame()
         if is_first:
             self.call_after_refresh(self._settle_down)
+            self.set_timer(60, self.read_header)  # so long it says what was taken up again
 
     def _settle_down(self) -> None:
         """Once the first screen is drawn: what was made for it stays; no later look for waste goes over it."""
@@ -331,7 +333,7 @@ class Quarterdeck(AtTerminal):
 
     @property
     def keys_by_id(self) -> list[str]:
-        """The ids of all acts that have a key."""
+        """The acts that have a key."""
         return [action.id for action in ACTIONS.values() if action.keys]
 
     def key_of(self, id: str, *, typing: bool = False) -> str:

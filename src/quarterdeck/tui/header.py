@@ -13,7 +13,8 @@ from quarterdeck.present.table import Cell
 def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Cell], list[Cell]]:
     """Return the cells at the left and the right; what does not fit into `width` columns is left out whole.
 
-    `header` is what `services.rights.header` said last; empty before that.
+    `header` is what `services.rights.header` said last, empty before that; `taken_up` in it is how many runs of an
+    earlier process were unfinished when this one began.
     """
     right = [Cell(f"{now:%a} {now.day} {now:%b %H:%M}")]
     left = [Cell("quarterdeck", "head")]
@@ -26,6 +27,8 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
     elif header.get("read_only"):
         told.insert(0, Cell("  READ-ONLY", "bad"))
+    if header.get("taken_up"):
+        told.append(Cell(f"  {ages.count(header['taken_up'], 'run')} taken up again", "busy"))
     told.append(_scheduler(header.get("scheduler"), now))
     room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
     for cell in told:

@@ -103,19 +103,16 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
         run, look = self.run, self.look()
         self.set_class(self.size.width >= SIDE_FROM and self.tab == "log", "-side")
         if run is not None:
-            banner = [run_page.headline(run, look), *run_page.second(run, look)]
-            first = (run["problems"] or [None])[0]
-            if first is not None:
-                banner.append(
-                    (Cell(f"  {inert.line(first['path'])}: {inert.line(first['message'])}"),)
-                )
-            elif run["evidence"]:
+            head = (*run_page.headline(run, look), *run_page.due(run))
+            banner = [head, *run_page.second(run, look)]
+            banner += run_page.problems(run)
+            if run["evidence"] and not run["problems"]:
                 banner.append((Cell("  " + inert.line(run["evidence"][0].split("\n")[0])),))
             wide = self.size.width
             lines = [part for line in banner for part in folded(line, wide)]
-            self.query_one("#banner", LineBox).show(
-                *lines[: BANNER if self.size.height >= TALL else 2]
-            )
+            high = self.size.height
+            most = high // 2 if run["problems"] else BANNER if high >= TALL else 2
+            self.query_one("#banner", LineBox).show(*lines[:most])
             self.query_one("#steps", LineBox).show(run_page.steps(run))
         self.draw_place()
 
@@ -318,8 +315,12 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
         self.open("compare", self.run_id)
 
     def action_run_version(self) -> None:
-        """Show the version that it ran."""
-        if self.run is not None and self.run["version"]:
-            self.open("job", self.job_name(), "versions", version=self.run["version"])
-        else:
-            self.say("it ran a draft: see Inputs", "dim", keep=False)
+        """Show the text and the settings that it executed, whatever became of the job since."""
+        runs, run = self.services.runs, self.run_id
+        self.ask("what it executed", lambda: runs.executed(run), self._show_executed)
+
+    def _show_executed(self, executed: Mapping[str, Any]) -> None:
+        frozen = (self.run or {}).get("frozen")
+        name = "draft" if executed["draft"] else f"v{executed['version']}"
+        title = f"{name} of {inert.line(executed['job'])}, as run {self.run_id} took it"
+        self.shell.panel(title, list(run_page.executed(executed, frozen)))
