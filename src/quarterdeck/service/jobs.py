@@ -12,6 +12,7 @@ from quarterdeck.model.ids import JobId, RunId, TeamId
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import Activation, Definition, Draft, Job
 from quarterdeck.model.run import Run
+from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
 from quarterdeck.service import filing, listing, outside, references, saving, views
 from quarterdeck.service.context import ALL, MERGE_S, OPEN, Context, expect
@@ -137,8 +138,12 @@ class Jobs:
 
     def _edited_by(self, document: Mapping[str, Any]) -> Job | None:
         """Return the job of the document's name, if the actor sees one."""
-        seen = self._context.visible_jobs(self._context.actor())
-        return next((k.value for k in seen if k.value.name == document.get("name")), None)
+        name = document.get("name")
+        found = self._context.find_job(name) if isinstance(name, str) else None
+        if found is None or found.value.name != name:  # an id is no name
+            return None
+        job, actor = found.value, self._context.actor()
+        return job if access.is_visible(actor, job.team, job.shared_teams) else None
 
     def check_job(
         self, document: Mapping[str, Any], world: World, *, this: Job | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotAllowedError, Problem
 from quarterdeck.model.ids import TeamId
-from quarterdeck.policy import ceilings
+from quarterdeck.policy import access, ceilings
 from quarterdeck.service import outside, references
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def name_problems(
     from quarterdeck.ports.store import Where
 
     same = context.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=100)
-    seen = {k.value.id for k in context.visible_jobs(actor)}
+    seen = {
+        k.value.id for k in same if access.is_visible(actor, k.value.team, k.value.shared_teams)
+    }
     problems, warnings = [], []
     for other in (k.value for k in same if this is None or k.value.id != this.id):
         whose = f" by team {context.team_name(other.team)}" if other.id in seen else ""
