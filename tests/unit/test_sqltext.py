@@ -91,3 +91,20 @@ def test_statements_lie_in_the_text_where_they_say(text: str) -> None:
     for statement in sqltext.split(text):
         assert text[statement.offset :].startswith(statement.text)
         assert sqltext.place(text, statement.offset) == (statement.line, statement.column)
+
+
+PIECES = (
+    "'", '"', "`", "$", "$$", "$a$", "/*", "*/", "--", "\n", "\r", " ", "r", "R'", "U&'", ":", "::", ":a", "x1",
+    "{", "{{", "${", "\\", "\\'", ";", "\u200b", "\ufeff", "é", "…", "}", "/", "-", "*", "\0", "\x0b", "[",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join))
+def test_what_is_skipped_while_looking_for_problems_has_none(text: str) -> None:
+    places = [
+        sqltext.place(text, token.start)
+        for token in sqltext._tokens(text)
+        if sqltext._complaint(text, token)
+    ]
+    nothing = [] if places or sqltext.split(text) else [(1, 1)]
+    assert [(one.line, one.column) for one in sqltext.problems(text)] == places + nothing

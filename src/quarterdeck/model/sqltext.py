@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+_STRING: Final = r"""[rR][ \t]*(?:'[^']*'|"[^"]*")            # raw: a backslash means nothing
+      |U&(?:'[^']*'|"[^"]*")
+      |'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`"""
 _TOKEN: Final = re.compile(
-    r"""(?P<space>[ \t\r\n]+)
+    rf"""(?P<space>[ \t\r\n]+)
     |(?P<line>--[^\r\n]*)
     |(?P<block>/\*)
-    |(?P<string>[rR][ \t]*(?:'[^']*'|"[^"]*")            # raw: a backslash means nothing
-      |U&(?:'[^']*'|"[^"]*")
-      |'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*"|`[^`]*`)
+    |(?P<string>{_STRING})
     |(?P<marker>::|:(?P<name>[^\W\d]\w*))                # :: is a cast
     |(?P<word>\w+)
     |(?P<open>['"`])
@@ -27,11 +28,19 @@ _TOKEN: Final = re.compile(
     |(?P<other>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_FINE: Final = re.compile(
+    rf"""(?>[ \t\r\n]+|--[^\r\n]*|{_STRING}
+    |::|:[^\W\d]\w*|\w+|;
+    |/(?!\*)|\{{(?!\{{)|[-\]!#%&()*+,.:<=>?@\[\\^|}}~])++""",
+    re.VERBOSE | re.DOTALL,
+)
+"""A run of whole tokens that nobody complains about; with each save a draft is looked through for the others."""
 _COMMENT: Final = re.compile(r"/\*|\*/")
 _TAG: Final = re.compile(r"\$[^$]*\$")
 _NEWLINE: Final = re.compile(r"\r\n|\r|\n")
 _BOM: Final = "\ufeff"
 _QUERY_WORDS: Final = frozenset({"select", "with", "values", "table"})
+_NOTHING: Final = frozenset({"space", "comment", "end"})
 _OPEN: Final = {"'": "string", '"': "string", "`": "quoted name"}
 
 
@@ -82,7 +91,7 @@ def split(text: str) -> list[Statement]:
             if first is not None:
                 found.append((first, last))
             first = None
-        elif token.kind not in {"space", "comment"}:
+        elif token.kind not in _NOTHING:
             first = token.start if first is None else first
             last = token.end
     if first is not None:
@@ -99,10 +108,10 @@ def problems(text: str) -> list[TextProblem]:
     starts = _line_starts(text)
     found = [
         TextProblem(message, *_place(starts, token.start))
-        for token in _tokens(text)
+        for token in _tokens(text, skip=_FINE)
         if (message := _complaint(text, token))
     ]
-    if not found and not split(text):
+    if not found and all(token.kind in _NOTHING for token in _tokens(text)):
         found.append(TextProblem("There is no statement in this text.", 1, 1))
     return found
 
@@ -144,10 +153,15 @@ def _dollar_tags(text: str) -> dict[str, list[int]]:
     return found
 
 
-def _tokens(text: str) -> Iterator[_Token]:
+def _tokens(text: str, *, skip: re.Pattern[str] | None = None) -> Iterator[_Token]:
+    """Yield the tokens in order, without the runs that `skip` matches."""
     at = len(_BOM) if text.startswith(_BOM) else 0
     tags = _dollar_tags(text)
-    while match := _TOKEN.match(text, at):
+    while True:
+        if skip is not None and (run := skip.match(text, at)):
+            at = run.end()
+        if not (match := _TOKEN.match(text, at)):
+            return
         kind, end = match.lastgroup or "other", match.end()
         if kind == "line":
             kind = "comment"
