@@ -266,8 +266,8 @@ class Quarterdeck(AtTerminal):
             self.screen.dismiss(None)
 
     def remembered(self) -> Mapping[str, Any]:
-        """Return the pages, to come back to."""
-        return {"places": [to_document(page.place()) for page in self.pages]}
+        """Return the pages, to come back to; one that is still being made is where it was opened."""
+        return {"places": [to_document(p.place() if p.is_mounted else p.opened) for p in self.pages]}
 
     def _pop(self) -> None:
         self.pages[-1].leaving()
