@@ -93,6 +93,25 @@ async def test_what_is_typed_is_in_the_draft_within_a_second_and_not_live(
         assert services.jobs.show("daily")["spec"]["source"]["text"] == "SELECT 1 AS v"
 
 
+@pytest.mark.row("T4")
+async def test_where_the_cursor_is_is_told_with_each_key(services: Services) -> None:
+    async with running(services) as ui:
+        await ui.press("e")
+        await ui.until("based on v1")
+        for key, place in (("right", "1:2"), ("X", "1:3"), ("enter", "2:1"), ("delete", "2:1")):
+            await ui.press(key)
+            assert f" {place}  " in ui.lines[2], key
+
+
+@pytest.mark.row("T3")
+async def test_a_page_still_being_made_is_remembered_where_it_was_opened(
+    services: Services,
+) -> None:
+    async with running(services) as ui:
+        ui.app.go(DRAFT)
+        assert ui.app.remembered()["places"][-1]["name"] == "daily"
+
+
 @pytest.mark.row("B2")
 async def test_every_tab_of_the_job_says_what_is_live_and_what_is_not(services: Services) -> None:
     services.jobs.edit("daily", {"spec": {**job("daily")["spec"], "timeout": "2h"}})

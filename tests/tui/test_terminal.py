@@ -251,3 +251,23 @@ def test_the_keys_are_printed_as_a_file(deck: Quarterdeck) -> None:
     assert said.code == 0
     assert '"job.log" = "l"' in said.out
     assert os.linesep not in said.err
+
+
+@pytest.mark.row("T4")
+def test_a_key_in_the_editor_is_answered_by_one_drawing(deck: Quarterdeck) -> None:
+    with opened(deck, "open", "job/orders") as terminal:
+        terminal.until("[Overview]")
+        terminal.press("e")
+        terminal.until("based on v1")
+        time.sleep(0.5)  # what draws itself is drawn
+        before = len(terminal.raw)
+        terminal.press("Z")
+        terminal.until("not saved yet")
+        terminal.until("ZSELECT")
+        sent = terminal.raw[before:]
+        assert sent.index(b"not saved yet") < sent.index(
+            b"Z"
+        )  # each drawing goes from top to bottom
+        terminal.until("as draft, not live")
+        terminal.press("\x11")
+        assert terminal.end() == 0

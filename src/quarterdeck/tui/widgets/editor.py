@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from textual.geometry import Region
     from textual.timer import Timer
 
-MARGIN: Final = 40  # rows above and below what is visible that are highlighted as well
+MARGIN: Final = 4  # rows above and below what is visible that are highlighted as well
 PARSED_S: Final = 0.15  # after an edit its highlighting may be behind
 NEAR: Final = 4_000  # so far away a matching bracket is looked for
 TONES: Final = {
@@ -237,14 +237,19 @@ class CodeEditor(TextArea):
     # --- drawing
 
     def _build_highlight_map(self) -> None:
-        """Ask the syntax tree about what is visible and a margin around it."""
+        """Let go of what is highlighted: it is asked for again when it is drawn, once for many edits."""
+        self._window = 0, 0
         if self.code.is_behind and self._parsing is None:
             self._parsing = self.set_timer(PARSED_S, self._parse)
-        top = max(0, self.scroll_offset.y - MARGIN)
-        bottom = self.scroll_offset.y + max(self.size.height, 50) + MARGIN
-        self._window = top, bottom
-        self._spans = spans = dict[int, list[tuple[int, int, str]]]()
+
+    def _highlight(self) -> None:
+        """Ask the syntax tree about what is visible and a margin around it, unless that is known."""
+        above, below = self.scroll_offset.y, self.scroll_offset.y + self.size.height
+        if self._window[0] <= above and below <= self._window[1]:
+            return
         code = self.code
+        self._window = top, bottom = max(0, above - MARGIN), below + MARGIN
+        self._spans = spans = dict[int, list[tuple[int, int, str]]]()
         for name, nodes in code.captures(top, bottom).items():
             tone = TONES.get(name.partition(".")[0], "")
             for node in nodes:
@@ -261,19 +266,13 @@ class CodeEditor(TextArea):
         self._build_highlight_map()
         self.refresh()
 
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Highlight more once what is highlighted was left."""
-        super().watch_scroll_y(old_value, new_value)
-        top, bottom = self._window
-        if new_value < top or new_value + self.size.height > bottom:
-            self._build_highlight_map()
-
     def render_lines(self, crop: Region) -> list[Strip]:
         """Draw the rows that are asked for, with the ink of the theme in force."""
         paint = ink.of(self)
         if paint is not self._paint:
             self._paint, self._styles = paint, {}
             self._line_cache.clear()
+        self._highlight()
         return super(TextArea, self).render_lines(crop)
 
     def render_line(self, y: int) -> Strip:

@@ -53,7 +53,6 @@ class DraftPage(Saving):
     def __init__(self, place: Place) -> None:
         super().__init__(place)
         self._next = -1
-        self._place_told = ""
 
     # --- frame
 
@@ -73,6 +72,7 @@ class DraftPage(Saving):
         """Give the keys to the text."""
         self.query_one("#banner").display = False
         self.editor.focus()
+        self.watch(self.editor, "selection", self.on_cursor_moved, init=False)
         self.set_interval(0.1, self.look_about)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
@@ -109,11 +109,16 @@ class DraftPage(Saving):
         box = self.query_one("#banner", LineBox)
         box.display = bool(self.banner)
         box.show([Cell(self.banner, "bad")])
-        self.draw_texts()
+        self._draw_texts()
 
-    def draw_texts(self) -> None:
-        """Draw the line of texts, and where the cursor is."""
-        self._place_told = self.editor.place_text
+    def on_cursor_moved(self) -> None:
+        """Say where the cursor is and that something is typed, in the same drawing as the key's own."""
+        if self.is_mounted:
+            self._look_at_text()
+            self._draw_texts()
+
+    def _draw_texts(self) -> None:
+        """Draw the line of texts: which is in front, and where the cursor is in it."""
         cells = []
         for name in ("SQL", "Python"):
             here = name == self.texts.pane
@@ -122,16 +127,10 @@ class DraftPage(Saving):
                 Cell(f"[{name}{mark}] " if here else f" {name}{mark}  ", "head" if here else "dim")
             )
         cells.append(Cell(self.texts.says(self.spec), "wait"))
-        right = [Cell(f"{self._place_told}  ", "dim")]
+        right = [Cell(f"{self.editor.place_text}  ", "dim")]
         if self.shown is not None:
             right.append(Cell(f"profile {inert.line(self.shown['profile'])} ", "dim"))
         self.query_one("#texts", LineBox).show(cells, right=right)
-
-    def look_about(self) -> None:
-        """Save when it is time; tell where the cursor is."""
-        super().look_about()
-        if self.editor.place_text != self._place_told:
-            self.draw_texts()
 
     def place(self) -> Place:
         """Return the job's draft with the cursor, and what is not saved yet."""
