@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
 UNDO_S: Final = 10.0
+QUIET_S: Final = (
+    0.25  # after who is here was learned: then the first screen is drawn, and nothing waits for it
+)
 
 
 class Making(NamedTuple):
@@ -183,7 +186,7 @@ class Quarterdeck(AtTerminal):
         is_first, self._header = not self._header, header
         self.draw_frame()
         if is_first:
-            self.call_after_refresh(self._settle_down)
+            self.set_timer(0.25, self._settle_down)  # then the first screen is drawn
             self.set_timer(60, self.read_header)  # so long it says what was taken up again
 
     def _settle_down(self) -> None:
@@ -206,11 +209,9 @@ class Quarterdeck(AtTerminal):
 
     def read_header(self) -> None:
         """Read again who is here, with which rights."""
-
-        def work() -> None:
-            self._tell(partial(self._take_header, self.services.rights.header()))
-
-        self.calls.submit(work)
+        self.calls.submit(
+            lambda: self._tell(partial(self._take_header, self.services.rights.header()))
+        )
 
     # --- pages
 
