@@ -77,9 +77,10 @@ services = wiring.open_services(config.load({}, os.environ))
 services.rights.header()
 from quarterdeck.service.windows import JobsShown
 rows = services.windows.jobs(JobsShown())
+services.runs, services.logs
 assert [row["name"] for row in rows] == ["one"], rows
 services.windows.count_jobs(JobsShown())
 services.moving.turn()
 sys.stderr.write(json.dumps(sorted({name.split(".")[0] for name in sys.modules})))
 """
-    assert not loaded(deck, code) & {*HEAVY, "click", "tinydb"}
+    assert not loaded(deck, code) & {*HEAVY, "click", "tinydb", "hashlib"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.limits import FILE_BYTES, WHEEL_BYTES
 from quarterdeck.ports.files import UnreadableError
+from quarterdeck.versions import freeze
 
 if TYPE_CHECKING:
     from quarterdeck.service.context import Context
@@ -60,7 +60,7 @@ def read(context: Context, source: Mapping[str, Any]) -> Outside | None:
     limit = WHEEL_BYTES if key == "wheel_uri" else FILE_BYTES
     roots = context.workspace().value.file_roots
     content = context.ports.files.read(uri, roots=roots, limit=limit)
-    return Outside(PurePath(uri).name, content, hashlib.sha256(content).hexdigest())
+    return Outside(PurePath(uri).name, content, freeze.digest(content))
 
 
 def problems(context: Context, spec: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
