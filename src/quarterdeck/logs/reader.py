@@ -17,7 +17,7 @@ from typing import Final
 from quarterdeck.logs import format as disk
 from quarterdeck.model.logline import ERRORS, WARNING, StoredLine
 
-BLOCK: Final = 1 << 20  # bytes that are looked through at once; then other threads have their turn
+BLOCK: Final = 1 << 16  # bytes that are looked through at once; then other threads have their turn
 TROUBLE: Final = (*ERRORS, WARNING)
 GAP: Final = b'"gap",'
 _HEAD: Final = re.compile(rb'\[(\d+),"(?:[^"\\]|\\.)*",\d+,-?\d+,"[^"]*","[^"]*",[01],"')
