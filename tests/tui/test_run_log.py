@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from quarterdeck.ports.runlog import LogReader
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
 from tests.support.services import FakePorts
@@ -14,6 +16,25 @@ from tests.tui.pages import running
 from tests.tui.test_run import begin, deck, end, log
 
 __all__ = ["deck"]
+
+
+class Counted:
+    """Services that count how often a log is looked into."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self.looks = 0
+        self.logs = self
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._services, name)
+
+    def keep(self, run: str) -> bool:
+        return self._services.logs.keep(run)
+
+    def reader(self, run: str) -> LogReader:
+        self.looks += 1
+        return self._services.logs.reader(run)
 
 
 @pytest.mark.row("G1")
@@ -31,6 +52,23 @@ async def test_the_end_is_followed_when_lines_are_wrapped(
         await ui.press("k")
         assert "FOLLOW off" in ui.screen
         assert "the very last" in ui.screen
+
+
+@pytest.mark.row("G1")
+async def test_a_log_that_is_opened_at_its_begin_is_asked_for_once(
+    deck: tuple[Services, FakePorts],
+) -> None:
+    services, ports = deck
+    run = begin(services, ports, *[f"payload {n}" for n in range(500)])
+    end(services, ports, run, "succeeded")
+    counted = Counted(services)
+    async with running(cast("Services", counted), places=[Place("run", run, "log")]) as ui:
+        await ui.until("line 1 of 500")
+        assert "payload 0" in ui.screen
+        assert counted.looks == 1
+        await ui.press("G")
+        assert "payload 499" in ui.screen
+        assert counted.looks == 1
 
 
 @pytest.mark.row("G1")

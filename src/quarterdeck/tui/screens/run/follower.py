@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from textual.message import Message
@@ -22,15 +22,17 @@ LEAST_S: Final = 0.02  # for the other threads, where lines come as fast as they
 
 
 class Grown(Message, bubble=False):
-    """A fact: so many rows there are, and the last window of them; `is_open`: more may come."""
+    """A fact: how many rows there are, the last of them, and at first the `head` too; `is_open`: more may come."""
 
     def __init__(
-        self, total: int, first: int, lines: list[StoredLine], *, is_open: bool, trouble: str = ""
-    ) -> None:
+        self, total: int, first: int, lines: list[StoredLine], *, is_open: bool, trouble: str = "",
+        head: Sequence[StoredLine] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
         self.total = total
         self.first = first
         self.lines = lines
+        self.head = head
         self.is_open = is_open
         self.trouble = trouble
 
@@ -40,9 +42,11 @@ class Grown(Message, bubble=False):
 
 
 class Follower:
-    """Looks until the run is archived and all of its log was told, or until `stop`."""
+    """Looks until the run is archived and all of its log was told, or until `stop`. `services` may block."""
 
-    def __init__(self, services: Services, run: str, tell: Callable[[Message], object]) -> None:
+    def __init__(
+        self, services: Callable[[], Services], run: str, tell: Callable[[Message], object]
+    ) -> None:
         self._services = services
         self._run = run
         self._tell = tell
@@ -61,17 +65,19 @@ class Follower:
         while not self._stopped.is_set():
             begun = time.monotonic()
             try:
-                is_open = self._services.logs.keep(self._run)
-                reader = self._services.logs.reader(self._run)
+                logs = self._services().logs
+                is_open = logs.keep(self._run)
+                reader = logs.reader(self._run)
                 total = reader.refresh()
                 first = max(0, total - 1) // WINDOW * WINDOW
                 lines = reader.read(first, WINDOW) if total != before else []
+                head = reader.read(0, WINDOW) if before < 0 and first else []
             except QuarterdeckError as error:
                 self._tell(Grown(max(0, before), 0, [], is_open=True, trouble=error.message))
                 self._stopped.wait(SLOW_S)
                 continue
             if total != before or not is_open:
-                self._tell(Grown(total, first, lines, is_open=is_open))
+                self._tell(Grown(total, first, lines, is_open=is_open, head=head))
             if not is_open:
                 return
             idle_s = TICK_S if total != before else min(SLOW_S, idle_s + TICK_S)

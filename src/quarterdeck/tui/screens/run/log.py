@@ -52,16 +52,21 @@ class LogActs(Leaving, Moving):
         self._origin = ""
         self._begun = False
         self._follower: Follower | None = None
+        self._early: Grown | None = None  # came before the run was known
         self._resume: int | None = None
 
     # --- reading
 
-    def begin_log(self, *, at: int | None) -> None:
-        """Begin to follow; the cursor goes to row `at`, else to where it is most useful."""
+    def begin_log(self) -> None:
+        """Begin to follow; what comes waits until the run is known."""
+        self._follower = Follower(lambda: self.services, self.run_id, self.post_message)
+        self._follower.begin()
+
+    def open_log(self, *, at: int | None) -> None:
+        """Show what came, once the run is known; the cursor goes to row `at`, else to where it is most useful."""
         self._resume = at
-        if self._follower is None:
-            self._follower = Follower(self.services, self.run_id, self.post_message)
-            self._follower.begin()
+        if self._early is not None:
+            self.on_grown(self._early)
 
     def on_unmount(self) -> None:
         """Let the threads end."""
@@ -71,16 +76,21 @@ class LogActs(Leaving, Moving):
         self._trouble.stop.set()
 
     def log_state(self) -> str:
-        """Return the state of the run, by which the log opens."""
+        """Return the state of the run, by which the log opens; empty while it is not known."""
         raise NotImplementedError
 
     def on_grown(self, message: Grown) -> None:
         """Take what came; the first time, go to where it is most useful."""
         if message.trouble:
-            self.say(message.trouble, "bad")
+            if self.log_state():  # else it is told by whom the run is read
+                self.say(message.trouble, "bad")
+            return
+        self._early = None if self.log_state() else message
+        if self._early is not None:
             return
         self.view.grow(message.total, message.first, message.lines)
         if not self._begun:
+            self.view.fill(0, message.head)
             self._begun = True
             self._open_log()
         elif not message.is_open and self.view.follows:

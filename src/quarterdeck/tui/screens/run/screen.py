@@ -77,6 +77,7 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
     def on_mount(self) -> None:
         """Begin with the tab that was asked for."""
         self.turn(self.tab)
+        self.begin_log()
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return job, run, attempt, version and trigger, and the state."""
@@ -159,7 +160,7 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
         self.query_one("#inputs", LinesView).show(list(run_page.inputs(run, look)))
         self.query_one("#result", LinesView).show(self._result(run, wide))
         row = self.opened.more.get("row")
-        self.begin_log(at=row if isinstance(row, int) else None)
+        self.open_log(at=row if isinstance(row, int) else None)
         self.draw_frame()
 
     def _result(self, run: Mapping[str, Any], wide: int) -> list[tuple[Cell, ...]]:
