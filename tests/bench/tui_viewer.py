@@ -25,6 +25,7 @@ from tests.support.stores import START, Clock
 WIDE = (120, 40)
 TICK_S = 0.01
 SAMPLE_S = 0.05
+QUIET = 40  # so often each key is pressed before anything comes
 STAMP = re.compile(r"t=(\d+\.\d{3}) seq=(\d{8})")
 
 
@@ -166,7 +167,7 @@ def follow(
 ) -> Followed:
     """Watch a log to which `rate` lines a second are written, and press `keys` in turn meanwhile."""
     with program.open() as terminal:
-        quiet = [_answer(terminal, key) for key in list(keys) * 10]
+        quiet = [_answer(terminal, key) for key in list(keys) * QUIET]
         first, cpu_s, begun = len(terminal.chunks), terminal.usage().cpu_s, terminal.now
         command = [
             sys.executable,
@@ -254,6 +255,11 @@ def measure_follow(spaces: Spaces) -> dict[str, Any]:
                     unit="lines",
                 )
             )
+            goals += [
+                goal(20, f"key while following 50,000 lines/s, {which}", keyed.key_ms[which], limit,
+                     beside=keyed.quiet_key_ms[which], of="the same key when nothing comes")
+                for which, limit in (("p50", 3), ("p99", 10))
+            ]  # fmt: skip
             if beside:
                 goals.append(
                     goal(
