@@ -189,6 +189,7 @@ def test_keys_of_the_users_file_work_and_a_wrong_file_is_told(deck: Quarterdeck)
     configured(deck, "keys.toml", '[keys]\n"job.versions" = "f6"\n')
     with opened(deck) as terminal:
         terminal.until("F6 Versions")
+        terminal.until("| orders")
         terminal.press("\x1b[17~")
         terminal.until("[Versions")
         terminal.press("q", "q")
@@ -278,3 +279,23 @@ def test_the_demo_opens_on_its_samples(tmp_path: Path) -> None:
         if run["state"] == "running":
             found.ok("cancel", run["id"])
             assert found.until(run["id"])["state"] == "cancelled"
+
+
+@pytest.mark.row("Q4")
+def test_read_only_is_lifted_from_the_palette_after_a_question(deck: Quarterdeck) -> None:
+    with opened(deck, "--read-only", "--fresh") as terminal:
+        terminal.until("READ-ONLY")
+        terminal.until("Jobs 2")
+        terminal.press(":", *"lift", "\r")
+        terminal.until("Lift --read-only on")
+        time.sleep(0.4)
+        terminal.press("w")
+        terminal.until("is lifted")
+        terminal.press("e")
+        terminal.until("> Draft")
+        terminal.press("X")
+        terminal.until("as draft, not live")
+        assert "READ-ONLY" not in terminal.text
+        terminal.press("\x11")
+        assert terminal.end() == 0
+    assert deck.ok("job", "draft", "orders")["spec"]["source"]["text"].startswith("X")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.services import workspace
-from tests.tui.pages import running
+from tests.tui.pages import held, running
 
 
 @pytest.mark.parametrize("place", ["jobs", "runs"])
@@ -30,3 +30,15 @@ async def test_enter_behind_it_keeps_the_filter(tmp_path: Path) -> None:
         await ui.until("filter: dai   1 of 1")
         await ui.settle()
         assert not ui.page.query("FilterBar")
+
+
+async def test_a_draft_takes_what_was_typed_before_it_was_read(tmp_path: Path) -> None:
+    services, hand = held(workspace(tmp_path)[0])
+    async with running(services) as ui:
+        hand.hold()
+        for key in ("e", "X", "Y"):
+            ui.post(key)
+            await ui.pilot.pause(0.05)
+        hand.release()
+        await ui.until("1  XYSELECT 1 AS v")
+        await ui.until("as draft, not live")

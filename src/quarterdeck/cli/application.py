@@ -57,9 +57,9 @@ def show(
     screen = config.screen(os.environ)
     settings = settings or session.settings
     opening = Opening(lambda: session.services)
-    from quarterdeck.tui.app import Making
     from quarterdeck.tui.place import Place
     from quarterdeck.tui.start import run
+    from quarterdeck.tui.workspace import Making
     from quarterdeck.wiring import clock
 
     making = None
@@ -70,9 +70,10 @@ def show(
             raise
         making = Making(str(settings.store), lambda: _make(session, settings))
     named = [Place(kind, name) for kind, name in places]
+    lifting = (lambda: _lift(session, settings)) if settings.read_only else None
     return run(
-        opening, settings, screen, clock, places=named, fresh=fresh, making=making
-    )  # fmt: skip
+        opening, settings, screen, clock, places=named, fresh=fresh, making=making, lifting=lifting
+    )
 
 
 def _is_nothing(folder: Path) -> bool:
@@ -87,6 +88,12 @@ def _make(session: Session, settings: Settings) -> Services:
     services = session.adopt(wiring.create_services(settings))
     init(services.context, settings.actor)
     return services
+
+
+def _lift(session: Session, settings: Settings) -> Services:
+    from quarterdeck import wiring
+
+    return session.adopt(wiring.open_services(settings._replace(read_only=False)))
 
 
 class Opening:

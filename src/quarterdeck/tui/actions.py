@@ -62,6 +62,8 @@ _TABLE: Final = (
     Action("app.copy_command", "Y", "Copy command", "copy the command that does this"),
     Action("app.messages", "", "Messages", "the last 200 messages"),
     Action("app.theme", "", "Theme", "choose the colours"),
+    Action("app.lift_read_only", "", "Lift read-only", "write from now on, as without --read-only; asks",
+           twin="quarterdeck"),
     Action("app.act_as", "", "Act as", "choose the team that new things belong to",
            twin="quarterdeck --as {team} whoami"),
     Action("app.view_1", "1", "Jobs", "the jobs list", twin="quarterdeck job list"),

@@ -10,7 +10,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -19,35 +18,24 @@ from textual import events
 from textual.binding import Binding
 from textual.screen import ModalScreen
 
-from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions, header, routes
 from quarterdeck.tui.actions import ACTIONS
-from quarterdeck.tui.calls import Calls
-from quarterdeck.tui.feed import Feed
 from quarterdeck.tui.messages import Changed, Later, Open
 from quarterdeck.tui.place import Place, to_document
-from quarterdeck.tui.terminal import AtTerminal, Surroundings
+from quarterdeck.tui.workspace import AtWorkspace, Making
 
 if TYPE_CHECKING:
     from quarterdeck.present.table import Line
     from quarterdeck.service.bundle import Services
     from quarterdeck.tui.page import Page
     from quarterdeck.tui.shell import Front
+    from quarterdeck.tui.terminal import Surroundings
 
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
 UNDO_S: Final = 10.0
-QUIET_S: Final = (
-    0.25  # after who is here was learned: then the first screen is drawn, and nothing waits for it
-)
-
-
-class Making(NamedTuple):
-    """Where a workspace would be, and what makes it and gives its services."""
-
-    where: str
-    make: Callable[[], Services]
+QUIET_S: Final = 0.25  # after who is here was learned: the first screen is drawn by then
 
 
 class Undo(NamedTuple):
@@ -58,7 +46,7 @@ class Undo(NamedTuple):
     until: float
 
 
-class Quarterdeck(AtTerminal):
+class Quarterdeck(AtWorkspace):
     """The application over one workspace. `opening` gives the services; it is called on a thread."""
 
     CSS = """
@@ -72,7 +60,7 @@ class Quarterdeck(AtTerminal):
         ),
     ]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first may be left out
         self,
         opening: Callable[[], Services],
         *,
@@ -82,45 +70,22 @@ class Quarterdeck(AtTerminal):
         zone: Any = None,
         around: Surroundings | None = None,
         making: Making | None = None,
+        lifting: Callable[[], Services] | None = None,
     ) -> None:
-        super().__init__(around)
+        super().__init__(around, opening, making, lifting)
         self.animation_level = "none"
-        self.calls = Calls(lambda error: self._tell(partial(self.defect, error)))
         self.typed: dict[tuple[str, str], Mapping[str, Any]] = {}  # left unsaved, by page and name
         self.notes: deque[tuple[datetime, str, str]] = deque(maxlen=200)
-        self._opening = opening
-        self._making = making
-        self._services: Services | None = None
         self._places = list(places)
         self._keys = dict(keys or {})
         self._notices = [*notices, *self.theme_notices]
         self._zone = zone
-        self._header: dict[str, Any] = {}
-        self.go_on = 0  # runs that had not ended when it was quit
         self._undo: Undo | None = None
-        self._feed: Feed | None = None
         self.open_error: BaseException | None = None
         if self._keys:
             self.set_keymap(self._keys)
 
     # --- the workspace
-
-    @property
-    def services(self) -> Services:
-        """The use cases; a page calls them on the threads of `Page.ask` alone."""
-        if self._services is None:
-            self._services = self._opening()
-        return self._services
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the workspace was opened."""
-        return self._services is not None
-
-    @property
-    def read_only(self) -> bool:
-        """Whether nothing may be written."""
-        return bool(self._header.get("read_only"))
 
     def now(self) -> datetime:
         """Return the time in the terminal's zone."""
@@ -146,37 +111,10 @@ class Quarterdeck(AtTerminal):
         first = (one for one in self._places if one.kind == "jobs")
         return routes.make(next(first, Place("jobs")))
 
-    def make_workspace(self) -> None:
-        """Make a workspace where there is none; on a thread."""
-        if self._making is not None:
-            self._services = self._making.make()
-
     def workspace_made(self) -> None:
         """Go on with the jobs list of the workspace that was made."""
         self.push_screen(routes.make(Place("jobs")))
         self.calls.submit(self._attend)
-
-    def _attend(self) -> None:
-        """Learn who is here, then watch what changes, and move runs on; on threads of their own."""
-        try:
-            services = self.services
-            header = services.rights.header()
-            if not header["read_only"]:
-                header["taken_up"] = services.moving.unfinished()
-        except BaseException as error:  # noqa: BLE001  # told on the loop, where it is shown
-            self._tell(partial(self._cannot_open, error))
-            return
-        self._tell(partial(self._take_header, header))
-        self._feed = Feed(self, services)
-        self._feed.begin()
-
-    def on_unmount(self) -> None:
-        """Let the threads of the feed end."""
-        if self._feed is not None:
-            self._feed.stop()
-
-    def _tell(self, act: Callable[[], None]) -> None:
-        self.post_message(Later(act))
 
     def on_later(self, message: Later) -> None:
         """Do what a thread asks for."""
@@ -206,12 +144,6 @@ class Quarterdeck(AtTerminal):
             self.read_header()
         for page in self.pages:
             page.post_message(Changed(message.changes))
-
-    def read_header(self) -> None:
-        """Read again who is here, with which rights."""
-        self.calls.submit(
-            lambda: self._tell(partial(self._take_header, self.services.rights.header()))
-        )
 
     # --- pages
 
@@ -268,7 +200,9 @@ class Quarterdeck(AtTerminal):
 
     def remembered(self) -> Mapping[str, Any]:
         """Return the pages, to come back to; one that is still being made is where it was opened."""
-        return {"places": [to_document(p.place() if p.is_mounted else p.opened) for p in self.pages]}
+        return {
+            "places": [to_document(p.place() if p.is_mounted else p.opened) for p in self.pages]
+        }
 
     def _pop(self) -> None:
         self.pages[-1].leaving()
@@ -298,10 +232,6 @@ class Quarterdeck(AtTerminal):
             page.leaving()
         self._end_by(code, time.monotonic() + 1.0)
 
-    def _count_unfinished(self) -> None:
-        with suppress(QuarterdeckError):  # a store that does not answer keeps nobody here
-            self.go_on = self.services.moving.unfinished()
-
     def _end_by(self, code: int, latest: float) -> None:
         if self.calls.under_way and time.monotonic() < latest:
             self.set_timer(0.02, partial(self._end_by, code, latest))
@@ -317,11 +247,6 @@ class Quarterdeck(AtTerminal):
         self.push_screen(Palette(self.page))
 
     # --- frame
-
-    @property
-    def header(self) -> Mapping[str, Any]:
-        """Who is here with which rights, as `services.rights.header` said last; empty before that."""
-        return self._header
 
     def header_cells(self) -> tuple[list[Cell], list[Cell]]:
         """Return the header's line, left and right."""

@@ -360,6 +360,8 @@ class BasePage(Screen[None]):
             return True
         if found.writes and self.shell.read_only:
             return False
+        if found.id == "app.lift_read_only":
+            return self.shell.may_lift
         return self.verdict(found)
 
     def on_key(self, event: events.Key) -> None:

@@ -97,3 +97,24 @@ def choose_team(page: BasePage) -> None:
             page.say(f"new things belong to {name} now")
 
     page.app.push_screen(Menu("Act as", teams), chosen)
+
+
+def lift_read_only(page: BasePage) -> None:
+    """Ask whether to write from now on, and open the workspace anew for it."""
+    from quarterdeck.tui.widgets.dialog import Answer, Choice, Dialog
+
+    def lifted(_: None) -> None:
+        page.say("--read-only is lifted: what is done here is written", "good")
+        for one in page.shell.pages:
+            one.load()
+
+    def answered(answer: Answer | None) -> None:
+        if answer is not None:
+            page.ask("the workspace, for writing", page.shell.lift_read_only, lifted)
+
+    workspace = inert.line(str(page.shell.header.get("workspace", "")))
+    lines = [(Cell("From now on keys that write do so, and unfinished runs are moved on."),)]
+    choices = [Choice("lift", "Write", "w")]
+    page.app.push_screen(
+        Dialog(f"Lift --read-only on {workspace}?", lines, choices, harmful=True), answered
+    )

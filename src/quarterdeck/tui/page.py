@@ -69,6 +69,10 @@ class Page(BasePage):
         """Choose the colours."""
         overlays.choose_theme(self)
 
+    def action_app_lift_read_only(self) -> None:
+        """Ask, then write from now on."""
+        overlays.lift_read_only(self)
+
     def action_app_act_as(self) -> None:
         """Choose the team that new things belong to."""
         overlays.choose_team(self)

@@ -78,6 +78,8 @@ class Shell(Protocol):
     @property
     def read_only(self) -> bool: ...  # noqa: D102
     @property
+    def may_lift(self) -> bool: ...  # noqa: D102
+    @property
     def header(self) -> Mapping[str, Any]: ...  # noqa: D102
     @property
     def pages(self) -> Sequence[Front]: ...  # noqa: D102
@@ -102,6 +104,7 @@ class Shell(Protocol):
     def go(self, place: Place) -> None: ...  # noqa: D102
     def repaint(self) -> None: ...  # noqa: D102
     def action_app_quit(self) -> None: ...  # noqa: D102
+    def lift_read_only(self) -> None: ...  # noqa: D102
     def make_workspace(self) -> None: ...  # noqa: D102
     def workspace_made(self) -> None: ...  # noqa: D102
     def suspend(self) -> AbstractContextManager[None]: ...  # noqa: D102

@@ -15,13 +15,13 @@ from quarterdeck.tui.app import Quarterdeck
 
 if TYPE_CHECKING:
     from quarterdeck.service.bundle import Services
-    from quarterdeck.tui.app import Making
     from quarterdeck.tui.place import Place
+    from quarterdeck.tui.workspace import Making
 
 BACK = "back where you were, Esc for the list"
 
 
-def run(
+def run(  # noqa: PLR0913  # the command line's answers
     opening: Callable[[], Services],
     settings: config.Settings,
     screen: config.Screen,
@@ -30,6 +30,7 @@ def run(
     places: Sequence[Place] = (),
     fresh: bool = False,
     making: Making | None = None,
+    lifting: Callable[[], Services] | None = None,
 ) -> int:
     """Run the application until it is left and return its exit code.
 
@@ -51,6 +52,7 @@ def run(
         keys=keys.keys,
         notices=notices,
         making=making,
+        lifting=lifting,
         around=terminal.Surroundings(
             theme=screen.theme,
             own=folder / "themes",

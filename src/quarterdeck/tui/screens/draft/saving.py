@@ -63,6 +63,7 @@ class Saving(JobActs):
 
     def _take(self, shown: Shown) -> None:
         first = self.shown is None
+        ahead = self.editor.text if first else ""  # typed before there was a text to type into
         self.shown, self.rev = shown, shown["rev"]
         self.spec = dict(shown["spec"])
         self.banner = ""
@@ -71,6 +72,8 @@ class Saving(JobActs):
         self._tell_troubles(shown)
         if first:
             self._come_back()
+        if ahead:
+            self.editor.put(ahead)
         if self.sheet is not None:
             self.sheet.load(self.spec)
 
