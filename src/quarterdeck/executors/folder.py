@@ -19,11 +19,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from quarterdeck.executors import processes
+from quarterdeck.executors import lastword, processes
 from quarterdeck.executors.processes import Process
 from quarterdeck.model import wire
-from quarterdeck.model.failure import Reason
-from quarterdeck.model.run import RunState
 from quarterdeck.ports.executor import FencedError, InputFile, Launch
 
 INPUTS: Final = "in"
@@ -33,10 +31,6 @@ ERRORS: Final = "runner.err"  # what the runner or its interpreter says besides 
 ASKED_FILE: Final = "asked"  # the runner was asked to end; a second signal would be an order
 FACTS_FILE: Final = "receipt"  # facts of the receipt that was given for the runner
 TAIL_BYTES: Final = 2_000
-
-_FINAL: Final = frozenset(
-    {RunState.SUCCEEDED, RunState.FAILED, RunState.TIMED_OUT, RunState.CANCELLED}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +44,6 @@ class Identity:
     def is_alive(self) -> bool:
         """Whether it is there, of this boot."""
         return self.boot_id == processes.boot_id() and self.process.is_alive
-
-
-class DamagedWordError(Exception):
-    """A last word is there and cannot be believed; `str()` says why."""
 
 
 class AttemptFolder:
@@ -153,20 +143,7 @@ class AttemptFolder:
         content = self._read(wire.LAST_WORD_FILE)
         if content is None:
             return None
-        try:
-            word = json.loads(content)
-        except ValueError as error:
-            raise DamagedWordError(f"the last word is no JSON: {error}") from error
-        if not isinstance(word, dict) or word.get("protocol") != wire.PROTOCOL:
-            raise DamagedWordError(f"the last word does not speak protocol {wire.PROTOCOL}")
-        if (word.get("run"), word.get("attempt")) != (run, attempt):
-            said = f"{word.get('run')}-{word.get('attempt')}"
-            raise DamagedWordError(f"the last word is of {said}")
-        if not _is_an_end(word):
-            raise DamagedWordError(
-                "the last word says no state, reason and exit code that there are"
-            )
-        return word
+        return lastword.parse(content, run, attempt)
 
     def errors(self) -> tuple[str, ...]:
         """Return the last lines of what the runner's interpreter said besides the log."""
@@ -225,13 +202,6 @@ def _open_up(folder: Path) -> None:
 def runner_source() -> bytes:
     """Return the runner's text."""
     return resources.files("quarterdeck").joinpath(RUNNER).read_bytes()
-
-
-def _is_an_end(word: Mapping[str, Any]) -> bool:
-    is_green = word.get("state") == RunState.SUCCEEDED
-    reasons: tuple[Any, ...] = (None,) if is_green else tuple(Reason)
-    is_code = isinstance(word.get("exit_code"), int)
-    return word.get("state") in _FINAL and word.get("reason") in reasons and is_code
 
 
 def _put(path: Path, content: bytes, mode: int = 0o400) -> None:

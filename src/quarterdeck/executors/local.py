@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from quarterdeck.executors import environment, locallog, processes, sail, start
 from quarterdeck.executors import folder as folders
-from quarterdeck.executors.folder import AttemptFolder, DamagedWordError, Identity
+from quarterdeck.executors.folder import AttemptFolder, Identity
+from quarterdeck.executors.lastword import DamagedWordError
 from quarterdeck.executors.processes import Marked, Process
 from quarterdeck.model import wire
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
