@@ -1140,9 +1140,14 @@ class Runner:
 
     # -- before the word
 
+    def input(self, name: str) -> bytes:
+        """Return an input file; one that is too large for a ConfigMap comes in parts."""
+        parts = (self.launch.get("parts") or {}).get(name) or [name]
+        return b"".join((self.inputs / part).read_bytes() for part in parts)
+
     def verify(self) -> None:
         """Check all inputs; nothing is started. Raises EndedError."""
-        frozen = (self.inputs / FROZEN_FILE).read_bytes()
+        frozen = self.input(FROZEN_FILE)
         digest = hashlib.sha256(frozen).hexdigest()
         if digest != self.launch["frozen_sha256"]:
             text = f"{FROZEN_FILE} has the SHA-256 {digest}, not {self.launch['frozen_sha256']}."
@@ -1155,7 +1160,7 @@ class Runner:
         name = source["file"]
         if Path(name).name != name:
             raise failed("config_error", f"{name!r} is no plain file name.")
-        found = hashlib.sha256((self.inputs / name).read_bytes()).hexdigest()
+        found = hashlib.sha256(self.input(name)).hexdigest()
         if found != source["sha256"]:
             raise failed(
                 "config_error", f"{name} has the SHA-256 {found}, not {source['sha256']}."
@@ -1266,7 +1271,7 @@ class Runner:
         if "file" not in source:
             return
         copy = self.scratch / "payload" / source["file"]
-        data = (self.inputs / source["file"]).read_bytes()
+        data = self.input(source["file"])
         if hashlib.sha256(data).hexdigest() != source["sha256"]:
             raise failed("config_error", f"{source['file']} changed after it was checked.")
         copy.write_bytes(data)
@@ -1805,6 +1810,12 @@ def main(argv: Sequence[str]) -> NoReturn:
     if not (out / BEGAN_FILE).exists():
         (out / LAST_WORD_FILE).unlink(missing_ok=True)  # of a runner that ended before any word
     write_file(out / IDENTITY_FILE, json.dumps(identity()).encode())
+    if os.environ.get(MARKER_ENV, launch["marker"]) != launch["marker"]:
+        print(f"These inputs are of {launch['marker']}: fenced.", file=sys.stderr)
+        os._exit(EXIT_FENCED)
+    named = launch.get("engine_options_from_env") or {}
+    found = {option: os.environ[name] for option, name in named.items()}
+    launch["engine_options"] = (launch.get("engine_options") or {}) | found
     outer = kept_environment(os.environ)
     os.environ.clear()
     os.environ.update(outer, GRPC_ENABLE_FORK_SUPPORT="0", SPARK_HOME="/nonexistent")

@@ -55,7 +55,8 @@ class Launch:
     """One attempt as plain data, made by the service.
 
     `frozen` are the exact bytes whose SHA-256 is `frozen_sha256`; `wait_s` is how long what was prepared may wait
-    for the word to begin. `namespace` and `service_account` are the team's on a Kubernetes cluster.
+    for the word to begin, `start_s` how long it may take from there to its engine. `namespace` and
+    `service_account` are the team's on a Kubernetes cluster.
     """
 
     workspace: str
@@ -71,6 +72,7 @@ class Launch:
     labels: Mapping[str, str] = field(default_factory=dict)
     namespace: str = ""
     service_account: str = ""
+    start_s: float = 900.0
 
 
 class FencedError(Exception):

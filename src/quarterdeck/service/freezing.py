@@ -93,6 +93,7 @@ def launch(context: Context, run: Run) -> Launch:
         files.append(InputFile(source["file"], source["sha256"], source["size"], _opener(path)))
     workspace = context.workspace().value
     wait = (run.queue_deadline - context.now()).total_seconds()
+    place = _place_of_team(context, run)
     return Launch(
         workspace=workspace.name,
         run=run.id,
@@ -104,7 +105,19 @@ def launch(context: Context, run: Run) -> Launch:
         frozen_sha256=run.frozen_sha256,
         wait_s=max(60.0, wait),
         files=tuple(files),
+        labels={"job": run.job, "team": run.team, "version": str(run.version or "draft")},
+        namespace=place.get("namespace") or "",
+        service_account=place.get("service_account") or "",
+        start_s=run.start_deadline_s,
     )
+
+
+def _place_of_team(context: Context, run: Run) -> Mapping[str, Any]:
+    """Return where the team's runs go on the run's cluster; empty: where the cluster says."""
+    team = context.ports.store.definitions.find(run.team)
+    places = team.value.body.get("clusters", {}) if team is not None else {}
+    place: Mapping[str, Any] = places.get(run.cluster) or {}
+    return place
 
 
 def differs(context: Context, frozen: Mapping[str, Any], cluster: Definition) -> list[Problem]:
