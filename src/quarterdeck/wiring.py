@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import PrerequisiteError
@@ -64,7 +65,7 @@ class RealPorts:
         self.clock = clock
         self.new_id = new_id
         self._folder = folder
-        self._executors: dict[str, Executor] = {}
+        self._executors: dict[str, tuple[object, Executor]] = {}
 
     @cached_property
     def logs(self) -> RunLogs:
@@ -88,9 +89,20 @@ class RealPorts:
                 f"Cluster {cluster.name} is of kind {kind}, which cannot run jobs yet.",
                 advice=f"Use a cluster of kind {', '.join(EXECUTORS)}.",
             )
-        if cluster.id not in self._executors:
-            self._executors[cluster.id] = EXECUTORS[kind](self._folder, cluster)
-        return self._executors[cluster.id]
+        # An edit of the cluster, or what its checks saw since, is a reason to make another.
+        stamp = (cluster.revision, cluster.checked_at) if kind == "kubernetes" else None
+        known, executor = self._executors.get(cluster.id, (None, None))
+        if executor is None or known != stamp:
+            if executor is not None:
+                executor.close()
+            executor = EXECUTORS[kind](self, cluster)
+            self._executors[cluster.id] = (stamp, executor)
+        return executor
+
+    @property
+    def folder(self) -> Path:
+        """The store's folder."""
+        return self._folder
 
 
 def _services(settings: Settings, store: Store) -> Services:
@@ -102,10 +114,30 @@ def _services(settings: Settings, store: Store) -> Services:
     )
 
 
-def _local(folder: Path, _: Definition) -> Executor:
+def _local(ports: RealPorts, _: Definition) -> Executor:
     from quarterdeck.executors.local import LocalExecutor
 
-    return LocalExecutor(folder / "work", clock)
+    return LocalExecutor(ports.folder / "work", clock)
 
 
-EXECUTORS: dict[str, Callable[[Path, Definition], Executor]] = {"local": _local}
+def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
+    from quarterdeck.executors.kubernetes import KubernetesExecutor
+    from quarterdeck.ports.store import Where
+    from quarterdeck.service.context import ALL, WORKSPACE_ID
+
+    teams = ports.store.definitions.page(Where("kind", "=", "team"), limit=ALL)
+    places = [team.value.body.get("clusters", {}).get(cluster.id) or {} for team in teams]
+    # The workspace's name may change; when it was made never does.
+    made = ports.store.workspace.get(WORKSPACE_ID).value.created_at.isoformat()
+    return KubernetesExecutor(
+        cluster.body,
+        f"w{sha256(made.encode()).hexdigest()[:20]}",
+        clock,
+        namespaces=filter(None, (place.get("namespace") for place in places)),
+        known=cluster.checks,
+    )
+
+
+EXECUTORS: dict[str, Callable[[RealPorts, Definition], Executor]] = {
+    "local": _local, "kubernetes": _kubernetes,
+}  # fmt: skip

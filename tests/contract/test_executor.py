@@ -1,4 +1,4 @@
-"""What every executor promises, over the fake and this machine with the real runner."""
+"""What every executor promises, over the fake, this machine and a cluster with the real runner."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from quarterdeck.model.observation import Observation, Phase
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Executor, FencedError, InputFile, Launch
+from tests.support import kubernetes
 from tests.support.fakes import CrashError, FakeClock, FakeExecutor
 
 LIMIT_S = 40.0
@@ -165,12 +166,71 @@ class SweepingBench(LocalBench):
     isolation = "mark_and_sweep"
 
 
+POD_PAYLOAD = """
+import subprocess, sys, time, urllib.request
+urllib.request.urlopen(sys.argv[1], timeout=10).read()
+for n in range(1, 31):
+    print("line", n)
+if sys.argv[2] == "waits":
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], start_new_session=True)
+    time.sleep(300)
+"""
+
+
+class KubernetesBench:
+    """A real cluster, in a namespace of its own."""
+
+    def __init__(self, _folder: Path) -> None:
+        self._counting = kubernetes.Counting()
+        self._namespace = kubernetes.namespace()
+        self.namespace = self._namespace.__enter__()
+
+    def executor(self) -> Executor:
+        return kubernetes.executor(self.namespace)
+
+    def counting(self, *, then: str) -> Launch:
+        run = next(names)
+        address = f"{self._counting.address}/{run}"
+        return a_launch(POD_PAYLOAD, address, then, run=run)
+
+    def starts(self, receipt: Receipt) -> int:
+        return self._counting.seen[receipt.run]
+
+    def go_on(self, receipt: Receipt, phase: Phase) -> None:
+        executor = self.executor()
+
+        def is_there() -> bool:
+            seen = observe(executor, receipt)
+            if phase is not Phase.RUNNING:
+                return seen.phase is phase or (phase is Phase.ENDED and seen.phase is Phase.GONE)
+            lines = read(executor, receipt, Cursor())[0]
+            return seen.phase is phase and any(line.text == "line 30" for line in lines)
+
+        assert eventually(is_there), observe(executor, receipt)
+
+    def kill(self, receipt: Receipt) -> None:
+        kubernetes.kill_runner(receipt)
+
+    def alive(self, receipt: Receipt) -> int:
+        return len(kubernetes.processes_of(receipt))
+
+    def close(self) -> None:
+        self._counting.close()
+        self._namespace.__exit__(None, None, None)
+
+
 BENCHES: dict[str, Callable[[Path], Bench]] = {
     "fake": FakeBench, "local": LocalBench, "sweeping": SweepingBench,
+    "kubernetes": KubernetesBench,
 }  # fmt: skip
 
 
-@pytest.fixture(params=BENCHES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.cluster if name == "kubernetes" else ())
+        for name in BENCHES
+    ]
+)
 def bench(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Bench]:
@@ -180,6 +240,8 @@ def bench(
     yield one
     for owned in one.executor().owned():
         one.executor().reap(owned.receipt)
+    if isinstance(one, KubernetesBench):
+        one.close()
 
 
 def observe(executor: Executor, receipt: Receipt) -> Observation:
@@ -253,8 +315,13 @@ def test_asked_before_the_word_nothing_starts(bench: Bench) -> None:
     bench.go_on(receipt, Phase.ENDED)
     executor.cancel(receipt, CancelStep.ASK)
     seen = observe(executor, receipt)
-    assert seen.last_word is not None
-    assert seen.last_word["state"] == "cancelled"
+    if isinstance(bench, KubernetesBench):  # there was no pod, so nobody who could say a word
+        assert (seen.phase, seen.last_word, seen.left) == (Phase.GONE, None, ())
+        with pytest.raises(FencedError):
+            executor.release(receipt)
+    else:
+        assert seen.last_word is not None
+        assert seen.last_word["state"] == "cancelled"
     assert bench.starts(receipt) == 0
 
 
@@ -267,12 +334,15 @@ def test_each_step_of_a_cancel_ends_everything(bench: Bench, step: CancelStep) -
     assert bench.alive(receipt) > 0
     for _ in range(2):
         executor.cancel(receipt, step)
-    assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED)
+    over = {Phase.ENDED}
+    if isinstance(bench, KubernetesBench) and step is CancelStep.FORCE:
+        over.add(Phase.GONE)  # nobody waits for the node's word
+    assert eventually(lambda: observe(executor, receipt).phase in over)
     word = observe(executor, receipt).last_word
     if step in (CancelStep.ASK, CancelStep.END):
         assert word is not None
         assert (word["state"], word["exit_code"]) == ("cancelled", wire.EXIT_CANCELLED)
-    else:
+    elif not isinstance(bench, KubernetesBench):  # there SIGTERM comes before SIGKILL, always
         assert word is None
     if step is CancelStep.DELETE and isinstance(bench, SweepingBench):
         executor.reap(receipt)  # what left the runner's session is found by its mark
@@ -289,7 +359,7 @@ def test_a_killed_runner_takes_everything_with_it(bench: Bench) -> None:
     assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED, 5)
     seen = observe(executor, receipt)
     assert seen.last_word is None
-    assert "killed" in seen.because
+    assert "killed" in seen.because, seen
     assert bench.starts(receipt) == 1
     executor.reap(receipt)
     assert bench.alive(receipt) == 0

@@ -1,0 +1,335 @@
+"""Calls a cluster's API: one context of a kubeconfig, plain documents in and out, limits on everything.
+
+The `kubernetes` package is imported on first use. What goes wrong becomes one of ours: no answer and refused
+credentials are UnreachableError (news is late, nothing has ended), all else that the API refuses is ApiError.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from quarterdeck.executors.kubernetes import credentials
+from quarterdeck.model.errors import PrerequisiteError, UnreachableError
+
+INSTALL: Final = "pip install 'quarterdeck[kubernetes]'"
+CONNECT_S: Final = 5.0
+READ_S: Final = 15.0
+REFUSED_S: Final = 5.0  # refused credentials are not shown again before that
+SHOWN_BYTES: Final = 300
+
+Json = dict[str, Any]
+Query = Sequence[tuple[str, str]]
+
+_UNAUTHORIZED: Final = 401
+_FORBIDDEN: Final = 403
+_TOO_MANY: Final = 429
+_BROKEN: Final = 500
+_ANONYMOUS: Final = "system:anonymous"
+
+
+class CredentialsError(UnreachableError):
+    """The cluster does not know who calls: expired, revoked or none."""
+
+
+class ApiError(Exception):
+    """The API refused: HTTP code, its reason, and the details that it gave."""
+
+    def __init__(self, method: str, path: str, status: Mapping[str, Any], code: int) -> None:
+        self.code = int(status.get("code") or code)
+        self.reason = str(status.get("reason") or "")
+        self.message = str(status.get("message") or f"answered {code}")
+        self.causes = tuple((status.get("details") or {}).get("causes") or ())
+        self.method, self.path = method, path
+        super().__init__(f"{method} {path}: {self.message}")
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether a right, a quota or an admission rule forbids it."""
+        return self.code == _FORBIDDEN
+
+    def has_cause(self, reason: str) -> bool:
+        """Whether a cause of this reason is among the details."""
+        return any(cause.get("reason") == reason for cause in self.causes)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a context leads: a context may be pointed elsewhere while receipts still name what it was."""
+
+    server: str
+    ca_sha256: str
+
+
+class Client:
+    """One context's API; may be called from any thread."""
+
+    def __init__(self, kubeconfig: str | None, context: str) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._lock = threading.Lock()
+        self._api: Any = None
+        self._target: Target | None = None
+        self._stamp: tuple[tuple[str, float], ...] = ()
+        self._renew_at: float | None = None
+        self._refusal: tuple[float, CredentialsError] | None = None
+
+    def get(self, path: str, query: Query = (), *, read_s: float = READ_S) -> Json:
+        """Return one object or list."""
+        return self._call("GET", path, query, read_s=read_s)
+
+    def create(self, path: str, body: Json, query: Query = ()) -> Json:
+        """Create an object and return it as it was stored."""
+        return self._call("POST", path, query, body=body)
+
+    def patch(self, path: str, operations: list[Json]) -> Json:
+        """Apply a JSON patch."""
+        return self._call("PATCH", path, body=operations, content="application/json-patch+json")
+
+    def delete(self, path: str, options: Json, query: Query = ()) -> Json:
+        """Delete one object or, with a selector, many."""
+        return self._call("DELETE", path, query, body=options)
+
+    @contextmanager
+    def stream(self, path: str, query: Query, *, read_s: float) -> Iterator[Iterator[bytes]]:
+        """Open an answer that comes bit by bit; what is read ends with UnreachableError if it is cut off."""
+        response = self._request("GET", path, query, None, "application/json", read_s)
+        try:
+            if response.status >= 400:  # noqa: PLR2004  # HTTP's refusals begin here
+                self._refuse("GET", path, response.status, response.read())
+            yield self._chunks(response)
+        finally:
+            response.close()
+
+    def target(self) -> Target:
+        """Return server and CA of the context as the kubeconfig says now."""
+        self._ready()
+        if self._target is None:
+            raise AssertionError("a client without a target")
+        return self._target
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        with self._lock:
+            api, self._api = self._api, None
+        if api is not None:
+            api.rest_client.pool_manager.clear()
+
+    # --- within
+
+    def _call(
+        self, method: str, path: str, query: Query = (), *, body: Any = None,
+        content: str = "application/json", read_s: float = READ_S,
+    ) -> Json:  # fmt: skip
+        for again in (True, False):
+            response = self._request(method, path, query, body, content, read_s)
+            with self._reached(path):
+                data = response.read()
+            if response.status == _UNAUTHORIZED and again and self._renewable():
+                continue
+            if response.status >= 400:  # noqa: PLR2004
+                self._refuse(method, path, response.status, data)
+            return self._document(path, response.status, data)
+        raise AssertionError("unreachable")
+
+    def _request(
+        self, method: str, path: str, query: Query, body: Any, content: str, read_s: float
+    ) -> Any:
+        api = self._ready()
+        url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json", "User-Agent": "quarterdeck"}
+        if body is not None:
+            headers["Content-Type"] = content
+        api.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
+        with self._reached(path):
+            return api.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=(CONNECT_S, read_s)
+            ).response
+
+    @contextmanager
+    def _reached(self, path: str) -> Iterator[None]:
+        """Turn every way of getting no answer into UnreachableError."""
+        import urllib3
+        from kubernetes.client.exceptions import ApiException
+
+        try:
+            yield
+        except (urllib3.exceptions.HTTPError, OSError, ApiException) as error:
+            raise UnreachableError(
+                f"Context {self._context} does not answer ({path}): {_said(error)}.",
+                advice="Look at the network, the VPN and the API server; it is asked again.",
+            ) from error
+
+    def _chunks(self, response: Any) -> Iterator[bytes]:
+        with self._reached("a stream"):
+            yield from response.stream(64 * 1024, decode_content=True)
+
+    def _refuse(self, method: str, path: str, code: int, data: bytes) -> None:
+        try:
+            status = json.loads(data)
+        except ValueError:
+            status = None
+        if code == _UNAUTHORIZED or (
+            code == _FORBIDDEN and status and _ANONYMOUS in str(status.get("message"))
+        ):
+            raise self._no_credentials(code)
+        if code == _TOO_MANY or code >= _BROKEN:
+            said = (status or {}).get("message") if isinstance(status, dict) else None
+            shown = said or data[:SHOWN_BYTES].decode(errors="replace")
+            raise UnreachableError(
+                f"Context {self._context} answers {code} to {method} {path}: {shown.strip()}",
+                advice="The API server is overloaded or broken; it is asked again.",
+            )
+        if not isinstance(status, dict) or status.get("kind") != "Status":
+            raise self._no_kubernetes(path, code, data)
+        raise ApiError(method, path, status, code)
+
+    def _document(self, path: str, code: int, data: bytes) -> Json:
+        try:
+            document = json.loads(data)
+        except ValueError:
+            document = None
+        if not isinstance(document, dict):
+            raise self._no_kubernetes(path, code, data)
+        return document
+
+    def _no_kubernetes(self, path: str, code: int, data: bytes) -> UnreachableError:
+        shown = " ".join(data[:SHOWN_BYTES].decode(errors="replace").split())
+        return UnreachableError(
+            f"Context {self._context} answers {code} to {path} with what is no Kubernetes answer: {shown}",
+            advice="A proxy or a login page may stand in between; look at the server's address.",
+        )
+
+    def _no_credentials(self, code: int) -> CredentialsError:
+        error = CredentialsError(
+            f"Context {self._context} does not accept these credentials ({code}): expired, revoked or none.",
+            advice=f"Log in again, then try `kubectl --context {self._context} auth whoami`.",
+        )
+        with self._lock:
+            self._api = None  # what the files say then is read anew
+            self._refusal = (time.monotonic() + REFUSED_S, error)
+        return error
+
+    def _renewable(self) -> bool:
+        """Whether a credential command may know better; it is asked at the next call."""
+        with self._lock:
+            is_renewable, self._renew_at = self._renew_at is not None, None
+            if is_renewable:
+                self._api = None
+        return is_renewable
+
+    def _ready(self) -> Any:
+        with self._lock:
+            stamp = self._files()
+            is_due = self._renew_at is not None and time.monotonic() >= self._renew_at
+            if self._api is not None and stamp == self._stamp and not is_due:
+                return self._api
+            if self._refusal is not None:
+                until, error = self._refusal
+                if time.monotonic() < until and stamp == self._stamp:
+                    raise error
+                self._refusal = None
+            self._stamp = stamp
+            self._api = self._load()
+            return self._api
+
+    def _files(self) -> tuple[tuple[str, float], ...]:
+        found = []
+        for path in self._paths():
+            try:
+                found.append((str(path), path.stat().st_mtime))
+            except OSError:
+                continue
+        return tuple(found)
+
+    def _paths(self) -> list[Path]:
+        text = self._kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
+        return [Path(each).expanduser() for each in text.split(os.pathsep) if each]
+
+    def _load(self) -> Any:
+        """Read the kubeconfig and return a client; PrerequisiteError names what it lacks."""
+        try:
+            import kubernetes.client as package
+            from kubernetes.config import kube_config
+            from kubernetes.config.config_exception import ConfigException
+        except ModuleNotFoundError as error:
+            text = f"The package {error.name} is not installed, which clusters of kind kubernetes need."
+            raise PrerequisiteError(text, advice=f"{INSTALL}.") from error
+        import yaml
+
+        places = os.pathsep.join(map(str, self._paths()))
+        configuration = package.Configuration()
+        configuration.retries = False
+        try:
+            merged: Any = kube_config.KubeConfigMerger(places).config
+            if merged is None:
+                raise PrerequisiteError(
+                    f"There is no kubeconfig at {places}.",
+                    advice="Give its path in field kubeconfig, or set KUBECONFIG.",
+                )
+            context = merged["contexts"].get_with_name(self._context)["context"]
+            user = context.safe_get("user")
+            found = merged["users"].get_with_name(user, safe=True) if user else None
+            command = None if found is None else found["user"].value.pop("exec", None)
+            if found is not None and command is not None:
+                given = self._credentials(command, found["user"])
+                found["user"].value.update(given)
+            loader = kube_config.KubeConfigLoader(
+                config_dict=merged, active_context=self._context, config_base_path=None
+            )
+            loader.load_and_set(configuration)
+        except (
+            ConfigException,
+            OSError,
+            yaml.YAMLError,
+            KeyError,
+            TypeError,
+            ValueError,
+        ) as error:
+            raise PrerequisiteError(
+                f"Context {self._context} cannot be read from {places}: {_said(error)}.",
+                advice="See `kubectl config get-contexts`, or mend the file.",
+            ) from error
+        if command is None:
+            self._renew_at = None
+        configuration.refresh_api_key_hook = None
+        self._target = Target(configuration.host, _digest(configuration.ssl_ca_cert))
+        return package.ApiClient(configuration)
+
+    def _credentials(self, command: Any, user: Any) -> dict[str, str]:
+        base = Path(user.path).parent if user.path else Path.cwd()
+        try:
+            given = credentials.run(command, base)
+        except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
+            raise CredentialsError(
+                f"The credential command of context {self._context} failed: {credentials.shown(command)}:"
+                f" {credentials.why(error)}",
+                advice="Run it in a terminal; it may want you to log in.",
+            ) from error
+        self._renew_at = time.monotonic() + given.seconds
+        return given.user
+
+
+def _said(error: BaseException) -> str:
+    """Return the innermost text: urllib3 wraps what happened in what it was doing."""
+    reason = getattr(error, "reason", None)
+    return " ".join(str(reason or error).split())[:SHOWN_BYTES] or type(error).__name__
+
+
+def _digest(path: str | None) -> str:
+    if not path:
+        return ""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""

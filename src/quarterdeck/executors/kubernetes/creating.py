@@ -1,0 +1,87 @@
+"""Creates an attempt's objects once: what is there already is adopted if it is ours, and fenced if not."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.model.errors import PrerequisiteError, UnreachableError
+from quarterdeck.ports.executor import FencedError, Launch
+
+Json = dict[str, Any]
+
+_CONFLICT: Final = 409
+_GONE: Final = 404
+
+
+def create(client: Client, path: str, document: Json) -> Json | None:
+    """Create an object; None if one of that name is there."""
+    try:
+        return client.create(path, document, (("fieldValidation", "Strict"),))
+    except ApiError as error:
+        if error.code == _CONFLICT and error.reason == "AlreadyExists":
+            return None
+        raise refused(error) from error
+
+
+def adopt(client: Client, namespace: str, launch: Launch, workspace: str) -> Json:
+    """Return the Job that stands under the attempt's name if it is ours and holds the same spec."""
+    name = names.k8s_job(launch.run, launch.attempt)
+    try:
+        job = client.get(f"{names.jobs(namespace)}/{name}")
+    except ApiError as error:
+        if error.code == _GONE:
+            raise UnreachableError(f"Job {name} went while it was looked at.") from error
+        raise refused(error) from error
+    meta = job["metadata"]
+    found = (meta.get("annotations") or {}).get(names.SPEC)
+    is_ours = (meta.get("labels") or {}).get(names.WORKSPACE) == names.label(workspace)
+    if not is_ours or found != launch.frozen_sha256:
+        text = (
+            f"Job {name} in {namespace} holds the frozen spec {found}, not {launch.frozen_sha256}."
+        )
+        raise FencedError(
+            text if is_ours else f"Job {name} in {namespace} is not of this workspace."
+        )
+    if meta.get("deletionTimestamp"):
+        raise FencedError(f"Job {name} in {namespace} is being deleted.")
+    return job
+
+
+def create_map(client: Client, namespace: str, document: Json) -> None:
+    """Create a ConfigMap of the attempt; one that is there must be owned by the same Job."""
+    path = names.config_maps(namespace)
+    if create(client, path, document) is not None:
+        return
+    wanted = document["metadata"]
+    try:
+        found = client.get(f"{path}/{wanted['name']}")["metadata"]
+    except ApiError as error:
+        raise refused(error) from error
+    owners = [owner["uid"] for owner in found.get("ownerReferences") or ()]
+    spec = (found.get("annotations") or {}).get(names.SPEC)
+    if (
+        owners != [wanted["ownerReferences"][0]["uid"]]
+        or spec != wanted["annotations"][names.SPEC]
+    ):
+        raise FencedError(f"ConfigMap {wanted['name']} in {namespace} is not this Job's.")
+
+
+def refused(error: ApiError) -> PrerequisiteError | UnreachableError:
+    """Return what a refusal means to a caller: a quota makes it wait, all else wants mending."""
+    if error.is_forbidden and "exceeded quota" in error.message:
+        return UnreachableError(
+            f"The namespace's quota is full: {error.message}",
+            advice="Wait for other runs to end, or raise the quota.",
+        )
+    if error.code == _CONFLICT:
+        return UnreachableError(f"The cluster is busy with this object: {error.message}")
+    advice = "Mend what the cluster names, in the cluster's or the profile's definition."
+    if error.has_cause("NamespaceTerminating"):
+        advice = "The namespace is being deleted: use another, or make it again."
+    elif error.is_forbidden:
+        advice = "See `quarterdeck cluster rbac` for the rights that are needed."
+    elif error.code == _GONE:
+        advice = "Make the namespace, or name another in the cluster's or the team's definition."
+    return PrerequisiteError(f"The cluster refused it: {error.message}", advice=advice)

@@ -1,0 +1,364 @@
+"""What a Job and its pods mean for an attempt: phase, finding, evidence. Pure; who asked for them: `executor`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from quarterdeck.executors import lastword
+from quarterdeck.executors.kubernetes import names
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.instants import from_epoch_ms
+from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.run import RunState
+
+Json = Mapping[str, Any]
+
+EVENTS_AFTER: Final = timedelta(seconds=5)
+"""How long something may wait before its events are worth a question."""
+LOST_AFTER: Final = timedelta(minutes=2)
+"""How long a node must have been unreachable before its pods count as lost with it."""
+_MEMORY_KILLED: Final = "OOMKilled"
+_KILLED: Final = 137
+_IMAGE: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"}
+    | {"ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"}
+)
+_CREATE: Final = frozenset(
+    {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+)
+_CANNOT_RUN: Final = frozenset({"StartError", "ContainerCannotRun"})
+_VOLUME: Final = frozenset({"FailedMount", "FailedAttachVolume"})
+_DISRUPTED: Final = {
+    "PreemptionByScheduler": Reason.PREEMPTED,
+    "EvictionByEvictionAPI": Reason.EVICTED,
+    "TerminationByKubelet": Reason.EVICTED,
+    "DeletionByTaintManager": Reason.EVICTED,
+    "DeletionByPodGC": Reason.NODE_LOST,
+}
+# What the runner says of an end that the kernel brought to its child.
+_TOLD_OF_MEMORY: Final = frozenset({Reason.ENGINE_LOST, Reason.ENGINE_START, Reason.LOST})
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of one attempt: its Job, the pods of its run (also of some that are gone), their events."""
+
+    job: Json | None
+    pods: Sequence[Json] = ()
+    gone_pods: Sequence[Json] = ()  # as they were when they were seen last
+    events: Sequence[Json] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why something stands still or ended: reason, object, and the cluster's words."""
+
+    reason: Reason
+    because: str
+    object: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
+    """Return what is seen of the attempt now."""
+    uid, name = receipt.facts["uid"], receipt.facts["name"]
+    job = seen.job if seen.job is not None and seen.job["metadata"]["uid"] == uid else None
+    pod = _driver(seen, uid)
+    left = tuple(_named(one) for one in seen.pods if is_alive(one))
+    if pod is not None and (terminated := _terminated(pod)) is not None:
+        return replace(_ended(receipt, job, pod, terminated, now), left=left)
+    if job is None:
+        because = f"the Job {name} is gone"
+        return Observation(now, Phase.GONE, because, object=f"Job {name}", left=left)
+    if pod is not None and pod in seen.pods:
+        found = _finding_of_pod(pod, seen.events, now)
+        if found is not None and found.reason is Reason.NODE_LOST:
+            return _with(found, Observation(now, Phase.ENDED, found.because, left=left))
+        is_running = "running" in (_container(pod).get("state") or {})
+        if _status(pod).get("phase") == "Failed" and not is_running:  # it never ran
+            return replace(_ended(receipt, job, pod, {}, now), left=left)
+        return _with(found, _of_living(pod, now))
+    failed = _condition(job, "Failed")
+    if failed is not None:
+        return replace(_failed_without_pod(job, pod, failed, now), left=left)
+    if job["spec"].get("suspend"):
+        return Observation(now, Phase.WAITING, "the Job is suspended: it waits for the word")
+    found = _refused_pod(job, seen.events)
+    if found is not None and found.reason is Reason.CONFIG_ERROR:
+        return _with(found, Observation(now, Phase.ENDED, found.because))
+    return _with(found, Observation(now, Phase.PENDING, "released; the Job has no pod yet"))
+
+
+def wants_events(receipt: Receipt, seen: Seen, now: datetime) -> str | None:
+    """Return the UID of the object whose events may say why nothing moves, or None."""
+    job, pod = seen.job, _driver(seen, receipt.facts["uid"])
+    if job is None or job["spec"].get("suspend"):
+        return None
+    if pod is None:
+        started = _at((job.get("status") or {}).get("startTime"))
+        waits = started is not None and now - started > EVENTS_AFTER
+        return str(job["metadata"]["uid"]) if waits else None
+    if _status(pod).get("phase") != "Pending":
+        return None
+    made = _at(pod["metadata"].get("creationTimestamp"))
+    waits = made is not None and now - made > EVENTS_AFTER
+    return str(pod["metadata"]["uid"]) if waits else None
+
+
+def is_alive(pod: Json) -> bool:
+    """Whether containers of the pod may still run."""
+    return _status(pod).get("phase") not in ("Succeeded", "Failed") and not (
+        _terminated(pod) is not None and len(_status(pod).get("containerStatuses") or ()) == 1
+    )
+
+
+def has_said(pod: Json) -> bool:
+    """Whether the pod's container has ended: what is seen now will not be seen better."""
+    return _terminated(pod) is not None
+
+
+# --- one pod ------------------------------------------------------------------------------
+
+
+def _of_living(pod: Json, now: datetime) -> Observation:
+    node = pod["spec"].get("nodeName")
+    where = f"pod {pod['metadata']['name']}" + (f" on {node}" if node else "")
+    state = _container(pod).get("state") or {}
+    if "running" in state:
+        began = _at(state["running"].get("startedAt"))
+        is_begun = bool(_container(pod).get("started"))
+        phase = Phase.RUNNING if is_begun else Phase.STARTING
+        because = "the payload has begun" if is_begun else "the container runs"
+        return Observation(now, phase, because, began_at=began, placement=where)
+    if node:
+        waiting = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
+        return Observation(now, Phase.STARTING, f"{waiting} on {node}", placement=where)
+    return Observation(now, Phase.PENDING, "the pod waits for a node", placement=where)
+
+
+def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding | None:
+    """Return why a pod that has not ended stands still, or None."""
+    name = _named(pod)
+    waiting = (_container(pod).get("state") or {}).get("waiting") or {}
+    words = tuple(filter(None, [waiting.get("message")]))
+    if waiting.get("reason") in _IMAGE:
+        image = _container(pod).get("image") or pod["spec"]["containers"][0].get("image")
+        return Finding(Reason.IMAGE_PULL, f"{waiting['reason']}: {image}", f"image {image}", words)
+    if waiting.get("reason") in _CREATE:
+        because = f"{waiting['reason']}: {waiting.get('message') or 'no word why'}"
+        return Finding(Reason.CREATE_CONTAINER, because, name, words)
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled is not None and scheduled["status"] == "False":
+        said = scheduled.get("message") or scheduled.get("reason") or ""
+        return Finding(Reason.UNSCHEDULABLE, f"no node fits: {said}", name, (said,))
+    disrupted = _condition(pod, "DisruptionTarget")
+    if is_stuck(pod, now):
+        node = pod["spec"].get("nodeName")
+        because = f"node {node} does not answer; the pod's containers may still run there"
+        said = (disrupted or {}).get("message") or ""
+        return Finding(Reason.NODE_LOST, because, f"node {node}", tuple(filter(None, [said])))
+    mount = next((event for event in events if event.get("reason") in _VOLUME), None)
+    if mount is not None and _status(pod).get("phase") == "Pending":
+        said = str(mount.get("message") or "")
+        return Finding(Reason.VOLUME, f"{mount['reason']}: {said}", name, (said,))
+    return None
+
+
+def is_stuck(pod: Json, now: datetime) -> bool:
+    """Whether the pod should have gone minutes ago and nobody on its node says that it has."""
+    deleted = _at(pod["metadata"].get("deletionTimestamp"))  # the grace is in it
+    return (
+        bool(pod["spec"].get("nodeName"))
+        and deleted is not None
+        and now - deleted > LOST_AFTER
+        and _terminated(pod) is None
+    )
+
+
+def _ended(
+    receipt: Receipt, job: Json | None, pod: Json, terminated: Json, now: datetime
+) -> Observation:
+    """Return the end of a driver whose container has ended."""
+    code, name = terminated.get("exitCode"), _named(pod)
+    where = f"pod {pod['metadata']['name']} on {pod['spec'].get('nodeName') or 'no node'}"
+    evidence: tuple[str, ...] = ()
+    word = None
+    message = terminated.get("message") or ""
+    try:
+        if message:
+            word = lastword.parse(message, receipt.run, receipt.attempt)
+    except lastword.DamagedWordError as error:
+        evidence = (str(error), *message.splitlines()[-6:])
+    found = _why_ended(job, pod, terminated)
+    if word is not None:
+        word, told = _corrected(word, found)
+        because = f"the runner ended; its last word is {word['state']}"
+        found, evidence = None, told
+    elif found is not None:
+        because, evidence = found.because, (*found.evidence, *evidence)
+    elif not terminated:
+        because = f"the pod failed before its container ran: {_status(pod).get('message') or 'no word why'}"
+    else:
+        because = f"the container ended with exit code {code} and without a last word"
+        if code == _KILLED:
+            because = "the container was killed (exit code 137) before it said its last word"
+    began = _at(terminated.get("startedAt"))
+    if word is not None and word.get("began_ms"):
+        began = from_epoch_ms(word["began_ms"])
+    return Observation(
+        now, Phase.ENDED, because, last_word=word, evidence=evidence,
+        failure=found.reason if found else None, object=found.object if found else name,
+        exit_code=code, began_at=began, placement=where,
+    )  # fmt: skip
+
+
+def _why_ended(job: Json | None, pod: Json, terminated: Json) -> Finding | None:
+    """Return why a container ended that was not asked to by us."""
+    name, status = _named(pod), _status(pod)
+    reason, code = terminated.get("reason"), terminated.get("exitCode")
+    if reason == _MEMORY_KILLED:
+        limit = _memory_limit(pod)
+        evidence = (f"memory limit {limit}" if limit else "no memory limit was set",)
+        because = f"{_MEMORY_KILLED}: the kernel killed for lack of memory"
+        return Finding(Reason.OOM_DRIVER, because, name, evidence)
+    if reason in _CANNOT_RUN:
+        said = terminated.get("message") or ""
+        return Finding(Reason.CREATE_CONTAINER, f"{reason}: {said}", name, (said,))
+    disrupted = _condition(pod, "DisruptionTarget")
+    if disrupted is not None:
+        return _disrupted(name, disrupted)
+    if status.get("reason") in ("Evicted", "Preempting"):
+        said = status.get("message") or ""
+        kind = Reason.EVICTED if status["reason"] == "Evicted" else Reason.PREEMPTED
+        return Finding(kind, f"{status['reason']}: {said}", name, (said,))
+    if _past_deadline(job):
+        because = "the Job's own deadline passed"
+        return Finding(Reason.TIMEOUT, because, name, (f"exit code {code}",))
+    if pod["metadata"].get("deletionTimestamp"):
+        because = f"the {name} was deleted from outside"
+        return Finding(Reason.DELETED_EXTERNALLY, because, name)
+    return None
+
+
+def _disrupted(name: str, condition: Json) -> Finding:
+    """Return what the condition DisruptionTarget means."""
+    why, said = condition.get("reason") or "", condition.get("message") or ""
+    reason = _DISRUPTED.get(why, Reason.EVICTED)
+    return Finding(reason, f"{why}: {said}", name, tuple(filter(None, [why, said])))
+
+
+def _corrected(word: Json, found: Finding | None) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the word with the reason that only the node knows, and what the node said."""
+    corrected = dict(word)
+    if found is None or found.reason is not Reason.OOM_DRIVER or word["state"] != RunState.FAILED:
+        return corrected, ()
+    is_killed = word["reason"] == Reason.USER_ERROR and word["exit_code"] == _KILLED
+    if word["reason"] in _TOLD_OF_MEMORY or is_killed:
+        corrected["reason"] = Reason.OOM_DRIVER.value
+    return corrected, (found.because, *found.evidence)
+
+
+# --- the Job ------------------------------------------------------------------------------
+
+
+def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime) -> Observation:
+    """Return the end of a Job whose pod nobody saw end."""
+    name = f"Job {job['metadata']['name']}"
+    why, said = failed.get("reason") or "", failed.get("message") or ""
+    disrupted = _condition(pod, "DisruptionTarget") if pod is not None else None
+    if disrupted is not None:
+        found = _disrupted(name, disrupted)
+    elif why == "DeadlineExceeded":
+        found = Finding(Reason.TIMEOUT, f"{why}: the Job's own deadline passed", name, (said,))
+    elif why == "PodFailurePolicy":
+        found = Finding(Reason.EVICTED, f"{why}: {said}", name, (said,))
+    else:
+        because = f"{why}: the pod was deleted from outside, or its node went; {said}"
+        found = Finding(Reason.DELETED_EXTERNALLY, because, name, (said,))
+    return _with(found, Observation(now, Phase.ENDED, found.because))
+
+
+def _refused_pod(job: Json, events: Sequence[Json]) -> Finding | None:
+    """Return why the Job controller makes no pod, or None."""
+    name = f"Job {job['metadata']['name']}"
+    for event in events:
+        said = str(event.get("message") or "")
+        if event.get("reason") != "FailedCreate":
+            continue
+        if "exceeded quota" in said:
+            return Finding(Reason.QUOTA, f"the namespace's quota is full: {said}", name, (said,))
+        if "is being terminated" in said:
+            return Finding(Reason.DELETED_EXTERNALLY, said, name, (said,))
+        if "violates PodSecurity" in said or "forbidden" in said or "denied" in said:
+            return Finding(Reason.CONFIG_ERROR, f"no pod is admitted: {said}", name, (said,))
+    return None
+
+
+def _past_deadline(job: Json | None) -> bool:
+    if job is None:
+        return False
+    found = [_condition(job, kind) for kind in ("FailureTarget", "Failed")]
+    return any(one is not None and one.get("reason") == "DeadlineExceeded" for one in found)
+
+
+# --- parts --------------------------------------------------------------------------------
+
+
+def _with(found: Finding | None, seen: Observation) -> Observation:
+    if found is None:
+        return seen
+    return replace(
+        seen, because=found.because, failure=found.reason, object=found.object,
+        evidence=found.evidence,
+    )  # fmt: skip
+
+
+def _driver(seen: Seen, uid: str) -> Json | None:
+    """Return the Job's pod: one that is there before one that is gone, one that ended before all."""
+    pods = [
+        pod
+        for pod in (*seen.pods, *seen.gone_pods)
+        if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences") or ())
+    ]
+    return next((pod for pod in pods if has_said(pod)), pods[0] if pods else None)
+
+
+def _named(pod: Json) -> str:
+    role = (pod["metadata"].get("labels") or {}).get(names.ROLE)
+    return f"{'worker ' if role == names.WORKER else ''}pod {pod['metadata']['name']}"
+
+
+def _status(pod: Json) -> Json:
+    return pod.get("status") or {}
+
+
+def _container(pod: Json) -> Json:
+    found = _status(pod).get("containerStatuses") or ()
+    return next(
+        (one for one in found if one["name"] in (names.CONTAINER, names.WORKER_CONTAINER)), {}
+    )
+
+
+def _terminated(pod: Json) -> Json | None:
+    found = (_container(pod).get("state") or {}).get("terminated")
+    return found if found is None or isinstance(found, Mapping) else None
+
+
+def _condition(of: Json, kind: str) -> Json | None:
+    for one in (of.get("status") or {}).get("conditions") or ():
+        if one["type"] == kind and (one["status"] == "True" or kind == "PodScheduled"):
+            return dict(one)
+    return None
+
+
+def _memory_limit(pod: Json) -> str:
+    limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
+    return str(limits.get("memory") or "")
+
+
+def _at(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None

@@ -1,0 +1,279 @@
+"""A cluster's checks: what was looked at, what was seen, and what to do; among them one short pod of the image.
+
+The image's check carries what freeze pins, as JSON in its evidence, so that it is not looked into at each run.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from quarterdeck.executors.kubernetes import names, pods, rbac
+from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.model.errors import UnreachableError
+from quarterdeck.ports.executor import Check, Place
+
+Json = dict[str, Any]
+
+OLDEST: Final = (1, 30)
+PROBE_S: Final = 90.0
+POLL_S: Final = 0.2
+IMAGE: Final = "image"
+_GONE: Final = 404
+_CONFLICT: Final = 409
+_STUCK: Final = frozenset(
+    {"InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"}
+    | {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+)
+# What the image is asked; it knows its own packages best.
+_PROBE: Final = """
+import json, platform, sysconfig
+from importlib import metadata
+def version(name):
+    try:
+        return name + " " + metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
+try:
+    zones = "tzdata " + metadata.version("tzdata")
+except metadata.PackageNotFoundError:
+    zones = "unknown"
+said = {
+    "engine": version("pysail"), "client": version("pyspark-client"),
+    "python": platform.python_implementation() + " " + platform.python_version(),
+    "platform": sysconfig.get_platform(), "timezone_data": zones,
+}
+open("/dev/termination-log", "w").write(json.dumps(said))
+"""
+
+
+def checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> list[Check]:
+    """Return every check of the cluster; the first that finds nothing to stand on is the last."""
+    found: list[Check] = []
+    for check in _checks(client, cluster, workspace):
+        found.append(check)
+        if check.level == "failed" and check.name in ("api", "namespace"):
+            break
+    return found
+
+
+def place_of(found: Iterable[Check]) -> Place | None:
+    """Return what the image's check saw."""
+    return next((_place(c.evidence) for c in found if c.name == IMAGE and c.level == "ok"), None)
+
+
+def known_place(known: Iterable[Mapping[str, Any]], image: str) -> Place | None:
+    """Return what a kept check of this image saw, or None."""
+    for check in known:
+        if check.get("name") == IMAGE and check.get("level") == "ok":
+            place = _place(check.get("evidence", ""))
+            return place if place is not None and place.image == image else None
+    return None
+
+
+def _place(evidence: str) -> Place | None:
+    try:
+        return Place(**json.loads(evidence))
+    except (ValueError, TypeError):
+        return None
+
+
+def _checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> Iterator[Check]:
+    namespace = cluster.get("namespace") or "default"
+    yield _version(client)
+    yield _namespace(client, namespace)
+    yield _rights(client, namespace)
+    yield from _objects(client, cluster, namespace)
+    admitted = _admitted(client, cluster, namespace)
+    yield admitted
+    if admitted.level != "failed":
+        yield _image(client, cluster, workspace, namespace)
+
+
+def _version(client: Client) -> Check:
+    try:
+        said = client.get("/version")
+    except UnreachableError as error:
+        return Check("api", "failed", error.message, error.advice, code=error.code)
+    except ApiError as error:
+        return Check("api", "failed", error.message, "Look at the server's address.")
+    version = tuple(int("".join(filter(str.isdigit, said[part]))) for part in ("major", "minor"))
+    text = f"Kubernetes {said['gitVersion']} at {client.target().server}"
+    if version < OLDEST:
+        advice = f"Upgrade to {OLDEST[0]}.{OLDEST[1]} or later."
+        return Check("api", "failed", f"{text} is too old.", advice)
+    return Check("api", "ok", text)
+
+
+def _namespace(client: Client, namespace: str) -> Check:
+    try:
+        found = client.get(f"/api/v1/namespaces/{namespace}")
+    except ApiError as error:
+        if error.code == _GONE:
+            advice = f"kubectl create namespace {namespace}, or name another in field namespace."
+            return Check("namespace", "failed", f"Namespace {namespace} does not exist.", advice)
+        return Check(
+            "namespace", "warning", f"not looked at: {error.message}", "See cluster rbac."
+        )
+    if found["metadata"].get("deletionTimestamp"):
+        text = f"Namespace {namespace} is being deleted."
+        return Check("namespace", "failed", text, "Name another in field namespace.")
+    return Check("namespace", "ok", namespace)
+
+
+def _rights(client: Client, namespace: str) -> Check:
+    """Ask the API for each right that is used; what is missing is named."""
+    missing = []
+    for rule in rbac.RULES:
+        for resource in rule.resources:
+            name, _, part = resource.partition("/")
+            for verb in rule.verbs:
+                attributes = {
+                    "namespace": namespace, "verb": verb, "group": rule.group,
+                    "resource": name, "subresource": part,
+                }  # fmt: skip
+                review = {
+                    "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+                    "spec": {"resourceAttributes": attributes},
+                }  # fmt: skip
+                path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+                try:
+                    allowed = client.create(path, review)["status"].get("allowed")
+                except ApiError as error:
+                    return Check("rights", "warning", f"not looked at: {error.message}")
+                if not allowed:
+                    missing.append(f"{verb} {resource}")
+    if not missing:
+        return Check("rights", "ok", f"all that is used in namespace {namespace}")
+    text = f"In namespace {namespace} the right to {', '.join(missing)} is missing."
+    return Check("rights", "failed", text, "Apply what `quarterdeck cluster rbac` prints.")
+
+
+def _objects(client: Client, cluster: Mapping[str, Any], namespace: str) -> Iterator[Check]:
+    """Look for what pods refer to by name."""
+    account = cluster.get("service_account") or "default"
+    yield _exists(
+        client, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}", "service account"
+    )
+    for secret in cluster.get("image_pull_secrets") or ():
+        yield _exists(client, f"/api/v1/namespaces/{namespace}/secrets/{secret}", "pull secret")
+    if storage := cluster.get("storage_class"):
+        yield _exists(client, f"/apis/storage.k8s.io/v1/storageclasses/{storage}", "storage class")
+
+
+def _exists(client: Client, path: str, what: str) -> Check:
+    name = path.rpartition("/")[2]
+    try:
+        client.get(path)
+    except ApiError as error:
+        if error.code == _GONE:
+            text = f"There is no {what} {name}."
+            return Check(what, "failed", text, f"Make it, or correct the {what}'s name.")
+        return Check(what, "warning", f"{name} not looked at: {error.message}")
+    return Check(what, "ok", name)
+
+
+def _admitted(client: Client, cluster: Mapping[str, Any], namespace: str) -> Check:
+    """Send the check's pod as a dry run: a Pod names the violation that a Job hides."""
+    template = _pod(cluster)
+    pod = {
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "qd-check-"},
+        "spec": template["spec"],
+    }  # fmt: skip
+    query = (("dryRun", "All"), ("fieldValidation", "Strict"))
+    try:
+        client.create(f"/api/v1/namespaces/{namespace}/pods", pod, query)
+    except ApiError as error:
+        if error.is_forbidden and "exceeded quota" in error.message:
+            return Check(
+                "admission", "warning", error.message, "Runs will wait until there is room."
+            )
+        advice = "Mend the pod template, the namespace's Pod Security level or its limits."
+        return Check("admission", "failed", error.message, advice)
+    return Check("admission", "ok", f"a pod of the runner is admitted in {namespace}")
+
+
+def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace: str) -> Check:
+    """Run one short pod of the image and read what it has."""
+    advice = "Check `image` and `image_pull_secrets`; docs/kubernetes.md says how to build it."
+    labels = {
+        names.OWNER: names.PRODUCT, names.WORKSPACE: names.label(workspace), names.ROLE: names.CHECK,
+    }  # fmt: skip
+    template = _pod(cluster)
+    template["metadata"] = {"labels": labels}
+    job = {
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"generateName": "qd-check-", "labels": labels},
+        "spec": {
+            "backoffLimit": 0, "activeDeadlineSeconds": int(PROBE_S), "ttlSecondsAfterFinished": 60,
+            "template": template,
+        },
+    }  # fmt: skip
+    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    try:
+        made = client.create(path, job)
+    except ApiError as error:
+        return Check(IMAGE, "failed", f"not looked at: {error.message}", advice)
+    try:
+        said, image_id = _said(client, namespace, made["metadata"]["name"])
+    except ApiError as error:
+        return Check(IMAGE, "failed", f"not looked at: {error.message}", advice)
+    finally:
+        with suppress(ApiError, UnreachableError):
+            options = {"propagationPolicy": "Background"}
+            client.delete(f"{path}/{made['metadata']['name']}", options)
+    try:
+        facts = json.loads(said)
+    except ValueError:
+        return Check(IMAGE, "failed", f"Image {cluster['image']}: {said}", advice)
+    if not facts["engine"] or not facts["client"]:
+        missing = " and ".join(
+            name
+            for name, key in (("pysail", "engine"), ("pyspark-client", "client"))
+            if not facts[key]
+        )
+        return Check(IMAGE, "failed", f"Image {cluster['image']} lacks {missing}.", advice)
+    text = f"{facts['engine']}, {facts['client']}, {facts['python']} in {cluster['image']} ({image_id})"
+    evidence = json.dumps({**facts, "image": cluster["image"]}, sort_keys=True)
+    return Check(IMAGE, "ok", text, evidence=evidence)
+
+
+def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:
+    """Return what the check's pod wrote and its image ID, or why it does not come to write."""
+    query = (("labelSelector", f"batch.kubernetes.io/job-name={job}"),)
+    deadline = time.monotonic() + PROBE_S
+    last = "no pod was made"
+    while time.monotonic() < deadline:
+        found = client.get(f"/api/v1/namespaces/{namespace}/pods", query)["items"]
+        for pod in found:
+            status = pod.get("status") or {}
+            last = (
+                next(
+                    (
+                        c.get("message") or ""
+                        for c in status.get("conditions") or ()
+                        if c["type"] == "PodScheduled"
+                    ),
+                    "",
+                )
+                or f"the pod is {status.get('phase')}"
+            )
+            for container in status.get("containerStatuses") or ():
+                state = container.get("state") or {}
+                if ended := state.get("terminated"):
+                    why = f"{ended.get('reason')}, exit code {ended.get('exitCode')}"
+                    return ended.get("message") or why, container.get("imageID") or "no ID"
+                waiting = state.get("waiting") or {}
+                last = f"{waiting.get('reason')}: {waiting.get('message') or ''}"
+                if waiting.get("reason") in _STUCK:
+                    return last, ""
+        time.sleep(POLL_S)
+    return f"no answer within {PROBE_S:g} s; {last}", ""
+
+
+def _pod(cluster: Mapping[str, Any]) -> Json:
+    """Return the template of a pod as runs get it, with the question in place of the runner."""
+    return pods.check(cluster, ["python3", "-c", _PROBE])

@@ -1,0 +1,155 @@
+"""A real Kubernetes for tests: namespaces of their own, an image, and what only the machine beneath can do."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.executors.kubernetes import KubernetesExecutor, names
+from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.model import wire
+from quarterdeck.model.receipt import Receipt
+
+VARIABLE = "QUARTERDECK_TEST_KUBECONFIG"
+IMAGE = os.environ.get("QUARTERDECK_TEST_IMAGE", "localhost/quarterdeck-runner:test")
+CONTEXT = "test"
+HOST = "10.88.0.1"  # this machine, as pods see it
+
+
+def kubeconfig() -> str:
+    """Return the path of the cluster's kubeconfig; skips the test where none is given."""
+    path = os.environ.get(VARIABLE)
+    if not path:
+        pytest.skip(f"{VARIABLE} names no kubeconfig")
+    return path
+
+
+@contextmanager
+def namespace() -> Iterator[str]:
+    """Make a namespace and delete it at the end."""
+    client = Client(kubeconfig(), CONTEXT)
+    name = f"qd-test-{uuid.uuid4().hex[:10]}"  # noqa: TID251  # the world's, not the product's
+    document = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    client.create("/api/v1/namespaces", document)
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    end = time.monotonic() + 20
+    while True:
+        with suppress(ApiError):
+            client.get(account)
+            break
+        assert time.monotonic() < end, f"{name} gets no service account"
+        time.sleep(0.02)
+    try:
+        yield name
+    finally:
+        with suppress(ApiError):
+            client.delete(f"/api/v1/namespaces/{name}", {})
+        client.close()
+
+
+def cluster(namespace: str, **more: Any) -> dict[str, Any]:
+    """Return a cluster's definition without its name."""
+    return {
+        "kubeconfig": kubeconfig(), "context": CONTEXT, "namespace": namespace, "image": IMAGE, **more,
+    }  # fmt: skip
+
+
+def executor(namespace: str, **more: Any) -> KubernetesExecutor:
+    """Return an executor that remembers nothing."""
+    return KubernetesExecutor(
+        cluster(namespace, **more),
+        "wtest",
+        lambda: datetime.now(UTC),  # noqa: TID251  # its world is real
+    )
+
+
+class Counting:
+    """A server on this machine that counts what payloads in pods tell it."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[str] = Counter()
+        seen, lock = self.seen, threading.Lock()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                with lock:
+                    seen[self.path.strip("/")] += 1
+                self.send_response(200)
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.address = f"http://{HOST}:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def processes_of(receipt: Receipt) -> list[int]:
+    """Return the processes in the attempt's containers, as this machine counts."""
+    needle = f"{wire.MARKER_ENV}={receipt.id}".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                is_ours = needle in (entry / "environ").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+                if is_ours and state not in "ZX":
+                    found.append(int(entry.name))
+    return found
+
+
+def kill_runner(receipt: Receipt) -> None:
+    """End process 1 of the attempt's container with SIGKILL, from outside."""
+    for pid in processes_of(receipt):
+        with suppress(OSError):
+            status = Path(f"/proc/{pid}/status").read_text()
+            if re.search(r"^NSpid:.*\t1$", status, re.M):
+                os.kill(pid, signal.SIGKILL)
+
+
+def eventually(what: Callable[[], bool], limit_s: float = 60) -> bool:
+    """Wait until it is true; False at the limit."""
+    deadline = time.monotonic() + limit_s
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def left(namespace: str) -> list[str]:
+    """Return the names of what of ours is there after a moment."""
+    client = Client(kubeconfig(), CONTEXT)
+    found: list[str] = []
+
+    def is_empty() -> bool:
+        found.clear()
+        for path in (names.jobs(namespace), names.pods(namespace), names.config_maps(namespace)):
+            items = client.get(path, (("labelSelector", f"{names.OWNER}={names.PRODUCT}"),))[
+                "items"
+            ]
+            found.extend(f"{path.rpartition('/')[2]}/{one['metadata']['name']}" for one in items)
+        return not found
+
+    eventually(is_empty, 20)
+    client.close()
+    return found
