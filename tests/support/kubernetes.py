@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import KubernetesExecutor, names
+from quarterdeck.executors.kubernetes import KubernetesExecutor, names, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model import wire
 from quarterdeck.model.receipt import Receipt
@@ -153,3 +153,26 @@ def left(namespace: str) -> list[str]:
     eventually(is_empty, 20)
     client.close()
     return found
+
+
+def give_driver_rights(namespace: str) -> None:
+    """Bind what drivers of mode cluster need to the namespace's default service account."""
+    client = Client(kubeconfig(), CONTEXT)
+    apply(
+        client,
+        [
+            d
+            for d in rbac.documents(namespace, "default", full=False)
+            if "driver" in d["metadata"]["name"]
+        ],
+    )
+    client.close()
+
+
+def apply(client: Client, documents: list[dict[str, Any]]) -> None:
+    """Create roles and bindings."""
+    for one in documents:
+        where = one["metadata"].get("namespace")
+        base = "/apis/rbac.authorization.k8s.io/v1"
+        plural = one["kind"].lower() + "s"
+        client.create(f"{base}/namespaces/{where}/{plural}" if where else f"{base}/{plural}", one)

@@ -233,6 +233,22 @@ def test_a_runner_that_does_not_keep_the_timeout_is_ended_for_it() -> None:
     assert (run.state, run.reason) == (RunState.TIMED_OUT, Reason.TIMEOUT)
 
 
+def test_what_held_a_start_up_is_its_reason_at_the_deadline() -> None:
+    run, _ = after(*DISPATCH)
+    held = seen(
+        Phase.STARTING, failure=Reason.IMAGE_PULL, object="image x:1", evidence=("not found",)
+    )
+    run, act = after(held, run=run)
+    assert act is None
+    run, act = advance(run, held, NOW + timedelta(seconds=run.start_deadline_s))
+    assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+    run, _ = advance(run, seen(Phase.GONE), NOW + timedelta(seconds=run.start_deadline_s + 1))
+    assert (run.state, run.reason, run.object) == (
+        RunState.FAILED, Reason.IMAGE_PULL, "image x:1",
+    )  # fmt: skip
+    assert "not found" in run.evidence
+
+
 def test_an_engine_that_never_gets_ready_ends_by_the_start_deadline() -> None:
     run, _ = after(*DISPATCH, seen(Phase.STARTING, began_at=NOW))
     assert deadline(run) == NOW + timedelta(seconds=600)

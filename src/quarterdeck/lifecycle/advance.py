@@ -188,6 +188,12 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     overdue = _overdue(run, now)
     if overdue is not None:
         due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
+        if isinstance(fact, Observation) and fact.failure and overdue is not Reason.TIMEOUT:
+            # What held it up says more than that it was late.
+            due = replace(
+                due, reason=fact.failure, object=fact.object,
+                evidence=fact.evidence or (fact.because,),
+            )  # fmt: skip
         return _start_cancel(replace(run, cancel=due), now)
     return run, None
 

@@ -56,7 +56,8 @@ def ended_by(cancel: Cancel, because: str, evidence: tuple[str, ...] = ()) -> En
     state = _BY_REASON.get(cancel.reason, RunState.FAILED)
     if cancel.reason is Reason.CANCELLED:
         evidence = (f"asked for by {cancel.asked_by}", *evidence)
-    return End(state, because, Failure(cancel.reason, "", evidence))
+    evidence = (*cancel.evidence, *evidence)
+    return End(state, because, Failure(cancel.reason, cancel.object, evidence))
 
 
 def _from_word(word: Mapping[str, Any], seen: Observation) -> End:

@@ -85,7 +85,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """A cancel under way: who asked, why (`cancelled` or `timeout`), the step taken and the next."""
+    """A cancel under way: who asked, why (`cancelled` or `timeout`), the step taken and the next.
+
+    `object` and `evidence` are what held the run up when a deadline asked.
+    """
 
     asked_by: str
     asked_at: datetime
@@ -94,6 +97,8 @@ class Cancel:
     next_step: CancelStep | None = None
     next_step_at: datetime | None = None
     left: tuple[str, ...] = ()
+    object: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

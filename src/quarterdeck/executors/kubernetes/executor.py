@@ -145,6 +145,7 @@ class KubernetesExecutor:
         Whoever is asked a second time is deleted with less grace; from `delete` on the Job goes, too.
         """
         self._same_cluster(receipt)
+        self._mark(receipt, step)
         alive = [pod for pod in self._list_pods(receipt) if observe.is_alive(pod)]
         if step in (CancelStep.DELETE, CancelStep.FORCE) or not alive:
             self._delete_job(receipt, only_unfinished=True)
@@ -318,6 +319,20 @@ class KubernetesExecutor:
                 return False
             raise refused(error) from error
         return True
+
+    def _mark(self, receipt: Receipt, step: CancelStep) -> None:
+        """Leave on the Job that it was us."""
+        annotation = f"/metadata/annotations/{names.CANCELLED.replace('/', '~1')}"
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": receipt.facts["uid"]},
+            {"op": "add", "path": annotation, "value": step.value},
+        ]
+        path = f"{names.jobs(receipt.facts['namespace'])}/{receipt.facts['name']}"
+        try:
+            self._client.patch(path, patch)
+        except ApiError as error:
+            if error.code not in (_GONE, _INVALID):
+                raise refused(error) from error
 
     def _end_time(self, pod: Json) -> None:
         """End the pod's time: SIGTERM with its whole grace, and the object stays with its last word and log."""

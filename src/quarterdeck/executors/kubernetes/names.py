@@ -17,6 +17,7 @@ WORKSPACE: Final = f"{PREFIX}workspace"
 RUN: Final = f"{PREFIX}run"
 ATTEMPT: Final = f"{PREFIX}attempt"
 ROLE: Final = f"{PREFIX}role"  # driver, worker or check
+CANCELLED: Final = f"{PREFIX}cancel"  # annotation: we asked it to go, so nobody else deleted it
 SPEC: Final = f"{PREFIX}spec-sha256"  # annotation: the frozen spec's hash
 
 DRIVER: Final = "driver"

@@ -238,10 +238,16 @@ def _why_ended(job: Json | None, pod: Json, terminated: Json) -> Finding | None:
     if _past_deadline(job):
         because = "the Job's own deadline passed"
         return Finding(Reason.TIMEOUT, because, name, (f"exit code {code}",))
-    if pod["metadata"].get("deletionTimestamp"):
+    if pod["metadata"].get("deletionTimestamp") and not _is_asked(job, pod):
         because = f"the {name} was deleted from outside"
         return Finding(Reason.DELETED_EXTERNALLY, because, name)
     return None
+
+
+def _is_asked(job: Json | None, pod: Json) -> bool:
+    """Whether we asked it to go: whoever cancels leaves a mark on the Job, or ends the pod's time."""
+    marks = (job or {}).get("metadata", {}).get("annotations") or {}
+    return names.CANCELLED in marks or "activeDeadlineSeconds" in pod["spec"]
 
 
 def _disrupted(name: str, condition: Json) -> Finding:
@@ -252,9 +258,23 @@ def _disrupted(name: str, condition: Json) -> Finding:
 
 
 def _corrected(word: Json, found: Finding | None) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the word with the reason that only the node knows, and what the node said."""
+    """Return the word with the reason that only the cluster knows, and what the cluster said.
+
+    The runner knows that it was told to go, not why: that it was evicted or deleted is the cluster's to say.
+    """
     corrected = dict(word)
-    if found is None or found.reason is not Reason.OOM_DRIVER or word["state"] != RunState.FAILED:
+    if found is None:
+        return corrected, ()
+    if word["state"] == RunState.CANCELLED:
+        is_late = found.reason is Reason.TIMEOUT
+        corrected["state"] = (RunState.TIMED_OUT if is_late else RunState.FAILED).value
+        corrected |= {
+            "reason": found.reason.value,
+            "object": found.object,
+            "message": found.because,
+        }
+        return corrected, found.evidence
+    if found.reason is not Reason.OOM_DRIVER or word["state"] != RunState.FAILED:
         return corrected, ()
     is_killed = word["reason"] == Reason.USER_ERROR and word["exit_code"] == _KILLED
     if word["reason"] in _TOLD_OF_MEMORY or is_killed:
