@@ -63,3 +63,27 @@ def test_a_cancel_keeps_the_last_word_and_the_log(deck: Quarterdeck, namespace: 
     assert (ended["state"], ended["reason"]) == ("cancelled", "cancelled")
     assert "it began" in deck.call("logs", run["id"]).out
     assert kubernetes.left(namespace) == []
+
+
+def test_a_cluster_of_workers_answers_and_is_gone_at_the_end(
+    deck: Quarterdeck, namespace: str
+) -> None:
+    kubernetes.give_driver_rights(namespace)
+    profile = {
+        "name": "wide", "mode": "cluster", "driver": {"disk_gib": 1},
+        "worker": {
+            "instance_type": "test.xlarge", "disk_gib": 1, "max_nodes": 2,
+            "capacity_type": "spot", "cpu": 0.25,
+        },
+    }  # fmt: skip
+    deck.ok("profile", "create", "-f", "-", text=json.dumps(profile | {"team": deck.actor}))
+    text = (
+        "SELECT count(*) AS n, sum(id % 7) AS s FROM range(0, 100000, 1, 2);"
+        "SELECT count(*) AS workers FROM system.cluster.workers"
+    )
+    deck.create("spread", cluster="kube", profile="wide", source=sql(text))
+    run = deck.run("spread")
+    assert run["state"] == "succeeded", (run["evidence"], deck.call("logs", run["id"]).out)
+    rows = [one["rows"] for one in run["result"]["statements"]]
+    assert rows == [[[100000, sum(n % 7 for n in range(100000))]], [[2]]]
+    assert kubernetes.left(namespace) == []
