@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from quarterdeck.executors.kubernetes.client import Client
 from tests.support import kubernetes
 from tests.support.quarterdeck import Quarterdeck, python, sql
 
@@ -87,3 +90,73 @@ def test_a_cluster_of_workers_answers_and_is_gone_at_the_end(
     rows = [one["rows"] for one in run["result"]["statements"]]
     assert rows == [[[100000, sum(n % 7 for n in range(100000))]], [[2]]]
     assert kubernetes.left(namespace) == []
+
+
+def test_the_printed_rights_are_enough_and_without_them_the_check_says_which(
+    deck: Quarterdeck, namespace: str, tmp_path: Path
+) -> None:
+    printed = list(yaml.safe_load_all(deck.call("cluster", "rbac", "kube").out))
+    assert {one["kind"] for one in printed} == {"Role", "RoleBinding"}
+    viewer = str(kubernetes.viewer_kubeconfig(tmp_path))
+    document = definition(namespace) | {"name": "mine", "kubeconfig": viewer}
+    made = deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
+    assert made["status"] == "inactive"
+    [missing] = [one for one in made["checks"] if one["name"] == "rights"]
+    assert "create jobs" in missing["message"]
+    assert "get pods/log" in missing["message"]
+    for one in printed:
+        for subject in one.get("subjects", ()):
+            if subject["kind"] == "Group":
+                subject["name"] = "viewers"
+    client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
+    kubernetes.apply(client, printed)
+    answer = deck.json("cluster", "check", "mine")
+    assert answer.document["status"] == "active", answer.document["checks"]
+    deck.create("daily", cluster="mine")
+    assert deck.run("daily")["state"] == "succeeded"
+    deck.create("long", cluster="mine", source=python("import time; time.sleep(300)"))
+    run = deck.ok("run", "long")
+    deck.until(run["id"], "running")
+    deck.ok("cancel", run["id"])
+    assert deck.until(run["id"])["state"] == "cancelled"
+    assert kubernetes.left(namespace) == []
+
+
+def test_without_the_package_one_line_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = tmp_path / "absent"
+    absent.mkdir()
+    text = "raise ModuleNotFoundError('no kubernetes', name='kubernetes')"
+    (absent / "kubernetes.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", str(absent), prepend=os.pathsep)
+    deck = Quarterdeck(tmp_path)
+    deck.ok("cluster", "create", "-f", "-", text=json.dumps(definition("default")))
+    answer = deck.json("cluster", "check", "kube")
+    assert answer.code == 6
+    [check] = answer.document["checks"]
+    assert "kubernetes is not installed" in check["message"]
+    assert "quarterdeck[kubernetes]" in check["advice"]
+
+
+def test_a_context_that_is_not_there_and_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    deck = Quarterdeck(tmp_path)
+    for changes, status, words in (
+        ({"context": "absent"}, "inactive", "absent"),
+        ({"kubeconfig": str(tmp_path / "none")}, "inactive", "no kubeconfig"),
+        ({"kubeconfig": str(nowhere(tmp_path))}, "unreachable", "does not answer"),
+        ({"namespace": "absent"}, "inactive", "does not exist"),
+    ):
+        document = definition("default") | changes | {"name": words}
+        made = deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
+        assert made["status"] == status, made
+        said = [one["message"] for one in made["checks"] if one["level"] == "failed"]
+        assert any(words in text for text in said), said
+
+
+def nowhere(folder: Path) -> Path:
+    document = yaml.safe_load(Path(kubernetes.kubeconfig()).read_text())
+    document["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+    path = folder / "nowhere.kubeconfig"
+    path.write_text(yaml.safe_dump(document))
+    return path

@@ -225,6 +225,9 @@ class FakeExecutor:
         found = [Owned(name, one.receipt, one.is_alive) for name, one in self.attempts.items()]
         return self._leave("owned", found)
 
+    def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
+        return [{"kind": "Role", "full": full}]
+
     def close(self) -> None:
         """Do nothing: it has no threads."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
@@ -176,3 +177,12 @@ def apply(client: Client, documents: list[dict[str, Any]]) -> None:
         base = "/apis/rbac.authorization.k8s.io/v1"
         plural = one["kind"].lower() + "s"
         client.create(f"{base}/namespaces/{where}/{plural}" if where else f"{base}/{plural}", one)
+
+
+def viewer_kubeconfig(folder: Path) -> Path:
+    """Write a kubeconfig of the cluster's second user, who has no right until one is bound to `viewers`."""
+    document = yaml.safe_load(Path(kubeconfig()).read_text())
+    document["users"] = [{"name": "admin", "user": {"token": "viewer-token"}}]
+    path = folder / "viewer.kubeconfig"
+    path.write_text(yaml.safe_dump(document))
+    return path

@@ -13,6 +13,7 @@ from quarterdeck.cli.values import one_document
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.present import columns, tree
 from quarterdeck.present import impact as impacts
+from quarterdeck.present.file_text import to_yaml
 from quarterdeck.present.table import text
 
 _HELP: Final = {
@@ -211,3 +212,18 @@ def check(session: Session, name: str) -> int:
         session.out.lines([(), *((text("→ " + one),) for one in advice)] if advice else [])
         session.out.say(f"cluster {name} is {found['status']}")
     return {"active": 0, "unreachable": 7}.get(found["status"], 6)
+
+
+@cluster.command(example="quarterdeck cluster rbac prod | kubectl apply -f -")
+@click.argument("name", metavar="NAME")
+@click.option("--full", is_flag=True, help="With nodes and Secrets, for better checks.")
+@pass_session
+def rbac(session: Session, name: str, full: bool) -> int:
+    """Print the least rights that people (group quarterdeck-users) and drivers need on a cluster."""
+    found = session.services.clusters.rights(name, full=full)
+    if session.out.as_json:
+        session.out.document(found)
+    else:
+        for one in found:
+            session.out.say("---", *to_yaml(one).splitlines())
+    return 0

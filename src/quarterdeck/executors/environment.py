@@ -13,7 +13,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any, Final
 
-from quarterdeck.executors import sail
+from quarterdeck.executors import sail, start
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.ports.executor import Check, Place
 
@@ -67,6 +67,15 @@ def folder_check(folder: Path) -> Check:
         text = f"{folder} is not writable for this user."
         return Check("folder", "failed", text, f"chown or chmod {folder}.")
     return Check("folder", "ok", str(folder))
+
+
+def isolation_check() -> Check:
+    """Return what holds what a run starts together."""
+    if start.namespace_command():
+        text = "a PID namespace holds what a run starts: it ends with the run"
+    else:
+        text = "what a run starts is marked, and swept at its end and by the next command"
+    return Check("isolation", "ok", text)
 
 
 def launch_checks(frozen: bytes, here: Place, executor_kind: str) -> list[Check]:

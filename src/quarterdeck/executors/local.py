@@ -71,7 +71,7 @@ class LocalExecutor:
         found = [
             *environment.engine_checks(),
             environment.folder_check(self._work),
-            _isolation_check(),
+            environment.isolation_check(),
         ]
         if launch is not None and not any(check.level == "failed" for check in found):
             found += environment.launch_checks(launch.frozen, self.place(), self.kind)
@@ -203,6 +203,14 @@ class LocalExecutor:
                 receipt = self._found_receipt(RunId(match[1]), int(match[2]))
                 found.append(Owned(name, receipt, name in alive))
         return found
+
+    def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
+        """Refuse: whoever runs this program may run jobs on this machine."""
+        del full
+        raise PrerequisiteError(
+            "A cluster of kind local needs no rights but yours on this machine.",
+            advice="Name a cluster of kind kubernetes.",
+        )
 
     def close(self) -> None:
         """Take the exits of runners that ended; those that live go on."""
@@ -353,14 +361,6 @@ def _refused_by_disk(error: OSError) -> UnreachableError:
         f"{error.filename or 'The work folder'} cannot be written: {error.strerror}.",
         advice="Make room on the disk, or see whose the folder is.",
     )
-
-
-def _isolation_check() -> Check:
-    if start.namespace_command():
-        text = "a PID namespace holds what a run starts: it ends with the run"
-    else:
-        text = "what a run starts is marked, and swept at its end and by the next command"
-    return Check("isolation", "ok", text)
 
 
 def _identity(receipt: Receipt) -> Identity:

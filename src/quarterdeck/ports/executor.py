@@ -129,6 +129,10 @@ class Executor(Protocol):
         """Return all that carries this workspace's label."""
         ...
 
+    def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
+        """Return the documents that give what is needed there; PrerequisiteError where there are none."""
+        ...
+
     def close(self) -> None:
         """End its threads."""
         ...

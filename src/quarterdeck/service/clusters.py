@@ -44,6 +44,11 @@ class Clusters:
             name = "reachable" if isinstance(error, UnreachableError) else "usable"
             return [Check(name, "failed", error.message, error.advice, code=error.code)]
 
+    def rights(self, name: str, *, full: bool) -> list[dict[str, Any]]:
+        """Return the documents that give people and runs what they need on the cluster, and no more."""
+        cluster = self._context.get_definition("cluster", name).value
+        return [dict(one) for one in self._context.ports.executor(cluster).rights(full=full)]
+
     def check(self, name: str) -> dict[str, Any]:
         """Run the checks, keep status and time, and return the cluster."""
         context = self._context

@@ -12,7 +12,15 @@ from contextlib import suppress
 from typing import Any, Final
 
 from quarterdeck.executors import environment
-from quarterdeck.executors.kubernetes import creating, logs, manifest, names, observe, preflight
+from quarterdeck.executors.kubernetes import (
+    creating,
+    logs,
+    manifest,
+    names,
+    observe,
+    preflight,
+    rbac,
+)
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
@@ -194,6 +202,14 @@ class KubernetesExecutor:
                     receipt = self._receipt(*key, one)
                     found.setdefault(receipt.id, Owned(receipt.id, receipt, key in alive))
         return list(found.values())
+
+    def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
+        """Return roles and bindings for people and drivers in each namespace of the cluster's teams."""
+        account = self._cluster.get("service_account") or "default"
+        found: list[Mapping[str, Any]] = []
+        for namespace in sorted(self._namespaces):
+            found += rbac.documents(namespace, account, full=full)
+        return found
 
     def close(self) -> None:
         """Let go of the connections."""

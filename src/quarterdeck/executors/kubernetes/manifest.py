@@ -16,14 +16,14 @@ from quarterdeck.executors.kubernetes import names, pods
 from quarterdeck.model import wire
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.receipt import attempt_id
-from quarterdeck.model.units import format_size
 from quarterdeck.ports.executor import FencedError, InputFile, Launch
 
 Json = dict[str, Any]
 
 PIECE_BYTES: Final = 500 * 1024  # of one file in one ConfigMap; base64 makes 667 KiB of it
 MAP_BYTES: Final = 700 * 1024
-ALL_BYTES: Final = 8 * 1024 * 1024
+_MIB: Final = 1024 * 1024
+ALL_BYTES: Final = 8 * _MIB
 GRACE_S: Final = 60
 PAYLOAD_GRACE_S: Final = 10
 NET_S: Final = 120  # the runner's own timeout fires first and can explain itself
@@ -110,8 +110,8 @@ def packed(
     total = sum(len(piece.encoded) for piece in pieces)
     if total > ALL_BYTES:
         raise PrerequisiteError(
-            f"The run's files have {format_size(total)} as the cluster would carry them; at most"
-            f" {format_size(ALL_BYTES)} can be carried.",
+            f"The run's files have {total / _MIB:.1f} MiB as the cluster would carry them; at most"
+            f" {ALL_BYTES // _MIB} MiB can be carried.",
             advice="Read large files from object storage in the job.",
         )
     groups: list[list[Piece]] = [[]]

@@ -1,0 +1,298 @@
+"""A cluster's objects without a cluster: what pods mean, what is laid over what, how inputs are packed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.executors.kubernetes import manifest, names, observe, pods
+from quarterdeck.model.errors import PrerequisiteError
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.ids import RunId
+from quarterdeck.model.observation import Phase
+from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.wire import PROTOCOL
+from quarterdeck.ports.executor import InputFile, Launch
+
+NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
+RECEIPT = Receipt(
+    "kubernetes", RunId("rx0000000000"), 1, {"uid": "u1", "name": "qd-rx0000000000-a1"}
+)
+Json = dict[str, Any]
+
+
+def a_job(*, suspend: bool = False, conditions: Any = (), **more: Any) -> Json:
+    return {
+        "metadata": {"name": "qd-rx0000000000-a1", "uid": "u1", **more},
+        "spec": {"suspend": suspend},
+        "status": {"conditions": list(conditions), "startTime": "2026-11-28T11:59:00Z"},
+    }
+
+
+def a_pod(state: Json | None = None, *, node: str = "n1", status: Any = (), **meta: Any) -> Json:
+    container = [{"name": "runner", "image": "x:1", "state": state}] if state else []
+    return {
+        "metadata": {
+            "name": "p", "uid": "p1", "creationTimestamp": "2026-11-28T11:59:00Z",
+            "labels": {names.ROLE: "driver"}, "ownerReferences": [{"kind": "Job", "uid": "u1"}], **meta,
+        },
+        "spec": {
+            "nodeName": node,
+            "containers": [{"image": "x:1", "resources": {"limits": {"memory": "64Mi"}}}],
+        },
+        "status": {"phase": "Running", "containerStatuses": container, **dict(status)},
+    }  # fmt: skip
+
+
+def ended(code: int, reason: str = "Error", message: str = "") -> Json:
+    return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
+
+
+def word(state: str, reason: str | None, code: int) -> str:
+    return json.dumps({
+        "protocol": PROTOCOL, "run": RECEIPT.run, "attempt": 1, "state": state, "reason": reason,
+        "exit_code": code,
+    })  # fmt: skip
+
+
+def true(kind: str, reason: str, message: str = "said", status: str = "True") -> Json:
+    return {"type": kind, "status": status, "reason": reason, "message": message}
+
+
+def seen(job: Json | None, *found: Json, **more: Any) -> observe.Seen:
+    return observe.Seen(job, found, **more)
+
+
+DELETED = {"deletionTimestamp": "2026-11-28T12:00:30Z"}
+EVENT = {"reason": "FailedCreate", "message": "exceeded quota: full"}
+TABLE: list[tuple[str, observe.Seen, Phase, Reason | None]] = [
+    ("waiting", seen(a_job(suspend=True)), Phase.WAITING, None),
+    ("no pod yet", seen(a_job()), Phase.PENDING, None),
+    ("gone", seen(None), Phase.GONE, None),
+    ("another's", seen({**a_job(), "metadata": {"uid": "u2"}}), Phase.GONE, None),
+    ("quota", seen(a_job(), events=[EVENT]), Phase.PENDING, Reason.QUOTA),
+    (
+        "pod security",
+        seen(a_job(), events=[{"reason": "FailedCreate", "message": "violates PodSecurity"}]),
+        Phase.ENDED, Reason.CONFIG_ERROR,
+    ),
+    (
+        "unschedulable",
+        seen(a_job(), a_pod(node="", status={"phase": "Pending", "conditions": [
+            true("PodScheduled", "Unschedulable", status="False")]})),
+        Phase.PENDING, Reason.UNSCHEDULABLE,
+    ),
+    (
+        "image",
+        seen(a_job(), a_pod({"waiting": {"reason": "ImagePullBackOff"}})),
+        Phase.STARTING, Reason.IMAGE_PULL,
+    ),
+    (
+        "container",
+        seen(a_job(), a_pod({"waiting": {"reason": "CreateContainerConfigError"}})),
+        Phase.STARTING, Reason.CREATE_CONTAINER,
+    ),
+    (
+        "volume",
+        seen(
+            a_job(), a_pod({"waiting": {"reason": "ContainerCreating"}}, status={"phase": "Pending"}),
+            events=[{"reason": "FailedMount", "message": "no secret"}],
+        ),
+        Phase.STARTING, Reason.VOLUME,
+    ),
+    ("runs", seen(a_job(), a_pod({"running": {}})), Phase.STARTING, None),
+    ("killed", seen(a_job(), a_pod(ended(137))), Phase.ENDED, None),
+    ("memory", seen(a_job(), a_pod(ended(137, "OOMKilled"))), Phase.ENDED, Reason.OOM_DRIVER),
+    ("cannot run", seen(a_job(), a_pod(ended(128, "StartError"))), Phase.ENDED, Reason.CREATE_CONTAINER),
+    (
+        "evicted for its disk",
+        seen(a_job(), a_pod(ended(137), status={"reason": "Evicted", "message": "disk"})),
+        Phase.ENDED, Reason.EVICTED,
+    ),
+    (
+        "preempted",
+        seen(a_job(), a_pod(ended(143), status={"conditions": [
+            true("DisruptionTarget", "PreemptionByScheduler")]}, **DELETED)),
+        Phase.ENDED, Reason.PREEMPTED,
+    ),
+    ("deleted", seen(a_job(), a_pod(ended(143), **DELETED)), Phase.ENDED, Reason.DELETED_EXTERNALLY),
+    (
+        "deleted by us",
+        seen(a_job(annotations={names.CANCELLED: "ask"}), a_pod(ended(143), **DELETED)),
+        Phase.ENDED, None,
+    ),
+    (
+        "deadline",
+        seen(a_job(conditions=[true("Failed", "DeadlineExceeded")])),
+        Phase.ENDED, Reason.TIMEOUT,
+    ),
+    (
+        "pod gone unseen",
+        seen(a_job(conditions=[true("Failed", "BackoffLimitExceeded")])),
+        Phase.ENDED, Reason.DELETED_EXTERNALLY,
+    ),
+    (
+        "preempted and gone",
+        seen(
+            a_job(conditions=[true("Failed", "PodFailurePolicy")]),
+            gone_pods=[a_pod({"running": {}}, status={"conditions": [
+                true("DisruptionTarget", "PreemptionByScheduler")]})],
+        ),
+        Phase.ENDED, Reason.PREEMPTED,
+    ),
+    (
+        "node silent for minutes",
+        seen(a_job(), a_pod({"running": {}}, deletionTimestamp="2026-11-28T11:50:00Z")),
+        Phase.ENDED, Reason.NODE_LOST,
+    ),
+    (
+        "node silent for seconds",
+        seen(a_job(), a_pod({"running": {}}, deletionTimestamp="2026-11-28T11:59:50Z")),
+        Phase.STARTING, None,
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "given", "phase", "reason"), TABLE, ids=[row[0] for row in TABLE]
+)
+def test_evidence_gives_phase_and_reason(
+    what: str, given: observe.Seen, phase: Phase, reason: Reason | None
+) -> None:
+    found = observe.observation(RECEIPT, given, NOW)
+    assert (found.phase, found.failure) == (phase, reason), what
+    assert found.because
+
+
+@pytest.mark.parametrize(
+    ("said", "pod", "state", "reason"),
+    [
+        (word("succeeded", None, 0), {}, "succeeded", None),
+        (word("failed", "user_error", 1), {}, "failed", "user_error"),
+        (word("cancelled", "cancelled", 143), {}, "cancelled", "cancelled"),
+        (word("cancelled", "cancelled", 143), DELETED, "failed", "deleted_externally"),
+        (word("succeeded", None, 0), DELETED, "succeeded", None),
+    ],
+)
+def test_a_last_word_is_believed_but_for_what_it_cannot_know(
+    said: str, pod: Json, state: str, reason: str | None
+) -> None:
+    found = observe.observation(RECEIPT, seen(a_job(), a_pod(ended(0, "x", said), **pod)), NOW)
+    assert found.last_word is not None
+    assert (found.last_word["state"], found.last_word["reason"]) == (state, reason)
+
+
+def test_a_killed_engine_is_out_of_memory_though_the_runner_says_lost() -> None:
+    said = word("failed", "engine_lost", 71)
+    found = observe.observation(RECEIPT, seen(a_job(), a_pod(ended(71, "OOMKilled", said))), NOW)
+    assert found.last_word is not None
+    assert found.last_word["reason"] == "oom_driver"
+    assert "memory limit 64Mi" in found.evidence
+
+
+def test_another_attempts_word_is_not_believed() -> None:
+    said = word("succeeded", None, 0).replace(RECEIPT.run, "rx1111111111")
+    found = observe.observation(RECEIPT, seen(a_job(), a_pod(ended(0, "Completed", said))), NOW)
+    assert (found.phase, found.last_word) == (Phase.ENDED, None)
+
+
+def a_launch(size: int = 10, **more: Any) -> Launch:
+    data = bytes(n % 251 for n in range(size))
+    file = InputFile("payload.whl", sha256(data).hexdigest(), size, lambda: io.BytesIO(data))
+    frozen = json.dumps({"profile": {"mode": "standalone"}, "timeout_s": 100, **more}).encode()
+    return Launch(
+        "w", RECEIPT.run, 1, "ana", "manual", None, frozen, sha256(frozen).hexdigest(), 60, (file,)
+    )
+
+
+@pytest.mark.parametrize("size", [0, 1, manifest.PIECE_BYTES, manifest.PIECE_BYTES + 1, 3_000_000])
+def test_inputs_are_packed_whole_into_small_maps(size: int) -> None:
+    launch = a_launch(size)
+    groups = manifest.packed(launch, {"image": "x:1"}, "w", "ns")
+    maps = manifest.config_maps(launch, "w", "u1", groups)
+    assert all(sum(map(len, one["binaryData"].values())) <= manifest.MAP_BYTES for one in maps)
+    paths = {piece.path: piece.data for group in groups for piece in group}
+    document = json.loads(paths["launch.json"])
+    parts = document["parts"].get("payload.whl", ["payload.whl"])
+    with launch.files[0].open() as content:
+        assert b"".join(paths[part] for part in parts) == content.read()
+    keys = [key for one in maps for key in one["binaryData"]]
+    assert len(keys) == len(set(keys))
+    assert base64.b64decode(maps[0]["binaryData"][groups[0][0].key]) == groups[0][0].data
+
+
+def test_what_is_too_large_for_the_cluster_is_refused_with_both_sizes() -> None:
+    with pytest.raises(PrerequisiteError, match=r"MiB.*at most 8 ?MiB"):
+        manifest.packed(a_launch(7_000_000), {"image": "x:1"}, "w", "ns")
+
+
+def test_the_net_covers_queue_start_and_timeout() -> None:
+    assert manifest.deadline_s(replace(a_launch(), start_s=600)) == 60 + 600 + 100 + 120
+
+
+def test_a_template_is_laid_over_but_for_what_keeps_promises() -> None:
+    patch = {
+        "metadata": {"labels": {names.RUN: "other", "team": "x"}},
+        "spec": {
+            "restartPolicy": "Always", "priorityClassName": "high",
+            "containers": [
+                {"name": "runner", "command": ["sh"], "env": [{"name": "A", "value": "1"}]},
+                {"name": "sidecar", "image": "y"},
+            ],
+        },
+    }  # fmt: skip
+    launch = a_launch()
+    template = pods.driver(
+        launch, {"image": "x:1", "pod_template": patch}, {names.RUN: "me"}, {}, {}
+    )
+    spec = template["spec"]
+    assert template["metadata"]["labels"] == {names.RUN: "me", "team": "x"}
+    assert (spec["restartPolicy"], spec["priorityClassName"]) == ("Never", "high")
+    runner, sidecar = spec["containers"]
+    assert runner["command"][0] == "python3"
+    assert {"name": "A", "value": "1"} in runner["env"]
+    assert len(runner["env"]) > 1
+    assert sidecar["name"] == "sidecar"
+
+
+def test_nodes_are_chosen_in_both_vocabularies() -> None:
+    terms = pods.node_terms("m5.large", "spot")
+    assert [term["matchExpressions"][1]["values"] for term in terms] == [["spot"], ["SPOT"]]
+    assert all(term["matchExpressions"][0]["values"] == ["m5.large"] for term in terms)
+    assert pods.node_terms(None, None) == []
+
+
+@pytest.mark.parametrize("text", ["ok", "a" * 63, "a" * 64, "ä", "-x", "x-", "", "a b"])
+def test_any_text_becomes_a_label_that_kubernetes_takes(text: str) -> None:
+    found = names.label(text)
+    assert 0 < len(found) <= 63
+    assert found.isascii()
+    assert found[0].isalnum()
+    assert found[-1].isalnum()
+
+
+def test_image_and_test_image_install_the_same_requirements() -> None:
+    lines = (ROOT / "image/requirements.txt").read_text().splitlines()
+    wanted = {line for line in lines if line and not line.startswith("#")}
+    pinned = set((ROOT / "constraints.txt").read_text().split())
+    assert {line for line in wanted if not line.startswith("pip==")} <= pinned
+    dockerfile = (ROOT / "image/Dockerfile").read_text()
+    assert "--target /opt/python --requirement /tmp/requirements.txt" in dockerfile
+    assert f"PYTHONPATH={names.PACKAGES}" in dockerfile
+    assert "image/requirements.txt" in (ROOT / ".ci/run").read_text()
+
+
+def test_events_are_asked_for_only_where_something_stands_still() -> None:
+    early = NOW - timedelta(seconds=58)
+    assert observe.wants_events(RECEIPT, seen(a_job()), NOW) == "u1"
+    assert observe.wants_events(RECEIPT, seen(a_job()), early) is None
+    assert observe.wants_events(RECEIPT, seen(a_job(), a_pod({"running": {}})), NOW) is None
