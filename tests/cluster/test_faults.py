@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.failure import Reason
-from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.logline import Cursor
+from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.run import CancelStep
 from tests.contract.test_executor import a_launch
 from tests.support import kubernetes
 
@@ -214,6 +218,35 @@ def test_a_pod_that_is_not_admitted_is_a_setting_to_mend(bench: Bench) -> None:
     seen = bench.until(refused, lambda seen: seen.phase is Phase.ENDED)
     assert seen.failure is Reason.CONFIG_ERROR
     assert "violates PodSecurity" in seen.because
+
+
+def test_rights_taken_away_and_a_broken_kubeconfig_are_no_news(
+    bench: Bench, tmp_path: Path
+) -> None:
+    receipt = bench.start()
+    bench.running(receipt)
+    path = kubernetes.viewer_kubeconfig(tmp_path)
+    executor = kubernetes.executor(bench.namespace, kubeconfig=str(path))
+    for words in ("forbidden", "cannot be read", "no kubeconfig"):
+        seen = executor.observe([receipt])[receipt.id]
+        assert isinstance(seen, Silent)
+        assert words in seen.why
+        for act in (
+            lambda: executor.cancel(receipt, CancelStep.ASK),
+            lambda: executor.release(receipt),
+            lambda: executor.reap(receipt),
+            lambda: list(executor.logs(receipt, Cursor(), follow=False)),
+        ):
+            with pytest.raises(UnreachableError, match=words):
+                act()
+        if words == "forbidden":
+            path.write_text("clusters: [")
+        else:
+            path.unlink(missing_ok=True)
+    path.write_text(Path(kubernetes.kubeconfig()).read_text())  # mended without a restart
+    seen = executor.observe([receipt])[receipt.id]
+    assert isinstance(seen, Observation)
+    assert seen.phase is Phase.RUNNING
 
 
 def _why(seen: Observation) -> Reason | None:

@@ -239,7 +239,7 @@ class Client:
                 if time.monotonic() < until and stamp == self._stamp:
                     raise error
                 self._refusal = None
-            self._stamp = stamp
+            self._stamp, self._api = stamp, None  # what cannot be read any more is not used on
             self._api = self._load()
             return self._api
 

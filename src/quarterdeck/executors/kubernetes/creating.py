@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import names
@@ -66,6 +68,15 @@ def create_map(client: Client, namespace: str, document: Json) -> None:
         or spec != wanted["annotations"][names.SPEC]
     ):
         raise FencedError(f"ConfigMap {wanted['name']} in {namespace} is not this Job's.")
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turn what a person must mend into no answer: of an attempt that exists, that is no news and ends nothing."""
+    try:
+        yield
+    except PrerequisiteError as error:
+        raise UnreachableError(error.message, advice=error.advice) from error
 
 
 def refused(error: ApiError) -> PrerequisiteError | UnreachableError:

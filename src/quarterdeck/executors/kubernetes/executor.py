@@ -22,7 +22,7 @@ from quarterdeck.executors.kubernetes import (
     rbac,
 )
 from quarterdeck.executors.kubernetes.client import ApiError, Client
-from quarterdeck.executors.kubernetes.creating import refused
+from quarterdeck.executors.kubernetes.creating import asking, refused
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
@@ -103,6 +103,7 @@ class KubernetesExecutor:
                 creating.create_map(self._client, namespace, document)
         return self._receipt(launch.run, launch.attempt, job)
 
+    @asking()
     def release(self, receipt: Receipt) -> None:
         """Unsuspend the Job if it is still the one with this UID."""
         self._same_cluster(receipt)
@@ -135,18 +136,24 @@ class KubernetesExecutor:
                     self._same_cluster(receipt)
                 found |= self._observe(namespace, group)
                 self._silent_since.pop(namespace, None)
-            except UnreachableError as error:
+            except (
+                UnreachableError,
+                PrerequisiteError,
+            ) as error:  # a right taken away ends no run
                 since = self._silent_since.setdefault(namespace, self._clock())
                 found |= {receipt.id: Silent(since, error.message) for receipt in group}
         return found
 
     def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
         """Yield lines behind the cursor; following: a chunk, perhaps empty, each second until the end."""
-        self._same_cluster(receipt)
-        return logs.read(self._client, receipt, self._selector(receipt), cursor, follow=follow)
+        with asking():
+            self._same_cluster(receipt)
+            selector = self._selector(receipt)
+            yield from logs.read(self._client, receipt, selector, cursor, follow=follow)
 
     # --- ending
 
+    @asking()
     def cancel(self, receipt: Receipt, step: CancelStep) -> None:
         """Take one step: let the pod's time run out, so that it keeps log and last word; then delete, harder.
 
@@ -165,6 +172,7 @@ class KubernetesExecutor:
             elif step is not CancelStep.ASK or not is_asked or not pod["spec"].get("nodeName"):
                 self._delete_pod(pod, GRACE_S[step])
 
+    @asking()
     def reap(self, receipt: Receipt) -> ReapReport:
         """Delete the Job and every pod of the attempt, and wait a little for them to be gone."""
         self._same_cluster(receipt)
@@ -185,6 +193,7 @@ class KubernetesExecutor:
         self._pods.pop(receipt.id, None)
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
+    @asking()
     def owned(self) -> list[Owned]:
         """Return every attempt of this workspace that has a Job or a pod in a namespace of its teams."""
         selector = (("labelSelector", names.selector(self._workspace)),)
