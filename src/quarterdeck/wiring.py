@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from functools import cached_property
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import PrerequisiteError
@@ -121,6 +120,8 @@ def _local(ports: RealPorts, _: Definition) -> Executor:
 
 
 def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
+    from hashlib import sha256  # not at the top: it brings OpenSSL
+
     from quarterdeck.executors.kubernetes import KubernetesExecutor
     from quarterdeck.ports.store import Where
     from quarterdeck.service.context import ALL, WORKSPACE_ID
