@@ -63,7 +63,7 @@ class RealPorts:
         self.store = store
         self.clock = clock
         self.new_id = new_id
-        self._folder = folder
+        self.folder = folder
         self._executors: dict[str, tuple[object, Executor]] = {}
 
     @cached_property
@@ -71,7 +71,7 @@ class RealPorts:
         """The logs below the store's folder."""
         from quarterdeck.logs import FolderRunLogs
 
-        return FolderRunLogs(self._folder / "logs", clock)
+        return FolderRunLogs(self.folder / "logs", clock)
 
     @cached_property
     def files(self) -> Files:
@@ -97,11 +97,6 @@ class RealPorts:
             executor = EXECUTORS[kind](self, cluster)
             self._executors[cluster.id] = (stamp, executor)
         return executor
-
-    @property
-    def folder(self) -> Path:
-        """The store's folder."""
-        return self._folder
 
 
 def _services(settings: Settings, store: Store) -> Services:

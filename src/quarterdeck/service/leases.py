@@ -30,18 +30,14 @@ class Leases:
         now = self._context.now()
         with self._context.transaction("taking the scheduler's lease") as tx:
             kept = tx.leases.find(LEASE_ID)
-            before = kept.value if kept is not None else None
-            is_ours = before is not None and before.holder == holder
-            if (
-                before is not None
-                and not is_ours
-                and before.is_held(now)
-                and is_alive(before.holder)
-            ):
-                return before
-            if before is not None and is_ours and before.is_fresh(now):
-                return before
-            taken_at = before.taken_at if before is not None and is_ours else now
+            taken_at = now
+            if kept is not None:
+                before = kept.value
+                is_ours = before.holder == holder
+                is_others = not is_ours and before.is_held(now) and is_alive(before.holder)
+                if is_others or (is_ours and before.is_fresh(now)):
+                    return before
+                taken_at = before.taken_at if is_ours else now
             lease = Lease(LEASE_ID, holder, taken_at, now)
             tx.leases.put(lease, seen=kept.rev if kept is not None else None)
         return lease

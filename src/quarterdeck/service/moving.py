@@ -22,13 +22,15 @@ class Mover:
 
     def unfinished(self) -> int:
         """Return how many runs have not ended that the actor may see."""
-        context = self._context
-        if not context.ports.store.runs.count(OPEN):
+        if not self._context.ports.store.runs.count(OPEN):
             return 0
+        return sum(not run.is_terminal for run in self._open_runs())
+
+    def _open_runs(self) -> list[Run]:
+        context = self._context
         actor = context.actor()
         found = context.ports.store.runs.page(OPEN, limit=ALL)
-        runs = [kept.value for kept in found]
-        return sum(not run.is_terminal and context.sees_run(actor, run) for run in runs)
+        return [kept.value for kept in found if context.sees_run(actor, kept.value)]
 
     def turn(self) -> bool:
         """Move on every unfinished run that the actor may see; return whether one is unfinished still.
@@ -39,9 +41,7 @@ class Mover:
         context = self._context
         if context.read_only or not context.ports.store.runs.count(OPEN):
             return False
-        actor = context.actor()
-        found = context.ports.store.runs.page(OPEN, limit=ALL)
-        runs = [kept.value for kept in found if context.sees_run(actor, kept.value)]
+        runs = self._open_runs()
         with contextlib.suppress(ConflictError):
             runs = self._reconcile(runs)
         return any(run.is_open for run in runs)

@@ -33,6 +33,8 @@ Query = Sequence[tuple[str, str]]
 
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
+_NOT_FOUND: Final = 404
+_CONFLICT: Final = 409
 _TOO_MANY: Final = 429
 _BROKEN: Final = 500
 _ANONYMOUS: Final = "system:anonymous"
@@ -57,6 +59,16 @@ class ApiError(Exception):
     def is_forbidden(self) -> bool:
         """Whether a right, a quota or an admission rule forbids it."""
         return self.code == _FORBIDDEN
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is no such object, or no such namespace."""
+        return self.code == _NOT_FOUND
+
+    @property
+    def is_conflict(self) -> bool:
+        """Whether the object is there already, or is another one than was meant."""
+        return self.code == _CONFLICT
 
     def has_cause(self, reason: str) -> bool:
         """Whether a cause of this reason is among the details."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
@@ -13,16 +13,13 @@ from quarterdeck.ports.executor import FencedError, Launch
 
 Json = dict[str, Any]
 
-_CONFLICT: Final = 409
-_GONE: Final = 404
-
 
 def create(client: Client, path: str, document: Json) -> Json | None:
     """Create an object; None if one of that name is there."""
     try:
         return client.create(path, document, (("fieldValidation", "Strict"),))
     except ApiError as error:
-        if error.code == _CONFLICT and error.reason == "AlreadyExists":
+        if error.is_conflict and error.reason == "AlreadyExists":
             return None
         raise refused(error) from error
 
@@ -33,7 +30,7 @@ def adopt(client: Client, namespace: str, launch: Launch, workspace: str) -> Jso
     try:
         job = client.get(f"{names.jobs(namespace)}/{name}")
     except ApiError as error:
-        if error.code == _GONE:
+        if error.is_gone:
             raise UnreachableError(f"Job {name} went while it was looked at.") from error
         raise refused(error) from error
     meta = job["metadata"]
@@ -86,13 +83,13 @@ def refused(error: ApiError) -> PrerequisiteError | UnreachableError:
             f"The namespace's quota is full: {error.message}",
             advice="Wait for other runs to end, or raise the quota.",
         )
-    if error.code == _CONFLICT:
+    if error.is_conflict:
         return UnreachableError(f"The cluster is busy with this object: {error.message}")
     advice = "Mend what the cluster names, in the cluster's or the profile's definition."
     if error.has_cause("NamespaceTerminating"):
         advice = "The namespace is being deleted: use another, or make it again."
     elif error.is_forbidden:
         advice = "See `quarterdeck cluster rbac` for the rights that are needed."
-    elif error.code == _GONE:
+    elif error.is_gone:
         advice = "Make the namespace, or name another in the cluster's or the team's definition."
     return PrerequisiteError(f"The cluster refused it: {error.message}", advice=advice)

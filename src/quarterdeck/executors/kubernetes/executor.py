@@ -41,8 +41,6 @@ GRACE_S: Final = {
     CancelStep.DELETE: 1,
     CancelStep.FORCE: 0,
 }
-_CONFLICT: Final = 409
-_GONE: Final = 404
 _INVALID: Final = 422
 
 
@@ -115,7 +113,7 @@ class KubernetesExecutor:
         try:
             self._client.patch(path, patch)
         except ApiError as error:
-            if error.code in (_GONE, _INVALID):
+            if error.is_gone or error.code == _INVALID:
                 raise FencedError(
                     f"Job {receipt.facts['name']} is not the one that was prepared; nothing was started:"
                     f" {error.message}"
@@ -340,7 +338,7 @@ class KubernetesExecutor:
                 }
                 self._client.delete(path, options)
         except ApiError as error:
-            if error.code in (_GONE, _CONFLICT):
+            if error.is_gone or error.is_conflict:
                 return False
             raise refused(error) from error
         return True
@@ -356,7 +354,7 @@ class KubernetesExecutor:
         try:
             self._client.patch(path, patch)
         except ApiError as error:
-            if error.code not in (_GONE, _INVALID):
+            if not (error.is_gone or error.code == _INVALID):
                 raise refused(error) from error
 
     def _end_time(self, pod: Json) -> None:
@@ -371,7 +369,7 @@ class KubernetesExecutor:
         except ApiError as error:
             if error.is_forbidden:  # without the right it is asked the costlier way
                 self._delete_pod(pod, GRACE_S[CancelStep.ASK])
-            elif error.code not in (_GONE, _INVALID):
+            elif not (error.is_gone or error.code == _INVALID):
                 raise refused(error) from error
 
     def _delete_pod(self, pod: Json, grace_s: int) -> None:
@@ -380,5 +378,5 @@ class KubernetesExecutor:
         try:
             self._client.delete(f"{names.pods(meta['namespace'])}/{meta['name']}", options)
         except ApiError as error:
-            if error.code not in (_GONE, _CONFLICT):
+            if not (error.is_gone or error.is_conflict):
                 raise refused(error) from error

@@ -29,7 +29,6 @@ LOST: Final = "the pod is gone, and with it the rest of its log"
 SECOND: Final = "@second"  # a position's second half: when its line was written, in whole seconds
 
 _BAD_REQUEST: Final = 400
-_GONE: Final = 404
 
 
 def read(
@@ -74,17 +73,14 @@ class _Tail:
         """Return the driver's pod, or None and whether there will be none: `reaped` or `lost`."""
         namespace, uid = self._receipt.facts["namespace"], self._receipt.facts["uid"]
         try:
-            pods = self._client.get(f"/api/v1/namespaces/{namespace}/pods", self._selector)[
-                "items"
-            ]
+            pods = self._client.get(names.pods(namespace), self._selector)["items"]
             for pod in pods:
                 owners = pod["metadata"].get("ownerReferences") or ()
                 if any(owner["uid"] == uid for owner in owners):
                     return pod, ""
-            path = f"/apis/batch/v1/namespaces/{namespace}/jobs/{self._receipt.facts['name']}"
-            job = self._client.get(path)
+            job = self._client.get(f"{names.jobs(namespace)}/{self._receipt.facts['name']}")
         except ApiError as error:
-            if error.code == _GONE:
+            if error.is_gone:
                 return None, "reaped"
             raise _refused(error) from error
         if job["metadata"]["uid"] != uid:
@@ -176,7 +172,7 @@ class _Tail:
     def _lines(self, pod: Mapping[str, Any], *, follow: bool, read_s: float) -> Iterator[LogLine]:
         """Yield the runner's lines from a second before the position on; some are known already."""
         meta = pod["metadata"]
-        path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}/log"
+        path = f"{names.pods(meta['namespace'])}/{meta['name']}/log"
         query = [("container", names.CONTAINER), ("timestamps", "true")]
         second = self._positions.get(f"{self._source}{SECOND}")
         if second is not None:
@@ -193,7 +189,7 @@ class _Tail:
                         at = line.number
                         yield line
         except ApiError as error:
-            if error.code in (_BAD_REQUEST, _GONE):  # still waiting, or gone just now
+            if error.is_gone or error.code == _BAD_REQUEST:  # still waiting, or gone just now
                 return
             raise _refused(error) from error
 

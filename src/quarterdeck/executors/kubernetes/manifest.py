@@ -24,13 +24,10 @@ PIECE_BYTES: Final = 500 * 1024  # of one file in one ConfigMap; base64 makes 66
 MAP_BYTES: Final = 700 * 1024
 _MIB: Final = 1024 * 1024
 ALL_BYTES: Final = 8 * _MIB
-GRACE_S: Final = 60
 PAYLOAD_GRACE_S: Final = 10
 NET_S: Final = 120  # the runner's own timeout fires first and can explain itself
 EVIDENCE_S: Final = 604_800
 DEFAULT_TIMEOUT_S: Final = 3_600
-
-
 _DISRUPTED: Final = [{"type": "DisruptionTarget", "status": "True"}]
 
 

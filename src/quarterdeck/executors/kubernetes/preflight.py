@@ -22,8 +22,6 @@ OLDEST: Final = (1, 30)
 PROBE_S: Final = 90.0
 POLL_S: Final = 0.2
 IMAGE: Final = "image"
-_GONE: Final = 404
-_CONFLICT: Final = 409
 _STUCK: Final = frozenset(
     {"InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"}
     | {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -112,7 +110,7 @@ def _namespace(client: Client, namespace: str) -> Check:
     try:
         found = client.get(f"/api/v1/namespaces/{namespace}")
     except ApiError as error:
-        if error.code == _GONE:
+        if error.is_gone:
             advice = f"kubectl create namespace {namespace}, or name another in field namespace."
             return Check("namespace", "failed", f"Namespace {namespace} does not exist.", advice)
         return Check(
@@ -169,7 +167,7 @@ def _exists(client: Client, path: str, what: str) -> Check:
     try:
         client.get(path)
     except ApiError as error:
-        if error.code == _GONE:
+        if error.is_gone:
             text = f"There is no {what} {name}."
             return Check(what, "failed", text, f"Make it, or correct the {what}'s name.")
         return Check(what, "warning", f"{name} not looked at: {error.message}")
@@ -185,7 +183,7 @@ def _admitted(client: Client, cluster: Mapping[str, Any], namespace: str) -> Che
     }  # fmt: skip
     query = (("dryRun", "All"), ("fieldValidation", "Strict"))
     try:
-        client.create(f"/api/v1/namespaces/{namespace}/pods", pod, query)
+        client.create(names.pods(namespace), pod, query)
     except ApiError as error:
         if error.is_forbidden and "exceeded quota" in error.message:
             return Check(
@@ -212,7 +210,7 @@ def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace
             "template": template,
         },
     }  # fmt: skip
-    path = f"/apis/batch/v1/namespaces/{namespace}/jobs"
+    path = names.jobs(namespace)
     try:
         made = client.create(path, job)
     except ApiError as error:
@@ -247,7 +245,7 @@ def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:
     deadline = time.monotonic() + PROBE_S
     last = "no pod was made"
     while time.monotonic() < deadline:
-        found = client.get(f"/api/v1/namespaces/{namespace}/pods", query)["items"]
+        found = client.get(names.pods(namespace), query)["items"]
         for pod in found:
             status = pod.get("status") or {}
             last = (

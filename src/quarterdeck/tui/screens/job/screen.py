@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from quarterdeck.tui.actions import Action
 
 Row = Mapping[str, Any]
-HISTORY: Final = (
-    "versions",
-    "live_version",
-)  # of a job: when they change, the versions are read again
+HISTORY: Final = ("versions", "live_version")
+"""Of a job: when they change, its versions are read again."""
 WIDE_FROM: Final = 120  # columns of the terminal: then two panes stand side by side
 
 
