@@ -146,8 +146,9 @@ async def running(
 class Held:
     """Services whose every call waits while they are held; `release` lets them go on."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, for_s: float = DEADLINE_S) -> None:
         self._services = services
+        self._for_s = for_s
         self._open = threading.Event()
         self._open.set()
 
@@ -162,12 +163,13 @@ class Held:
     def __getattr__(self, noun: str) -> Any:
         if noun in ("context", "ports"):  # clock and rights' facts, no use cases
             return getattr(self._services, noun)
-        return _HeldCalls(getattr(self._services, noun), self._open)
+        return _HeldCalls(getattr(self._services, noun), self._open, self._for_s)
 
 
 class _HeldCalls:
-    def __init__(self, owner: Any, opened: threading.Event) -> None:
+    def __init__(self, owner: Any, opened: threading.Event, for_s: float) -> None:
         self._owner = owner
+        self._for_s = for_s
         self._opened = opened
 
     def __getattr__(self, verb: str) -> Any:
@@ -176,13 +178,13 @@ class _HeldCalls:
             return found
 
         def work(*args: Any, **more: Any) -> Any:
-            self._opened.wait(DEADLINE_S)
+            self._opened.wait(self._for_s)
             return found(*args, **more)
 
         return work
 
 
-def held(services: Services) -> tuple[Services, Held]:
-    """Return services that can be held back, and the handle to do it."""
-    both = Held(services)
+def held(services: Services, for_s: float = DEADLINE_S) -> tuple[Services, Held]:
+    """Return services that can be held back, `for_s` seconds a call at most, and the handle to do it."""
+    both = Held(services, for_s)
     return cast("Services", both), both

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import os
+import selectors
 import shutil
 import signal
 import sys
@@ -14,9 +15,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TextIO
 
+from textual import constants
 from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Size
@@ -37,6 +39,8 @@ LATEST_S: Final = 3.0
 """How long an end by signal may take before the process is ended without more ado."""
 GONE_S: Final = 1.5
 """The same where the terminal is gone: there is nothing to give back."""
+ESCAPE_S: Final = 0.04
+"""How long an Esc is waited on for the rest of another key; Textual's 0.1 s would answer Esc too late."""
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -124,6 +128,8 @@ class AtTerminal(App[int]):
         """Be told of signals that end; before the terminal is touched."""
         if not self.is_headless:
             _read_anything()
+            if "ESCDELAY" not in os.environ:
+                _hear_escape()
             for number in _ENDS:
                 asyncio.get_running_loop().add_signal_handler(number, self.end_by, number)
 
@@ -249,6 +255,29 @@ def _read_anything() -> None:
     vars(linux_driver)["getincrementaldecoder"] = lambda _: (
         decoder
     )  # it is strict, and a wrong byte ends it
+
+
+def _hear_escape() -> None:
+    """Take an Esc for itself after `ESCAPE_S`: Textual would look up from the terminal only every 0.1 s."""
+    from textual.drivers import linux_driver
+
+    constants.ESCAPE_DELAY = ESCAPE_S  # type: ignore[misc]  # asked for at every Esc
+    vars(linux_driver)["selectors"] = SimpleNamespace(
+        SelectSelector=_Listening,
+        EVENT_READ=selectors.EVENT_READ,
+        SelectorKey=selectors.SelectorKey,
+    )
+
+
+class _Listening(selectors.SelectSelector):
+    """Waits as told, but no longer than an Esc is waited on after something came."""
+
+    _heard = False
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(ESCAPE_S + 0.002 if self._heard else timeout)
+        self._heard = bool(found)
+        return found
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:
