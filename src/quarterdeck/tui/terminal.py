@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import Context, copy_context
 from functools import partial
 from pathlib import Path
 from types import FrameType, SimpleNamespace
@@ -137,8 +138,8 @@ class AtTerminal(App[int]):
         """Be told of signals that stop, and look about every now and then."""
         if not self.is_headless:
             self._hear_stops()
-            loop = asyncio.get_running_loop()
-            threading.Thread(target=self._watch_input, args=(loop,), daemon=True).start()
+            watching = (asyncio.get_running_loop(), copy_context())
+            threading.Thread(target=self._watch_input, args=watching, daemon=True).start()
         self.set_interval(LOOK_S, self.remember)
 
     def end_by(self, number: int) -> None:
@@ -157,12 +158,15 @@ class AtTerminal(App[int]):
         """End with this exit code; who has something to save overrides it."""
         self.exit(return_code=code)
 
-    def _watch_input(self, loop: asyncio.AbstractEventLoop) -> None:
-        """End when the terminal is gone and nobody says so; on a thread, as the loop may wait to write to it."""
+    def _watch_input(self, loop: asyncio.AbstractEventLoop, ours: Context) -> None:
+        """End when the terminal is gone and nobody says so; on a thread, as the loop may wait to write to it.
+
+        `ours` is the application's context: Textual finds the application of a timer in it.
+        """
         while os.isatty(self._input()):
             time.sleep(LOOK_S)
         with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(self.end_by, signal.SIGHUP)
+            loop.call_soon_threadsafe(self.end_by, signal.SIGHUP, context=ours)
         _end_late(128 + signal.SIGHUP, GONE_S)
 
     def _handle_exception(self, error: Exception) -> None:
