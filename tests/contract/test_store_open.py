@@ -273,3 +273,36 @@ def test_links_out_of_the_folder_are_not_written_through(folder: Path, tmp_path:
         store.artifact_put(b"content")
     assert list(outside.iterdir()) == []
     store.close()
+
+
+CLOSED_AT_WORK = """
+import sys, threading, time
+from pathlib import Path
+from quarterdeck.store.open import open_store
+from tests.support.stores import Clock
+
+def read(store):
+    try:
+        while True:
+            store.jobs.rows(limit=300)
+    except Exception as error:
+        ended.append(error)
+
+ended = []
+for _ in range(20):
+    store = open_store(Path(sys.argv[1]), Clock())
+    threads = [threading.Thread(target=read, args=(store,)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.03)
+    store.close()
+    for thread in threads:
+        thread.join()
+sys.exit(len(ended) != 60)
+"""
+
+
+@pytest.mark.row("R1")
+def test_a_store_is_closed_while_other_threads_read_it(folder: Path) -> None:
+    command = [sys.executable, "-c", CLOSED_AT_WORK, str(folder)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0

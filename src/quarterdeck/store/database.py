@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
 
 _WAL_KEPT: Final = 64 * 1024 * 1024  # bytes; a longer write-ahead log is cut after a checkpoint
+_CLOSE_WAIT_S: Final = 1.0
 _LOOKED_THROUGH: Final = 4 * 1024 * 1024  # bytes; about 1 ms for each million
 Values = Sequence[str | int | float | None]
 
@@ -58,7 +59,14 @@ def create_database(path: Path, indexes: Indexes = INDEXES) -> None:
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that can be referred to weakly: it closes when its thread is over."""
+    """A connection that can be referred to weakly: it closes when its thread is over.
+
+    `busy` is held while SQLite works on it: to close it then, from another thread, would crash the process.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.busy = threading.Lock()
 
 
 class _Here(threading.local):
@@ -237,7 +245,9 @@ class Database:
 
     def _rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
         try:
-            return self._connection().execute(sql, values).fetchall()
+            connection = self._connection()
+            with connection.busy:
+                return connection.execute(sql, values).fetchall()
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) in faults.SYNC_FAILED:
                 self._fault = str(error)
@@ -351,7 +361,9 @@ class Database:
         """Write a consistent copy to `target`, a new file, while others go on writing."""
         copy = sqlite3.connect(target, isolation_level=None)
         try:
-            self._connection().backup(copy)
+            connection = self._connection()
+            with connection.busy:
+                connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE").fetchall()
         except sqlite3.Error as error:
             known = _translated(error, target, self._wait_s)
@@ -362,10 +374,12 @@ class Database:
             copy.close()
 
     def close(self) -> None:
-        """End this thread's and all other connections."""
+        """End this thread's and all other connections; one that stays at work is left to its thread."""
         self._closed = True
         for connection in list(self._connections):
-            connection.close()
+            if connection.busy.acquire(timeout=_CLOSE_WAIT_S):
+                connection.close()
+                connection.busy.release()
         self._here = _Here()
         if self._copy is not None:
             self._copy.cleanup()
