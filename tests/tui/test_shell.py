@@ -181,6 +181,24 @@ async def test_a_job_deleted_elsewhere_says_so_and_by_whom(services: Services) -
 
 
 @pytest.mark.row("T2")
+async def test_rows_below_those_in_sight_are_there_before_the_cursor(tmp_path: Path) -> None:
+    real, _ = workspace(tmp_path)
+    real.jobs.create([job(f"job-{number:03d}") for number in range(200)])
+    services, hand = held(real)
+    async with running(services) as ui:
+        for _ in range(4):
+            await ui.press("pagedown")
+        hand.hold()
+        try:
+            for _ in range(30):
+                ui.post("j")
+            await ui.pilot.pause()
+            assert "| job-105" in ui.screen, ui.screen
+        finally:
+            hand.release()
+
+
+@pytest.mark.row("T2")
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_store_that_hangs_holds_up_no_key(tmp_path: Path, place: str) -> None:
     real, _, run = deck(tmp_path)

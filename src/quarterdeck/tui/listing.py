@@ -224,6 +224,10 @@ class ListPage(Moving):
         )
 
     def on_row_list_moved(self, _: RowList.Moved) -> None:
+        """Follow the cursor."""
+        self.tell_row()
+
+    def tell_row(self) -> None:
         """Say about the row under the cursor what does not fit into it."""
         row = self.rows.current
         self.rest(*(self.detail(row) if row is not None else ()))
@@ -319,8 +323,9 @@ class ListPage(Moving):
         self.load()
 
     def step(self, name: str) -> None:
-        """Move the cursor."""
+        """Move the cursor; what is said of its row is drawn with it, before the list's own message comes by."""
         self.rows.step(name)
+        self.tell_row()
 
     def action_list_mark(self) -> None:
         """Mark the row."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 WINDOW: Final = 100  # rows that are asked for at once
+AHEAD: Final = 30  # rows beyond those in sight that are asked for early
 KEPT: Final = 30  # windows that are kept
 STRIPS: Final = 500  # lines that are kept as drawn
 AGES_S: Final = 5.0  # so long an age may stand
@@ -126,7 +127,8 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """Take a window that was wanted."""
         self._asked.discard(first // WINDOW)
         self._keep(first, rows)
-        self.refresh()
+        if first < self._top + self._page and self._top < first + WINDOW:
+            self.refresh()
         if first <= self.cursor < first + WINDOW:
             self.post_message(self.Moved(self))
 
@@ -204,6 +206,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             wanted = place - self._page + 1
         if wanted != top:
             self._scroll(wanted)
+            self._look_ahead(wanted)
         else:
             self._redraw(old, place)
         self.post_message(self.Moved(self))
@@ -296,6 +299,12 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             self._layout_key = wanted
             self._layout = fit(self.columns, wide - 2, lines=self._per_row)
         return self._layout
+
+    def _look_ahead(self, top: int) -> None:
+        """Ask for rows that the next keys may bring into sight."""
+        for place in (top - AHEAD, top + self._page + AHEAD):
+            if 0 <= place < self.total and self.at(place) is None:
+                self._want(place)
 
     def _want(self, place: int) -> None:
         number = place // WINDOW

@@ -237,6 +237,7 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         """Move the cursor, or scroll where there is none."""
         rows = self._list()
         (rows or self.query_one(f"#{self.tab}", LinesView)).step(name)
+        self.run_moved()
 
     def on_row_list_moved(self, message: RowList.Moved) -> None:
         """Tell the pane whose cursor moved."""
