@@ -23,6 +23,7 @@ PARTS: dict[str, tuple[tuple[int, ...], Callable[[Spaces], dict[str, Any]]]] = {
     "commands": ((4,), tui_start.measure_commands),
     "list": ((6, 7), tui_keys.measure_list),
     "editor": ((8, 9), tui_keys.measure_editor),
+    "large": ((0,), tui_keys.measure_large),
     "tabs": ((10,), tui_keys.measure_tabs),
     "idle": ((11, 12), tui_start.measure_idle),
     "memory": ((13, 14), tui_start.measure_memory),

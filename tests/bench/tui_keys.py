@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice
 from typing import Any, NamedTuple
@@ -154,6 +156,51 @@ def measure_editor(spaces: Spaces) -> dict[str, Any]:
         ),
     ]
     return {"goals": goals, "typing": found}
+
+
+def measure_large(spaces: Spaces) -> dict[str, Any]:
+    """SQL of almost 512 KiB: how soon the editor is there, and each key at both ends of the text.
+
+    A key is answered when the cursor's place is shown anew: what is saved meanwhile draws as well.
+    """
+    program = spaces.ours(spaces.texts, "open", "job/sql-large", ready="Overview")
+    pressed: list[float] = []
+    with together({"large": program.open}) as running:
+        terminal = running["large"]
+        at, since = terminal.send("e"), len(terminal.chunks)
+        opens_ms = (terminal.until(EDITOR, since=since) - at) * 1e3
+        terminal.run_for(2.0)
+        some = random.Random(7)  # noqa: S311  # no secret
+        since = len(terminal.chunks)
+        for where in ("ctrl+home", "ctrl+end"):
+            terminal.send(where)
+            terminal.run_for(1.0)
+            for key in islice(cycle(TYPED), 9 if spaces.small else 144):
+                terminal.settle()
+                terminal.run_for(some.random() * FRAME_S)
+                pressed.append(terminal.send(key))
+                terminal.run_for(0.15)
+        answers = _answers(terminal, pressed, since)
+    goals = [
+        goal(0, "SQL of 512 KiB opens", opens_ms, 1_000.0),
+        goal(0, "a key in SQL of 512 KiB, slowest", max(answers), 100.0),
+    ]
+    return {"goals": goals, "answered_ms": spread(answers)}
+
+
+def _answers(terminal: Terminal, pressed: Sequence[float], since: int) -> list[float]:
+    """Return the milliseconds from each key to the cursor's new place on the screen."""
+    found: dict[int, float] = {}
+    shown = ""
+    for at, text in terminal.screens(since):
+        place = re.search(r"\d+:\d+(?= +profile)", text)
+        now = place[0] if place else shown
+        number = bisect_right(pressed, at) - 1
+        if now != shown and number >= 0:
+            found.setdefault(number, (at - pressed[number]) * 1e3)
+        shown = now
+    assert len(found) == len(pressed), f"{len(pressed) - len(found)} keys moved no cursor"
+    return list(found.values())
 
 
 def measure_tabs(spaces: Spaces) -> dict[str, Any]:

@@ -26,6 +26,7 @@ REFERENCE = str(Path(__file__).with_name("reference_app.py"))
 SOURCE = "attempt1"
 NEEDLE = "a-needle-at-ninety"
 CHUNK = 20_000
+LARGE = 512 * 1024 - 4_000  # bytes; what is typed stays below the limit of a text
 EDITOR = r"SQL \*|Python \*"  # the tab of the text that is the draft's
 ROWS = r"Job \d+ +(. \w+|never ran)"  # a row of the list in full
 
@@ -100,7 +101,7 @@ class Spaces:
 
     @cached_property
     def texts(self) -> Path:
-        """A store with jobs whose texts are long: `sql-100`, `sql-2000`, `python-2000`."""
+        """A store with jobs whose texts are long: `sql-100`, `sql-2000`, `python-2000`, `sql-large`."""
         folder = self.folder / "texts"
         windows.fill(folder, 20, 20)
         made = services(folder)
@@ -112,6 +113,8 @@ class Spaces:
         sources = {
             name: (sql if of == "sql" else python)(text(of, n)) for name, (of, n) in texts.items()
         }
+        large = text("sql", 9_000).encode()[:LARGE].decode("utf-8", "ignore")
+        sources["sql-large"] = sql(large)
         made.jobs.create([job(name, source=source) for name, source in sources.items()])
         made.close()
         return folder

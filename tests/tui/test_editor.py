@@ -266,3 +266,9 @@ def test_the_strip_shows_three_lines_and_counts_the_rest() -> None:
     assert strip.text.split("\n")[2] == "  and 3 more"
     strip.show_troubles([Trouble("", "x", line=4), Trouble("", "y", is_warning=True)])
     assert strip.text == "! line 4: x\n? y"
+
+
+async def test_ctrl_end_and_ctrl_home_go_to_the_ends_of_the_text() -> None:
+    async with editing("one\ntwo\nthree") as app:
+        await app.pilot.press("ctrl+end", "x", "ctrl+home", "y")
+        assert app.editor.text == "yone\ntwo\nthreex"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quarterdeck.model.job import Job
 from quarterdeck.model.lease import Holder
+from quarterdeck.ports.store import Change
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.listing import CHANGER_S
 from quarterdeck.tui.place import Place
@@ -338,3 +341,37 @@ async def test_at_200_columns_the_job_under_the_cursor_is_beside_the_list(
         assert "It never ran" in ui.screen
         await ui.press("j")
         await ui.until("what it is for")
+
+
+@pytest.mark.row("T2")
+async def test_a_page_under_another_reads_what_changed_once_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, _ = workspace(tmp_path)
+    read: list[str] = []
+    job_page, changes, told = services.pages.job, services.changes.read, threading.Event()
+
+    def counted(name: str) -> dict[str, Any]:
+        read.append(name)
+        return job_page(name)
+
+    def watched() -> list[Change]:
+        found = changes()
+        if found:
+            told.set()
+        return found
+
+    monkeypatch.setattr(services.pages, "job", counted)
+    monkeypatch.setattr(services.changes, "read", watched)
+    async with running(services, places=[Place("job", "daily")]) as ui:
+        await ui.press("e")
+        await ui.until("Draft")
+        before = len(read)
+        told.clear()
+        services.jobs.edit("daily", {"description": "changed by somebody"})
+        assert await asyncio.to_thread(told.wait, 5.0)
+        await ui.settle()
+        assert len(read) == before
+        await ui.press("escape")
+        assert len(read) == before + 1
+        await ui.until("changed by somebody")

@@ -72,15 +72,54 @@ def cut(shown: str, most: int) -> str:
 
 
 def wrap(shown: str, most: int | None) -> list[str]:
-    """Return inert text in lines of at most `most` columns, broken at blanks, the rest indented as its first."""
+    """Return inert text in lines of at most `most` columns, broken at blanks, the rest indented as its first.
+
+    A word that is longer stays whole.
+    """
     if most is None or width(shown) <= most:
         return [shown]
-    import textwrap  # seldom needed
+    deep = hanging(shown, most)
+    pieces = [shown[begin:end] for begin, end in spans(shown, most, deep)]
+    return [pieces[0], *(" " * deep + one for one in pieces[1:])]
 
-    indent = " " * (len(shown) - len(shown.lstrip()) + 2)
-    return textwrap.wrap(
-        shown, most, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-    )
+
+def hanging(shown: str, most: int) -> int:
+    """Return how far the second and further lines of a text are indented."""
+    return min(len(shown) - len(shown.lstrip()) + 2, most // 2)
+
+
+def spans(shown: str, most: int, deep: int, *, cuts_words: bool = False) -> list[tuple[int, int]]:
+    """Return begin and end of the pieces of a text, the first of at most `most` columns, the rest of `deep` less.
+
+    Pieces end at blanks, which are left out; a longer word is cut only if `cuts_words`.
+    """
+    is_even = width(shown) == len(shown)
+    found, at, room, all_of_it = [], 0, most, len(shown)
+    while at < all_of_it:
+        end = at + room if is_even else _reach(shown, at, room)
+        if end >= all_of_it:
+            found.append((at, all_of_it))
+            break
+        word = at if shown[at] != " " else all_of_it - len(shown[at:].lstrip())
+        cut_at = shown.rfind(" ", word, end + 1)
+        if cut_at < 0 and cuts_words:
+            cut_at = end
+        elif cut_at < 0:
+            cut_at = shown.find(" ", end)
+            cut_at = all_of_it if cut_at < 0 else cut_at
+        found.append((at, at + len(shown[at:cut_at].rstrip())))
+        at, room = cut_at, max(1, most - deep)
+        while at < all_of_it and shown[at] == " ":
+            at += 1
+    return found
+
+
+def _reach(shown: str, at: int, room: int) -> int:
+    """Return the end of what fits into so many columns, one character at least."""
+    end, taken = at, 0
+    while end < len(shown) and (taken := taken + width(shown[end])) <= room:
+        end += 1
+    return max(end, at + 1)
 
 
 def lay_out(

@@ -16,7 +16,7 @@ from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Look
 from quarterdeck.tui import actions, problems
 from quarterdeck.tui.actions import ACTIONS, BY_METHOD
-from quarterdeck.tui.messages import Answered, Changed, Open
+from quarterdeck.tui.messages import Answered, Open
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.frame import LineBox, footer_cells
 
@@ -341,15 +341,6 @@ class BasePage(Screen[None]):
         if left:
             self.say("left; R reads again", keep=False)
         return left
-
-    # --- the feed
-
-    def on_changed(self, message: Changed) -> None:
-        """Read again if something that the page watches was written."""
-        message.stop()
-        told = [one for one in message.changes if one[0] in self.WATCHES]
-        if told:
-            self.changed(told)
 
     # --- keys
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from quarterdeck.tui import actions, overlays
 from quarterdeck.tui.base import BasePage
 from quarterdeck.tui.place import VIEWS
+
+if TYPE_CHECKING:
+    from quarterdeck.tui.messages import Changed
+    from quarterdeck.tui.place import Place
 
 
 class Page(BasePage):
@@ -13,6 +19,29 @@ class Page(BasePage):
     BINDINGS = actions.bindings(
         *(one for one in actions.GLOBAL if one not in ("app.palette", "app.quit"))
     )
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._told: list[tuple[str, str, str]] = []  # changes that nobody has looked at yet
+
+    # --- the feed
+
+    def on_changed(self, message: Changed) -> None:
+        """Read again if something that the page watches was written; under another page, once that is left."""
+        message.stop()
+        self._told += [one for one in message.changes if one[0] in self.WATCHES]
+        self._catch_up()
+
+    def on_screen_resume(self) -> None:
+        """Read what was written meanwhile."""
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        if self._told and self.shell.pages[-1] is self:
+            told, self._told = self._told, []
+            self.changed(told)
+
+    # --- what every page can do
 
     def action_app_back(self) -> None:
         """One level back: what is open on the page, a wait, the page."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.binding import Binding
 from textual.document._document_navigator import DocumentNavigator
 from textual.message import Message
 from textual.strip import Strip
@@ -53,6 +54,11 @@ class CodeEditor(TextArea):
     CodeEditor { border: none; padding: 0; background: $background; color: $foreground; }
     CodeEditor:focus { border: none; }
     """
+
+    BINDINGS = [  # noqa: RUF012  # as Textual's
+        Binding("ctrl+home", "to_end(-1)", show=False),
+        Binding("ctrl+end", "to_end(1)", show=False),
+    ]
 
     class Noticed(Message):
         """A fact about the text that whoever types should read."""
@@ -147,6 +153,10 @@ class CodeEditor(TextArea):
         event.prevent_default()
         event.stop()
         self.put(event.text)
+
+    def action_to_end(self, way: int) -> None:
+        """To the first (-1) or the last (1) place of the text."""
+        self.move_cursor(self.document.end if way > 0 else (0, 0))
 
     def action_paste(self) -> None:
         """Put the clipboard at the cursor."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 
-from quarterdeck.present.table import Cell, width, wrap
+from quarterdeck.present.table import Cell, hanging, spans, width
 from quarterdeck.tui.widgets import ink
 from quarterdeck.tui.widgets.steps import stepped
 
@@ -105,43 +105,22 @@ class LinesView(ScrollView, can_focus=False, inherit_bindings=False):
 
 
 def folded(line: Line, wide: int) -> list[Line]:
-    """Return a line in as many as its width needs, broken at blanks, the rest indented."""
-    total = sum(width(cell.text) for cell in line)
-    if total <= wide or wide < 8:  # noqa: PLR2004  # there is no sense in folding into less
+    """Return a line in as many as its width needs, broken at blanks where there are any, the rest indented."""
+    if sum(width(cell.text) for cell in line) <= wide or wide < 8:  # noqa: PLR2004  # there is no sense in less
         return [line]
-    tones: list[str] = []
-    for cell in line:
-        tones += [cell.tone] * len(cell.text)
     text = "".join(cell.text for cell in line)
-    parts = [piece for part in wrap(text, wide) for piece in _hard(part, wide)]
-    found, at = [], 0
-    for part in parts:
-        bare = part.lstrip()
-        begin = text.find(bare[:8], at) if bare else at
-        begin = at if begin < 0 else begin
-        indent = part[: len(part) - len(bare)]
-        cells = [Cell(indent, tones[min(begin, len(tones) - 1)])]
-        for offset, letter in enumerate(bare):
-            tone = tones[min(begin + offset, len(tones) - 1)]
-            if cells and cells[-1].tone == tone:
-                cells[-1] = Cell(cells[-1].text + letter, tone)
-            else:
-                cells.append(Cell(letter, tone))
-        at = begin + len(bare)
-        found.append(tuple(cells))
-    return found
+    deep = hanging(text, wide)
+    found = [_piece(line, *span) for span in spans(text, wide, deep, cuts_words=True)]
+    indent = " " * deep
+    return [found[0], *((Cell(indent, one[0].tone), *one) for one in found[1:])]
 
 
-def _hard(part: str, wide: int) -> list[str]:
-    """Return a part without blanks to break at, cut where the room ends."""
-    if width(part) <= wide:
-        return [part]
-    found, line, taken = [], "", 0
-    for letter in part:
-        size = width(letter)
-        if taken + size > wide:
-            found.append(line)
-            line, taken = "", 0
-        line += letter
-        taken += size
-    return [*found, line]
+def _piece(line: Line, begin: int, end: int) -> Line:
+    """Return the cells between two places of a line's text."""
+    cells, at = [], 0
+    for cell in line:
+        part = cell.text[max(0, begin - at) : max(0, end - at)]
+        if part:
+            cells.append(Cell(part, cell.tone))
+        at += len(cell.text)
+    return tuple(cells)
