@@ -173,7 +173,7 @@ async def test_a_cluster_shows_status_checks_and_what_to_do(tmp_path: Path) -> N
         assert "Next: Bind the role qd-runner." in text
         await ui.press("6", "exclamation_mark")
         assert names(ui) == ["local"]
-        assert "1 need attention" in ui.screen_text()
+        assert "1 needs attention" in ui.screen_text()
 
 
 @pytest.mark.row("A16")

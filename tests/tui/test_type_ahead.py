@@ -42,3 +42,41 @@ async def test_a_draft_takes_what_was_typed_before_it_was_read(tmp_path: Path) -
         hand.release()
         await ui.until("1  XYSELECT 1 AS v")
         await ui.until("as draft, not live")
+
+
+async def test_the_settings_open_however_early_they_are_asked_for(tmp_path: Path) -> None:
+    services, hand = held(workspace(tmp_path)[0])
+    async with running(services) as ui:
+        hand.hold()
+        for key in ("e", "ctrl+o"):
+            ui.post(key)
+            await ui.pilot.pause(0.05)
+        hand.release()
+        await ui.until("Kind of source", deadline_s=5)
+
+
+async def test_keys_behind_one_that_opens_a_page_are_the_new_page_s(tmp_path: Path) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        for key in ("e", "ctrl+o"):
+            ui.post(key)
+        await ui.until("Kind of source", deadline_s=5)
+
+
+async def test_a_run_asked_for_before_the_draft_was_read_is_started(tmp_path: Path) -> None:
+    services, hand = held(workspace(tmp_path)[0])
+    async with running(services) as ui:
+        hand.hold()
+        for key in ("e", "X", "ctrl+r"):
+            ui.post(key)
+            await ui.pilot.pause(0.05)
+        hand.release()
+        await ui.until("manual by ana", deadline_s=5)
+        assert "DRAFT" in ui.crumb
+
+
+async def test_a_draft_that_is_live_is_not_run_as_one(tmp_path: Path) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        await ui.press("e", "ctrl+r")
+        assert "nothing differs from live" in ui.status

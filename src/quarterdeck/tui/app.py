@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
 UNDO_S: Final = 10.0
+HELD_S: Final = 2.0  # longest that keys wait for the page that they are meant for
 QUIET_S: Final = 0.25  # after who is here was learned: the first screen is drawn by then
 
 
@@ -81,6 +82,8 @@ class Quarterdeck(AtWorkspace):
         self._notices = [*notices, *self.theme_notices]
         self._zone = zone
         self._undo: Undo | None = None
+        self._held: list[events.Key] | None = None  # keys for the page that is being opened
+        self._awaited: Page | None = None
         self.open_error: BaseException | None = None
         if self._keys:
             self.set_keymap(self._keys)
@@ -160,12 +163,37 @@ class Quarterdeck(AtWorkspace):
         """The page in front, behind any dialog."""
         return self.pages[-1]
 
+    async def on_event(self, event: events.Event) -> None:
+        """Hold keys that come while a page is being opened: they are meant for it."""
+        if self._held is not None and isinstance(event, events.Key) and not event.is_forwarded:
+            self._held.append(event)
+        else:
+            await super().on_event(event)
+
     def on_key(self, event: events.Key) -> None:
         """Type into a line what was pressed while it was opened: keys come in bunches over a slow connection."""
+        if self._held is not None:
+            event.prevent_default()
+            self._held.append(event)
+            return
         for line in self.screen.query("FilterBar"):
             if line.is_meant(event):  # type: ignore[attr-defined]  # imported when it is first opened
                 event.prevent_default()
                 line._forward_event(events.Key(event.key, event.character))  # noqa: SLF001  # Textual's way
+
+    def open(self, place: Place) -> None:
+        """Go to a place; keys are held until it is there, so that none is taken for one of the page before."""
+        self._awaited, self._held = None, self._held or []
+        self.set_timer(HELD_S, partial(self.arrived, None))
+        self.post_message(Open(place))
+
+    def arrived(self, page: object) -> None:
+        """Let the page have the keys that were held for it, if it is the one that was opened."""
+        if page is not self._awaited or self._held is None:
+            return
+        held, self._held, self._awaited = self._held, None, None
+        for event in sorted(held, key=lambda one: one.time):
+            self.post_message(events.Key(event.key, event.character).set_sender(self))
 
     def on_open(self, message: Open) -> None:
         """Go where a page wants to."""
@@ -178,6 +206,7 @@ class Quarterdeck(AtWorkspace):
             while len(self.pages) > 1:
                 self._pop()
             if place.kind == "jobs":
+                self.arrived(None)
                 return
         if routes.is_there(place):
             self._push(place)
@@ -187,12 +216,13 @@ class Quarterdeck(AtWorkspace):
     def _fetch_page(self, place: Place, asked_on: Page) -> None:
         """Import a page's module on a thread, then open it, unless somebody has gone elsewhere meanwhile."""
         routes.fetch(place)
-        self._tell(lambda: self._push(place) if self.page is asked_on else None)
+        self._tell(lambda: self._push(place) if self.page is asked_on else self.arrived(None))
 
     def _push(self, place: Place) -> None:
         if len(self.pages) > DEEPEST:
             self._pop()
-        self.push_screen(routes.make(place))
+        self._awaited = routes.make(place)
+        self.push_screen(self._awaited)
 
     def _leave_dialogs(self) -> None:
         while isinstance(self.screen, ModalScreen):

@@ -16,7 +16,7 @@ from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Look
 from quarterdeck.tui import actions, problems
 from quarterdeck.tui.actions import ACTIONS, BY_METHOD
-from quarterdeck.tui.messages import Answered, Open
+from quarterdeck.tui.messages import Answered
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.frame import LineBox, footer_cells
 
@@ -145,6 +145,7 @@ class BasePage(Screen[None]):
             self.say(str(said), "good", keep=False)
         self.draw_frame()
         self.load()
+        self.call_after_refresh(self.shell.arrived, self)
 
     def on_screen_resume(self) -> None:
         """Draw what may have changed while another page was in front."""
@@ -388,4 +389,4 @@ class BasePage(Screen[None]):
 
     def open(self, kind: str, name: str = "", tab: str = "", **more: Any) -> None:
         """Go to a place."""
-        self.shell.post_message(Open(Place(kind, name, tab, more)))
+        self.shell.open(Place(kind, name, tab, more))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from quarterdeck.present import inert
-from quarterdeck.present.table import Cell
+from quarterdeck.present.table import Cell, wrap
 from quarterdeck.tui.actions import ACTIONS
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from quarterdeck.tui.actions import Action
     from quarterdeck.tui.base import BasePage
 
+MOST: Final = 110  # columns of the box
+BESIDE: Final = 31  # columns of keys and label
 BOX = """
     {name} { align: center middle; background: $background 0%; }
     {name} > #box {
@@ -145,19 +147,20 @@ class HelpScreen(Filtered):
     TITLE = "Keys of this screen"
 
     def lines(self) -> Iterator[Line]:
-        """Yield one line per act."""
+        """Yield the acts, each with what it does beside it."""
+        room = min(MOST, self.app.size.width * 9 // 10) - 5  # border, padding, scrollbar
         for action in acts_of(self.page):
             keys = self.page.shell.keys_of(action.id) or ":"
             line = f"{keys} {action.label} {action.help} {action.id}"
             if self.wanted and self.wanted not in line.casefold():
                 continue
             refused = self.page.check_action(action.method, ()) is None
-            tone = "dim" if refused else ""
-            yield (
-                Cell(f"{keys:<14} ", "dim" if refused else "key"),
-                Cell(f"{action.label:<15} ", tone),
-                Cell(action.help + (" (refused here)" if refused else ""), "dim"),
-            )
+            front = (Cell(f"{keys:<14} ", "dim" if refused else "key"),
+                     Cell(f"{action.label:<15} ", "dim" if refused else ""))  # fmt: skip
+            told = action.help + (" (refused here)" if refused else "")
+            for number, part in enumerate(wrap(told, max(20, room - BESIDE))):
+                beside = (Cell(" " * BESIDE),) if number else front
+                yield (*beside, Cell(part.strip(), "dim"))
 
 
 class CommandsScreen(Filtered):

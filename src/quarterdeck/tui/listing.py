@@ -107,7 +107,8 @@ class ListPage(Moving):
         if self.text or self.only_problems:
             left.append(Cell(f"   {found.matching:,} of {found.total:,}"))
         if found.attention:
-            left.append(Cell(f"   ! {found.attention:,} need attention", "bad"))
+            needs = "needs" if found.attention == 1 else "need"
+            left.append(Cell(f"   ! {found.attention:,} {needs} attention", "bad"))
         if self.rows.marks:
             left.append(Cell(f"   {len(self.rows.marks)} marked", "key"))
         if self.news:

@@ -109,3 +109,5 @@ class Shell(Protocol):
     def workspace_made(self) -> None: ...  # noqa: D102
     def suspend(self) -> AbstractContextManager[None]: ...  # noqa: D102
     def post_message(self, message: Message) -> bool: ...  # noqa: D102
+    def open(self, place: Place) -> None: ...  # noqa: D102
+    def arrived(self, page: object) -> None: ...  # noqa: D102

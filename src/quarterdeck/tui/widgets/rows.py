@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from quarterdeck.present.lists import Layout, ListColumn, fit
-from quarterdeck.present.table import Cell, Look
+from quarterdeck.present.table import Cell, Look, wrap
 from quarterdeck.tui.widgets import ink
 from quarterdeck.tui.widgets.steps import stepped
 
@@ -272,7 +272,8 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         if y == 0:
             return paint.strip(layout.titles(), wide)
         if not self.total:
-            text = self.empty[y - 2] if 0 <= y - 2 < len(self.empty) else ""
+            told = [part for text in self.empty for part in wrap(text, wide - 2)]
+            text = told[y - 2] if 0 <= y - 2 < len(told) else ""
             return paint.strip([Cell("  " + text, "dim")], wide)
         place, part = divmod(y - 1 + self.scroll_offset.y, self._per_row)
         if place >= self.total:

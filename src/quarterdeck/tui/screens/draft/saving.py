@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +48,9 @@ class Saving(JobActs):
         self.is_saving = False
         self.is_asking = False  # which of two drafts it is to be
         self._touched = 0.0
+        self.early: Callable[[], None] | None = (
+            None  # what was asked for before the draft was read
+        )
 
     # --- reading
 
@@ -76,6 +79,9 @@ class Saving(JobActs):
             self.editor.put(ahead)
         if self.sheet is not None:
             self.sheet.load(self.spec)
+        if self.early is not None:
+            early, self.early = self.early, None
+            early()
 
     def hold(self) -> None:
         """Show the text of the pane in front, as it was read."""
@@ -211,7 +217,10 @@ class Saving(JobActs):
 
     def save(self, *, then: Any = None, based_on: int | None = None) -> None:
         """Save what stands here, on a thread; `then` is called when it is saved."""
-        if self.shown is None or self.shell.read_only:
+        if self.shell.read_only:
+            return
+        if self.shown is None:
+            self.early = partial(self.save, then=then, based_on=based_on)
             return
         self.is_saving = True
         self.dirty_since = None

@@ -221,6 +221,7 @@ class DraftPage(Saving):
         from quarterdeck.tui.widgets.spec_sheet import SpecSheet
 
         if self.shown is None:
+            self.early = self.action_editor_options
             return
         if self.has_class("-sheet"):
             self.remove_class("-sheet")
@@ -274,7 +275,13 @@ class DraftPage(Saving):
 
     def action_editor_run(self) -> None:
         """Save, then run the draft."""
-        self.save(then=lambda: self.start_run(self.opened.name, draft=True))
+        self.save(then=self._run_draft)
+
+    def _run_draft(self) -> None:
+        if self.shown is not None and not self.shown["is_draft"]:
+            self.say("nothing differs from live; Esc, then r runs that", "wait", keep=False)
+        else:
+            self.start_run(self.opened.name, draft=True)
 
     def action_editor_publish(self) -> None:
         """Save, show what goes live, and ask."""

@@ -37,8 +37,8 @@ class JobsPage(ListPage, JobActs, RunActs):
     COLUMNS: ClassVar = lists.JOBS
     ORDERS: ClassVar = ("attention", "name", "state", "last_run", "team")
     EMPTY: ClassVar = (
-        "No jobs yet. A job is SQL or Python that runs by hand or on a schedule.",
-        "i makes one  ·  quarterdeck job create -f FILE  ·  quarterdeck demo shows samples",
+        "No jobs yet. A job is SQL or Python that runs on Sail, every version kept.",
+        "i makes one · quarterdeck job create -f FILE · quarterdeck demo shows samples",
     )
 
     DEFAULT_CSS = """

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.logline import StoredLine
     from quarterdeck.service.bundle import Services
 
-TICK_S: Final = 0.1  # ten looks a second, whatever the rate of lines
+TICK_S: Final = 0.08  # twelve looks a second, whatever the rate of lines
 SLOW_S: Final = 1.0
 LEAST_S: Final = 0.02  # for the other threads, where lines come as fast as they are kept
 
