@@ -76,7 +76,12 @@ class Ui:
         await self.press(key)
 
     async def listens(self) -> None:
-        """Wait until a dialog no longer drops keys."""
+        """Wait until a dialog is there and no longer drops keys."""
+        end = time.monotonic() + DEADLINE_S
+        while not isinstance(self.app.screen, ModalScreen):
+            assert time.monotonic() < end, self.screen
+            await self.settle()
+            await asyncio.sleep(0.02)
         since = getattr(self.app.screen, "_since", 0.0)
         await asyncio.sleep(max(0.0, 0.31 - (time.monotonic() - since)))
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.job import Job
 from quarterdeck.model.lease import Holder
 from quarterdeck.ports.store import Change
 from quarterdeck.service.bundle import Services
+from quarterdeck.tui.app import Quarterdeck as Application
 from quarterdeck.tui.listing import CHANGER_S
 from quarterdeck.tui.place import Place
+from quarterdeck.tui.workspace import Making
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
-from tests.tui.pages import held, running
+from tests.tui.pages import Ui, held, running
 from tests.tui.test_random_keys import PLACES, deck
 
 FRESH_S = 2.0
@@ -375,3 +379,18 @@ async def test_a_page_under_another_reads_what_changed_once_it_is_back(
         await ui.press("escape")
         assert len(read) == before + 1
         await ui.until("changed by somebody")
+
+
+@pytest.mark.row("B6")
+async def test_without_a_workspace_the_palette_and_keys_offer_no_view() -> None:
+    def none() -> Services:
+        raise PrerequisiteError("There is no workspace.", advice="Make one.")
+
+    app = Application(none, zone=UTC, making=Making("/nowhere", none))
+    async with app.run_test(size=(80, 24)) as pilot:
+        ui = Ui(app, pilot)
+        await ui.press("4")
+        assert "There is no workspace here yet." in ui.screen
+        await ui.press("colon", *"theme")
+        assert "choose the colours" in ui.screen
+        assert "compute profiles" not in ui.screen

@@ -115,7 +115,7 @@ def short_age(at: str | None, look: Look) -> str:
     seconds = max(0.0, (look.now - parse_instant(at)).total_seconds())
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
         if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
+            return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
 
 

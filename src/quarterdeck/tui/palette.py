@@ -65,7 +65,7 @@ class Palette(Filtered):
         """Look for jobs and runs of that name."""
         wanted, shell = self.typed.strip(), self.page.shell
         self._places = []
-        if wanted:
+        if wanted and shell.is_open:
             look = partial(_places, shell, wanted)
             self.page.ask("jobs and runs", look, partial(self._take, wanted), group="palette")
 

@@ -241,8 +241,7 @@ class Saving(JobActs):
         self.shown, self.rev = shown, shown["rev"]
         self.spec = self.texts.merged(shown["spec"])
         self.banner = ""
-        now = self.shell.now()
-        self.saved_at = f"{now:%H:%M:%S}"
+        self.saved_at = f"{self.shell.now():%H:%M:%S}" if shown["is_draft"] else ""
         self._tell_troubles(shown)
         del spec
         if then is not None:

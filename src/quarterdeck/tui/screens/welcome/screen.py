@@ -22,6 +22,10 @@ class WelcomePage(Page):
     BINDINGS = actions.bindings("list.new")
     FOOTER: ClassVar = ("list.new", "app.help", "app.palette", "app.quit")
 
+    def verdict(self, action: actions.Action) -> bool | None:
+        """Offer no view: there is nothing to look at yet."""
+        return not action.id.startswith("app.view_") and super().verdict(action)
+
     def body(self) -> ComposeResult:
         """Yield what can be done."""
         where = inert.line(self.opened.name)
