@@ -12,13 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck import config, wiring
 from quarterdeck.executors.kubernetes import client, names, watch
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.run import Attempt, RunState
+from tests.bench.watch import fill, measure
 from tests.support import kubernetes
 from tests.support.builders import a_run
 from tests.support.proxy import Answer, Asked, Cut, Old, kinds
+from tests.support.quarterdeck import Quarterdeck
 from tests.support.watched import World, is_running, is_silent
 
 pytestmark = pytest.mark.cluster
@@ -428,3 +431,46 @@ def test_watches_ask_for_ours_alone_from_where_they_stand(world: World) -> None:
         assert one.query["allowWatchBookmarks"] == ["true"]
         assert int(one.query["resourceVersion"][0]) > 0
         assert int(one.query["timeoutSeconds"][0]) < watch.FRESH_S
+
+
+def test_an_idle_scheduler_keeps_two_watches_and_asks_nothing_for_each_run() -> None:
+    kubernetes.kubeconfig()
+    found = measure(known=20, active=5, seconds=5)
+    assert found["state"] == ["running"]
+    assert (found["open_watches"], found["lists_and_gets"]) == (2, 0)
+    assert (found["exit"], found["said"]) == (0, "The lease is given back; runs go on.\n"), found
+
+
+@pytest.mark.long
+@pytest.mark.row("F-8")
+def test_a_scheduler_shows_runs_as_stale_while_the_server_is_away_and_true_again_30_s_later(
+    world: World, tmp_path: Path
+) -> None:
+    deck = Quarterdeck(tmp_path)
+    [receipt] = fill(world, deck, 1, 1)
+    services = wiring.open_services(
+        config.load({"store": deck.store}, {"QUARTERDECK_ACTOR": "ana"})
+    )
+    scheduler = deck.start("scheduler")
+    try:
+        assert kubernetes.eventually(lambda: not services.runs.stored(receipt.run)["stale"], 20)
+        time.sleep(40)
+        assert services.runs.stored(receipt.run)["stale"] is False  # a quiet run is no stale one
+        world.proxy.away()
+        assert kubernetes.eventually(lambda: services.runs.stored(receipt.run)["stale"], 40)
+        shown = services.runs.stored(receipt.run)
+        assert (shown["state"], shown["waiting_for"]["what"]) == (
+            "running",
+            "the cluster to answer",
+        )
+        assert "does not answer" in shown["waiting_for"]["last_fact"]
+        world.end_pod(receipt)
+        time.sleep(20)
+        world.proxy.back()
+        assert kubernetes.eventually(
+            lambda: services.runs.stored(receipt.run)["state"] == "succeeded", 30
+        )
+    finally:
+        scheduler.terminate()
+        scheduler.communicate(timeout=30)
+        services.close()

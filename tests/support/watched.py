@@ -60,14 +60,14 @@ class World:
         self.give_pod(receipt)
         return receipt
 
-    def give_pod(self, receipt: Receipt) -> None:
+    def give_pod(self, receipt: Receipt, workspace: str = "wtest") -> None:
         """Make the attempt's pod; no node takes it, so it is and stays what it is told."""
         facts = receipt.facts
         owner = {
             "apiVersion": "batch/v1", "kind": "Job", "name": facts["name"], "uid": facts["uid"],
         }  # fmt: skip
         labels = {
-            names.OWNER: names.PRODUCT, names.WORKSPACE: names.label("wtest"), names.RUN: receipt.run,
+            names.OWNER: names.PRODUCT, names.WORKSPACE: names.label(workspace), names.RUN: receipt.run,
             names.ATTEMPT: str(receipt.attempt), names.ROLE: names.DRIVER,
         }  # fmt: skip
         container = {"name": names.CONTAINER, "image": kubernetes.IMAGE}

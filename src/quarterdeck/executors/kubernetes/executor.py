@@ -138,8 +138,7 @@ class KubernetesExecutor:
         found: dict[AttemptId, Observation | Silent] = {}
         for namespace, group in by_namespace.items():
             try:
-                for receipt in group:
-                    self._same_cluster(receipt)
+                self._all_of_this_cluster(group)
                 found |= self._observe(namespace, group)
                 self._silences.end(namespace)
             except (
@@ -260,6 +259,11 @@ class KubernetesExecutor:
                 advice="Point the context at that server again, or name another in the cluster.",
             )
 
+    def _all_of_this_cluster(self, receipts: list[Receipt]) -> None:
+        one_each = {(r.facts.get("server"), r.facts.get("ca_sha256")): r for r in receipts}
+        for receipt in one_each.values():
+            self._same_cluster(receipt)
+
     # --- within: looking
 
     def _observe(self, namespace: str, receipts: list[Receipt]) -> dict[AttemptId, Observation]:
@@ -283,8 +287,7 @@ class KubernetesExecutor:
         pods = self._list(names.pods(namespace), selector)
         if not jobs and not pods:
             self._namespace_is_there(namespace)
-        for receipt in receipts:  # the context may have been changed while it was asked
-            self._same_cluster(receipt)
+        self._all_of_this_cluster(receipts)  # the context may have been changed while it was asked
         return self._read(namespace, receipts, watch.Shown(jobs, pods, now))
 
     def _read(
