@@ -186,3 +186,48 @@ def viewer_kubeconfig(folder: Path) -> Path:
     path = folder / "viewer.kubeconfig"
     path.write_text(yaml.safe_dump(document))
     return path
+
+
+class Account:
+    """A service account with a token that may do some verbs with our kinds, and be deleted."""
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self._client = Client(kubeconfig(), CONTEXT)
+        self._namespace, self.name = namespace, name
+        self._path = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        self._client.create(self._path, {"metadata": {"name": name}})
+
+    def token(self) -> str:
+        request = {"spec": {"expirationSeconds": 3600}}
+        answer = self._client.create(f"{self._path}/{self.name}/token", request)
+        return str(answer["status"]["token"])
+
+    def may(self, *verbs: str) -> None:
+        """Let it do these and no others."""
+        base = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{self._namespace}"
+        rules = [
+            {"apiGroups": ["", "batch"], "resources": ["jobs", "pods", "events"], "verbs": verbs}
+        ]
+        with suppress(ApiError):
+            self._client.delete(f"{base}/roles/{self.name}", {})
+        role = {"metadata": {"name": self.name}, "rules": rules}
+        self._client.create(f"{base}/roles", role)
+        subject = {"kind": "ServiceAccount", "name": self.name, "namespace": self._namespace}
+        binding = {
+            "metadata": {"name": self.name}, "subjects": [subject],
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": self.name},
+        }  # fmt: skip
+        with suppress(ApiError):
+            self._client.create(f"{base}/rolebindings", binding)
+
+    def delete(self) -> None:
+        """Delete it: its token is refused after some seconds."""
+        self._client.delete(f"{self._path}/{self.name}", {})
+        self._client.close()
+
+
+def account(namespace: str, name: str, *verbs: str) -> Account:
+    """Make a service account that may do these verbs with Jobs, pods and events."""
+    made = Account(namespace, name)
+    made.may(*verbs)
+    return made

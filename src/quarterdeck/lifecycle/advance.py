@@ -207,9 +207,9 @@ def _seen(run: Run, fact: Observation, now: datetime) -> Run:
     if state is not None and ORDER[state] > ORDER[run.state]:
         at = fact.began_at if state is RunState.STARTING and fact.began_at else fact.at
         run = steps.enter(run, state, at, fact.because)
-        run = replace(run, phase=state.value, seen_at=now)
+        run = replace(run, phase=state.value, seen_at=fact.at)
     if run.seen_at is None or now - run.seen_at >= SEEN_EVERY or run.silent_since is not None:
-        run = replace(run, seen_at=now, silent_since=None)
+        run = replace(run, seen_at=fact.at, silent_since=None)
     if fact.placement and fact.placement != run.placement:
         run = replace(run, placement=fact.placement)
     what = {

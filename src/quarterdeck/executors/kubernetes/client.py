@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from quarterdeck.executors.kubernetes import credentials
+from quarterdeck.executors.kubernetes.stream import Stream
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 
 INSTALL: Final = "pip install 'quarterdeck[kubernetes]'"
@@ -27,6 +28,7 @@ CONNECT_S: Final = 5.0
 READ_S: Final = 15.0
 REFUSED_S: Final = 5.0  # refused credentials are not shown again before that
 SHOWN_BYTES: Final = 300
+TOLD_S: Final = 60.0  # how long we wait at most when the server says how long
 
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
@@ -35,6 +37,7 @@ _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
 _CONFLICT: Final = 409
+_EXPIRED: Final = 410
 _TOO_MANY: Final = 429
 _BROKEN: Final = 500
 _ANONYMOUS: Final = "system:anonymous"
@@ -70,6 +73,11 @@ class ApiError(Exception):
         """Whether the object is there already, or is another one than was meant."""
         return self.code == _CONFLICT
 
+    @property
+    def is_expired(self) -> bool:
+        """Whether a watch was asked to go on from where the server's memory does not reach."""
+        return self.code == _EXPIRED
+
     def has_cause(self, reason: str) -> bool:
         """Whether a cause of this reason is among the details."""
         return any(cause.get("reason") == reason for cause in self.causes)
@@ -95,6 +103,7 @@ class Client:
         self._stamp: tuple[tuple[str, float], ...] = ()
         self._renew_at: float | None = None
         self._refusal: tuple[float, CredentialsError] | None = None
+        self._told: tuple[float, UnreachableError] | None = None
 
     def get(self, path: str, query: Query = (), *, read_s: float = READ_S) -> Json:
         """Return one object or list."""
@@ -113,13 +122,22 @@ class Client:
         return self._call("DELETE", path, query, body=options)
 
     @contextmanager
-    def stream(self, path: str, query: Query, *, read_s: float) -> Iterator[Iterator[bytes]]:
-        """Open an answer that comes bit by bit; what is read ends with UnreachableError if it is cut off."""
+    def stream(
+        self, path: str, query: Query, *, read_s: float, documents: bool = False
+    ) -> Iterator[Stream]:
+        """Open an answer that comes bit by bit; of `documents` it must say that it is some."""
         response = self._request("GET", path, query, None, "application/json", read_s)
         try:
+            kind = str(response.headers.get("Content-Type") or "")
             if response.status >= 400:  # noqa: PLR2004  # HTTP's refusals begin here
-                self._refuse("GET", path, response.status, response.read())
-            yield self._chunks(response)
+                with self._reached(path):
+                    data = response.read()
+                self._refuse("GET", path, response, data)
+            if documents and not kind.startswith("application/json"):
+                with self._reached(path):
+                    data = response.read(SHOWN_BYTES)
+                raise self._no_kubernetes(path, response.status, data)
+            yield Stream(response, self._chunks(response))
         finally:
             response.close()
 
@@ -150,13 +168,14 @@ class Client:
             if response.status == _UNAUTHORIZED and again and self._renewable():
                 continue
             if response.status >= 400:  # noqa: PLR2004
-                self._refuse(method, path, response.status, data)
+                self._refuse(method, path, response, data)
             return self._document(path, response.status, data)
         raise AssertionError("unreachable")
 
     def _request(
         self, method: str, path: str, query: Query, body: Any, content: str, read_s: float
     ) -> Any:
+        self._wait_as_told()
         api = self._ready()
         url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "User-Agent": "quarterdeck"}
@@ -186,7 +205,19 @@ class Client:
         with self._reached("a stream"):
             yield from response.stream(64 * 1024, decode_content=True)
 
-    def _refuse(self, method: str, path: str, code: int, data: bytes) -> None:
+    def _wait_as_told(self) -> None:
+        """Raise what the server said last, as long as it said that nothing shall be asked."""
+        with self._lock:
+            if self._told is not None and time.monotonic() >= self._told[0]:
+                self._told = None
+            if self._told is not None:
+                until, error = self._told
+                left = max(1, round(until - time.monotonic()))
+                said = f"{error.message} (asked again in {left} s)"
+                raise UnreachableError(said, advice=error.advice)
+
+    def _refuse(self, method: str, path: str, response: Any, data: bytes) -> None:
+        code = response.status
         try:
             status = json.loads(data)
         except ValueError:
@@ -198,10 +229,15 @@ class Client:
         if code == _TOO_MANY or code >= _BROKEN:
             said = (status or {}).get("message") if isinstance(status, dict) else None
             shown = said or data[:SHOWN_BYTES].decode(errors="replace")
-            raise UnreachableError(
-                f"Context {self._context} answers {code} to {method} {path}: {shown.strip()}",
+            error = UnreachableError(
+                f"Context {self._context} answers {code} to {method} {path}: {' '.join(shown.split())}",
                 advice="The API server is overloaded or broken; it is asked again.",
             )
+            told = str(response.headers.get("Retry-After") or "")
+            if told.isdecimal() and int(told) > 0:
+                with self._lock:
+                    self._told = (time.monotonic() + min(float(told), TOLD_S), error)
+            raise error
         if not isinstance(status, dict) or status.get("kind") != "Status":
             raise self._no_kubernetes(path, code, data)
         raise ApiError(method, path, status, code)

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from quarterdeck.executors import environment
@@ -20,13 +21,15 @@ from quarterdeck.executors.kubernetes import (
     observe,
     preflight,
     rbac,
+    remembered,
+    watch,
 )
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
-from quarterdeck.model.observation import Observation, Silent
+from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Check, FencedError, Launch, Place
@@ -62,8 +65,10 @@ class KubernetesExecutor:
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
-        self._pods: dict[AttemptId, dict[str, Json]] = defaultdict(dict)
-        self._silent_since: dict[str, Any] = {}
+        self._pods = remembered.Pods()
+        self._events = remembered.Events(self._client)
+        self._watches = watch.Watches(self._client, workspace, clock, keep=self._pods.see)
+        self._silences = remembered.Silences()
 
     # --- what is there
 
@@ -123,22 +128,24 @@ class KubernetesExecutor:
     # --- watching
 
     def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:
-        """Say of each what its Job and pods show; one question for each kind and namespace."""
+        """Say of each what its Job and pods show: the first look asks, from the second on watches know.
+
+        `at` is when that was known to be so.
+        """
         by_namespace: dict[str, list[Receipt]] = defaultdict(list)
         for receipt in receipts:
             by_namespace[receipt.facts["namespace"]].append(receipt)
         found: dict[AttemptId, Observation | Silent] = {}
         for namespace, group in by_namespace.items():
             try:
-                for receipt in group:
-                    self._same_cluster(receipt)
+                self._all_of_this_cluster(group)
                 found |= self._observe(namespace, group)
-                self._silent_since.pop(namespace, None)
+                self._silences.end(namespace)
             except (
                 UnreachableError,
                 PrerequisiteError,
             ) as error:  # a right taken away ends no run
-                since = self._silent_since.setdefault(namespace, self._clock())
+                since = self._silences.since(namespace, self._clock())
                 found |= {receipt.id: Silent(since, error.message) for receipt in group}
         return found
 
@@ -188,7 +195,8 @@ class KubernetesExecutor:
             if not left or time.monotonic() > deadline:
                 break
             time.sleep(POLL_S)
-        self._pods.pop(receipt.id, None)
+        if not left:
+            self._pods.forget((receipt.run, receipt.attempt))
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
     @asking()
@@ -219,7 +227,8 @@ class KubernetesExecutor:
         return found
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """End the watches and let go of the connections."""
+        self._watches.close()
         self._client.close()
 
     # --- within: creating
@@ -250,50 +259,54 @@ class KubernetesExecutor:
                 advice="Point the context at that server again, or name another in the cluster.",
             )
 
+    def _all_of_this_cluster(self, receipts: list[Receipt]) -> None:
+        one_each = {(r.facts.get("server"), r.facts.get("ca_sha256")): r for r in receipts}
+        for receipt in one_each.values():
+            self._same_cluster(receipt)
+
     # --- within: looking
 
     def _observe(self, namespace: str, receipts: list[Receipt]) -> dict[AttemptId, Observation]:
+        """Say what the watches show; an end is asked for once more: two watches are not of one moment."""
+        shown = self._watches.look(namespace)
+        if shown is None:
+            return self._ask(namespace, receipts)
+        found = self._read(namespace, receipts, shown)
+        ended = [one for one in receipts if found[one.id].phase in (Phase.ENDED, Phase.GONE)]
+        return found | (self._ask(namespace, ended) if ended else {})
+
+    def _ask(self, namespace: str, receipts: list[Receipt]) -> dict[AttemptId, Observation]:
         if len(receipts) == 1:
             selector = self._selector(receipts[0])
         else:
             selector = (("labelSelector", names.selector(self._workspace)),)
+        now = self._clock()
         jobs = {
             job["metadata"]["name"]: job for job in self._list(names.jobs(namespace), selector)
         }
-        pods: dict[tuple[Any, int] | None, list[Json]] = defaultdict(list)
-        for pod in self._list(names.pods(namespace), selector):
-            pods[names.attempt_of(pod["metadata"]["labels"])].append(pod)
+        pods = self._list(names.pods(namespace), selector)
         if not jobs and not pods:
             self._namespace_is_there(namespace)
+        self._all_of_this_cluster(receipts)  # the context may have been changed while it was asked
+        return self._read(namespace, receipts, watch.Shown(jobs, pods, now))
+
+    def _read(
+        self, namespace: str, receipts: list[Receipt], shown: watch.Shown
+    ) -> dict[AttemptId, Observation]:
+        pods: dict[remembered.Key | None, list[Json]] = defaultdict(list)
+        for pod in shown.pods:
+            pods[names.attempt_of(pod["metadata"]["labels"])].append(pod)
         now = self._clock()
         found = {}
         for receipt in receipts:
             here = pods[receipt.run, receipt.attempt]
-            gone = self._remember(receipt, here)
-            seen = observe.Seen(jobs.get(receipt.facts["name"]), here, gone)
+            self._pods.see(here)
+            gone = self._pods.gone((receipt.run, receipt.attempt), here)
+            seen = observe.Seen(shown.jobs.get(receipt.facts["name"]), here, gone)
             if (uid := observe.wants_events(receipt, seen, now)) is not None:
-                seen = observe.Seen(seen.job, here, gone, self._events(namespace, uid))
-            found[receipt.id] = observe.observation(receipt, seen, now)
+                seen = replace(seen, events=self._events.of(namespace, uid))
+            found[receipt.id] = replace(observe.observation(receipt, seen, now), at=shown.at)
         return found
-
-    def _remember(self, receipt: Receipt, here: list[Json]) -> list[Json]:
-        """Keep each pod as it was seen last, its end before all: the object lives a second longer at most."""
-        kept = self._pods[receipt.id]
-        for pod in here:
-            before = kept.get(pod["metadata"]["uid"])
-            if before is None or not observe.has_said(before):
-                kept[pod["metadata"]["uid"]] = pod
-        uids = {pod["metadata"]["uid"] for pod in here}
-        return [pod for uid, pod in kept.items() if uid not in uids]
-
-    def _events(self, namespace: str, uid: str) -> list[Json]:
-        query = (("fieldSelector", f"involvedObject.uid={uid}"),)
-        try:
-            return self._list(f"/api/v1/namespaces/{namespace}/events", query)
-        except (
-            PrerequisiteError
-        ):  # they are evidence, never truth: without the right there are none
-            return []
 
     def _namespace_is_there(self, namespace: str) -> None:
         """Raise UnreachableError unless an empty answer is an answer: a missing namespace lists as empty, too."""
@@ -309,7 +322,7 @@ class KubernetesExecutor:
 
     def _list_pods(self, receipt: Receipt) -> list[Json]:
         found = self._list(names.pods(receipt.facts["namespace"]), self._selector(receipt))
-        self._remember(receipt, found)
+        self._pods.see(found)
         return found
 
     def _selector(self, receipt: Receipt) -> tuple[tuple[str, str], ...]:
