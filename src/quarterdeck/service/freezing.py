@@ -116,7 +116,8 @@ def _place_of_team(context: Context, run: Run) -> Mapping[str, Any]:
     """Return where the team's runs go on the run's cluster; empty: where the cluster says."""
     team = context.ports.store.definitions.find(run.team)
     places = team.value.body.get("clusters", {}) if team is not None else {}
-    place: Mapping[str, Any] = places.get(run.cluster) or {}
+    cluster = context.ports.store.definitions.find(run.cluster)
+    place: Mapping[str, Any] = places.get(cluster.value.name if cluster else "") or {}
     return place
 
 
