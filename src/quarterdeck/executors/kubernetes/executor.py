@@ -14,6 +14,7 @@ from typing import Any, Final
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
     creating,
+    launching,
     logs,
     manifest,
     names,
@@ -70,7 +71,11 @@ class KubernetesExecutor:
     def check(self, launch: Launch | None) -> list[Check]:
         """Check the cluster with evidence and remedy for each; for a launch, whether its place is still that."""
         if launch is not None:
-            return environment.launch_checks(launch.frozen, self.place(), self.kind)
+            found = environment.launch_checks(launch.frozen, self.place(), self.kind)
+            where = self._namespace(launch)
+            return found + launching.checks(
+                self._client, launch, self._cluster, self._workspace, where
+            )
         found = preflight.checks(self._client, self._cluster, self._workspace)
         self._place = preflight.place_of(found) or self._place
         return found
@@ -85,6 +90,11 @@ class KubernetesExecutor:
         return self._place
 
     # --- dispatch
+
+    def plan(self, launch: Launch) -> list[Mapping[str, Any]]:
+        """Return the Job, its ConfigMaps and the template of workers; the cluster is not asked."""
+        where = self._namespace(launch)
+        return [*launching.plan(launch, self._cluster, self._workspace, where)]
 
     def prepare(self, launch: Launch) -> Receipt:
         """Create the suspended Job and the ConfigMaps that it owns; what is there already is adopted if ours."""
