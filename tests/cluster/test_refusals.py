@@ -17,6 +17,8 @@ from quarterdeck.executors.kubernetes import names, rbac
 from quarterdeck.executors.kubernetes.client import Client
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import Definition
+from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.receipt import Receipt
 from quarterdeck.ports.executor import Check, Executor
 from quarterdeck.service.bundle import Services
 from tests.contract.test_executor import a_launch
@@ -478,3 +480,52 @@ def test_the_check_warns_of_what_else_is_within_a_payloads_reach(bench: Bench) -
     assert (shown["status"], check["level"]) == ("active", "warning")
     assert "service account deployer and Secret payroll" in check["message"]
     assert VALUE not in json.dumps(shown)
+
+
+@pytest.mark.row("B13", "B14")
+def test_another_image_than_the_frozen_one_is_seen_and_another_engine_is_refused(
+    bench: Bench,
+) -> None:
+    assert bench.cluster()["status"] == "active"
+    [check] = [
+        c for c in bench.deck.ok("cluster", "show", "kube")["checks"] if c["name"] == "image"
+    ]
+    known = json.loads(check["evidence"])
+    assert known["image_id"].startswith("sha256:")
+    executor = kubernetes.executor(bench.namespace)
+    for changes, words in (
+        ({"image_id": "sha256:" + "0" * 64}, "another image than the one that was frozen"),
+        ({"engine": "pysail 0.0.1"}, f"frozen with pysail 0.0.1; here is {known['engine']}"),
+        ({"python": "CPython 2.7.0"}, f"frozen with CPython 2.7.0; here is {known['python']}"),
+    ):
+        receipt = executor.prepare(a_launch("print('it ran')", place=known | changes))
+        executor.release(receipt)
+        last: list[Observation] = []
+
+        def is_seen(receipt: Receipt = receipt, last: list[Observation] = last) -> bool:
+            found = executor.observe([receipt])[receipt.id]
+            assert isinstance(found, Observation)
+            last[:] = [found]
+            return found.phase is Phase.ENDED
+
+        assert kubernetes.eventually(is_seen), last
+        [seen] = last
+        reason = seen.last_word["reason"] if seen.last_word else seen.failure
+        assert reason == "config_error", seen
+        assert words in seen.because + str((seen.last_word or {}).get("message")), seen
+        executor.reap(receipt)
+    assert kubernetes.left(bench.namespace) == []
+
+
+@pytest.mark.row("B13", "B14")
+def test_a_run_is_frozen_with_its_image_and_runs_again_exactly(bench: Bench) -> None:
+    assert bench.cluster()["status"] == "active"
+    deck = bench.deck
+    deck.create("daily", cluster="kube")
+    first = deck.run("daily")
+    place = first["frozen"]["place"]
+    assert place["image"] == kubernetes.IMAGE
+    assert place["image_id"].startswith("sha256:")
+    again = deck.ok("rerun", first["id"], "--exact", "--wait")
+    assert again["state"] == "succeeded"
+    assert again["frozen"]["sha256"] == first["frozen"]["sha256"]

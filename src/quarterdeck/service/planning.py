@@ -19,8 +19,6 @@ from quarterdeck.service.context import Context
 from quarterdeck.versions import freeze
 
 if TYPE_CHECKING:
-    from quarterdeck.model.job import Definition
-    from quarterdeck.ports.executor import Launch
     from quarterdeck.service.runs import Runs
 
 RUN: Final = RunId("rplan0000000")
@@ -53,7 +51,6 @@ class Planning:
         def put(content: bytes) -> None:
             files[freeze.digest(content)] = content
 
-        frozen = freezing.frozen(context, run, put)
         kept = context.ports.store.definitions.find(run.cluster)
         cluster = None if kept is None else kept.value
         shown: dict[str, Any] = {
@@ -63,33 +60,25 @@ class Planning:
             "frozen_sha256": None, "frozen": None, "documents": [],
         }  # fmt: skip
         checks: list[Check] = []
-        if isinstance(frozen, Refused):
-            known = {one.path for one in found}
-            found += [one for one in frozen.problems if one.path not in known]
-        elif cluster is not None:
-            content, sha256 = frozen
-            launch = freezing.launch_of(context, run, content, _opener(files))
-            shown |= {"frozen_sha256": sha256, "frozen": json.loads(content)}
-            shown["documents"], checks = self._asked(cluster, launch, found)
+        try:
+            frozen = freezing.frozen(context, run, put)
+            if isinstance(frozen, Refused):
+                known = {one.path for one in found}
+                found += [one for one in frozen.problems if one.path not in known]
+            elif cluster is not None:
+                content, sha256 = frozen
+                launch = freezing.launch_of(context, run, content, _opener(files))
+                shown |= {"frozen_sha256": sha256, "frozen": json.loads(content)}
+                executor = context.ports.executor(cluster)
+                shown["documents"] = executor.plan(launch)
+                checks = executor.check(launch)
+        except UnreachableError as error:
+            checks = [Check("reachable", "failed", error.message, error.advice, code=error.code)]
+        except PrerequisiteError as error:
+            found.append(Problem("spec.cluster", f"{error.message} {error.advice}".strip()))
         shown["problems"] = [{"path": one.path, "message": one.message} for one in found]
         shown["checks"] = [to_document(check) for check in checks]
         return shown | {"would": _would(found, checks)}
-
-    def _asked(
-        self, cluster: Definition, launch: Launch, found: list[Problem]
-    ) -> tuple[list[Mapping[str, Any]], list[Check]]:
-        """Ask the executor for documents and checks; what forbids the one does not hide the other."""
-        documents: list[Mapping[str, Any]] = []
-        try:
-            executor = self._context.ports.executor(cluster)
-            documents = executor.plan(launch)
-            return documents, executor.check(launch)
-        except UnreachableError as error:
-            check = Check("reachable", "failed", error.message, error.advice, code=error.code)
-            return documents, [check]
-        except PrerequisiteError as error:
-            found.append(Problem("spec.cluster", f"{error.message} {error.advice}".strip()))
-            return documents, []
 
 
 def _opener(files: Mapping[str, bytes]) -> Callable[[str], Callable[[], BinaryIO]]:
