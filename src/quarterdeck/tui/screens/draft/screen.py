@@ -290,7 +290,9 @@ class DraftPage(Saving):
             is_draft = self.shown is not None and bool(self.shown["is_draft"])
             self.show_plan(self.opened.name, draft=is_draft)
 
-        if self.dirty_since is not None and not self.shell.read_only:
+        if self.shown is None and not self.shell.read_only:
+            self.early = self.action_editor_plan
+        elif self.dirty_since is not None and not self.shell.read_only:
             self.save(then=show)
         else:
             show()
