@@ -123,12 +123,29 @@ def not_admitted(bench: Bench) -> Json:
     return {}
 
 
+def no_driver_rights(bench: Bench) -> Json:
+    profile = {
+        "name": "wide", "team": bench.deck.actor, "mode": "cluster", "driver": {"disk_gib": 1},
+        "worker": {
+            "instance_type": "test.xlarge", "disk_gib": 1, "max_nodes": 2, "capacity_type": "spot",
+        },
+    }  # fmt: skip
+    bench.deck.ok("profile", "create", "-f", "-", text=json.dumps(profile))
+    return {"profile": "wide"}
+
+
 REFUSED: list[tuple[Callable[[Bench], Json], Json, str, str]] = [
     (wrong_context, {}, "cannot be read", ""),
     (no_namespace, {}, 'namespaces "absent" not found', ""),
     (no_pull_secret, {"image_pull_secrets": ["registry"]}, "There is no Secret registry", ""),
     (no_secret, {}, "There is no Secret db", "env TOKEN"),
     (no_key, {}, "Secret db in namespace {namespace} has no key token", "env TOKEN"),
+    (
+        no_driver_rights,
+        {},
+        "Service account default of namespace {namespace} has no right to get pods, create pods",
+        "driver's rights",
+    ),
     (not_admitted, {"pod_template": {"spec": {"hostNetwork": True}}}, "violates PodSecurity", ""),
 ]
 
@@ -264,9 +281,12 @@ def test_what_no_known_node_could_hold_is_a_warning_and_then_unschedulable(
 
 
 @pytest.mark.row("F-24", "F6")
-def test_a_full_quota_keeps_the_run_in_the_line_until_there_is_room(bench: Bench) -> None:
+@pytest.mark.parametrize("hard", ["pods", "count/jobs.batch"])
+def test_a_full_quota_keeps_the_run_in_the_line_until_there_is_room(
+    bench: Bench, hard: str
+) -> None:
     assert bench.cluster()["status"] == "active"
-    bench.quota(pods="0")
+    bench.quota(**{hard: "0"})
     deck = bench.deck
     deck.create("daily", cluster="kube")
     assert deck.json("job", "plan", "daily").document["would"] == "wait"
