@@ -295,6 +295,7 @@ def test_a_full_quota_keeps_the_run_in_the_line_until_there_is_room(
     waits = run["waiting_for"]
     assert "room in the namespace's quota: " in waits["what"]
     assert "exceeded quota: full" in waits["what"]
+    assert "qd-check" not in waits["what"]  # the same words for as long as it is so
     assert (waits["last_fact"], bool(waits["deadline"])) == ("place 1 in the line", True)
     assert [one["state"] for one in deck.ok("run-show", run["id"])["timeline"]] == ["queued"]
     assert kubernetes.left(bench.namespace) == []

@@ -5,6 +5,7 @@ The cluster's own checks: `preflight`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,8 +21,9 @@ _NO_DRY_RUN = "does not support dry run"
 
 
 def checks(
-    client: Client, launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str
-) -> list[Check]:
+    client: Client, launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str,
+    known: nodes.Known,
+) -> list[Check]:  # fmt: skip
     """Return every check of the launch. A full quota is `failed` with the code `quota`."""
     found = [access.own(client, namespace)]
     if found[0].level == "failed":
@@ -46,7 +48,7 @@ def checks(
     ]
     found += _admission(client, namespace, job, templates)
     specs = {what: template["spec"] for what, template in templates.items()}
-    found.append(nodes.check(nodes.listed(client), specs))
+    found.append(nodes.check(known.now(), specs))
     return found
 
 
@@ -116,7 +118,10 @@ def _dry_run(client: Client, path: str, document: Json, what: str) -> Check:
         if error.is_conflict:  # of that name there is one: adopting or fencing it is `prepare`'s
             return Check("admission", "ok", f"the {what} exists")
         if error.is_forbidden and "exceeded quota" in error.message:
-            return Check("quota", "failed", error.message, "", code="quota")
+            # Neither the name that nobody gets nor what others use: it stands as long as it is so.
+            said = error.message[error.message.index("exceeded quota") :]
+            said = re.sub(r", used: .*?(?=, limited: )", "", said)
+            return Check("quota", "failed", said, "", code="quota")
         if _NO_DRY_RUN in error.message:
             return Check("admission", "warning", f"the {what} not looked at: {error.message}")
         advice = "Mend the pod template, the profile, or what the cluster names."
