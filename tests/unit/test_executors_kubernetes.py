@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import manifest, names, nodes, observe, pods
+from quarterdeck.executors.kubernetes import manifest, names, observe, placing, pods
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
@@ -412,7 +412,7 @@ def test_what_no_known_node_could_hold_is_said(
 ) -> None:
     launch = a_launch(profile={"mode": "standalone", "driver": driver})
     spec = pods.driver(launch, {"image": "x:1", **cluster}, {}, {}, {})["spec"]
-    check = nodes.check(known, {"driver": spec})
+    check = placing.check(known, {"driver": spec})
     assert check.level == ("warning" if words else "ok")
     assert words in check.message
 

@@ -31,6 +31,7 @@ SHOWN_BYTES: Final = 300
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
@@ -38,8 +39,6 @@ _CONFLICT: Final = 409
 _TOO_MANY: Final = 429
 _BROKEN: Final = 500
 _ANONYMOUS: Final = "system:anonymous"
-_JSON: Final = "application/json"
-_METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 
 
 class CredentialsError(UnreachableError):
@@ -98,12 +97,14 @@ class Client:
         self._renew_at: float | None = None
         self._refusal: tuple[float, CredentialsError] | None = None
 
-    def get(
-        self, path: str, query: Query = (), *, read_s: float = READ_S, metadata_only: bool = False
-    ) -> Json:
-        """Return one object or list; of a list, if wanted, names and labels alone and no content."""
-        accept = _METADATA if metadata_only else _JSON
-        return self._call("GET", path, query, read_s=read_s, accept=accept)
+    def get(self, path: str, query: Query = (), *, read_s: float = READ_S) -> Json:
+        """Return one object or list."""
+        return self._call("GET", path, query, read_s=read_s)
+
+    def names(self, path: str) -> list[str]:
+        """Return the names of a list's objects; what they hold is not sent."""
+        found = self._call("GET", path, content=_METADATA)["items"] or ()  # none: null
+        return [str(one["metadata"]["name"]) for one in found]
 
     def create(self, path: str, body: Json, query: Query = ()) -> Json:
         """Create an object and return it as it was stored."""
@@ -120,7 +121,7 @@ class Client:
     @contextmanager
     def stream(self, path: str, query: Query, *, read_s: float) -> Iterator[Iterator[bytes]]:
         """Open an answer that comes bit by bit; what is read ends with UnreachableError if it is cut off."""
-        response = self._request("GET", path, query, None, _JSON, read_s)
+        response = self._request("GET", path, query, None, "application/json", read_s)
         try:
             if response.status >= 400:  # noqa: PLR2004  # HTTP's refusals begin here
                 self._refuse("GET", path, response.status, response.read())
@@ -146,10 +147,10 @@ class Client:
 
     def _call(
         self, method: str, path: str, query: Query = (), *, body: Any = None,
-        content: str = _JSON, read_s: float = READ_S, accept: str = _JSON,
+        content: str = "application/json", read_s: float = READ_S,
     ) -> Json:  # fmt: skip
         for again in (True, False):
-            response = self._request(method, path, query, body, content, read_s, accept)
+            response = self._request(method, path, query, body, content, read_s)
             with self._reached(path):
                 data = response.read()
             if response.status == _UNAUTHORIZED and again and self._renewable():
@@ -160,11 +161,11 @@ class Client:
         raise AssertionError("unreachable")
 
     def _request(
-        self, method: str, path: str, query: Query, body: Any, content: str, read_s: float,
-        accept: str = _JSON,
-    ) -> Any:  # fmt: skip
+        self, method: str, path: str, query: Query, body: Any, content: str, read_s: float
+    ) -> Any:
         api = self._ready()
         url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        accept = content if body is None else "application/json"
         headers = {"Accept": accept, "User-Agent": "quarterdeck"}
         if body is not None:
             headers["Content-Type"] = content

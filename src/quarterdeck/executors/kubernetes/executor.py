@@ -18,8 +18,8 @@ from quarterdeck.executors.kubernetes import (
     logs,
     manifest,
     names,
-    nodes,
     observe,
+    placing,
     preflight,
     rbac,
 )
@@ -62,7 +62,7 @@ class KubernetesExecutor:
         self._workspace = workspace
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
-        self._nodes = nodes.Known(self._client)
+        self._placing = placing.Known(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods: dict[AttemptId, dict[str, Json]] = defaultdict(dict)
@@ -76,7 +76,7 @@ class KubernetesExecutor:
             found = environment.launch_checks(launch.frozen, self.place(), self.kind)
             where = self._namespace(launch)
             return found + launching.checks(
-                self._client, launch, self._cluster, self._workspace, where, self._nodes
+                self._client, launch, self._cluster, self._workspace, where, self._placing
             )
         found = preflight.checks(self._client, self._cluster, self._workspace)
         self._place = preflight.place_of(found) or self._place

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quarterdeck.executors import environment
-from quarterdeck.executors.kubernetes import access, manifest, names, nodes, pods, references
+from quarterdeck.executors.kubernetes import access, manifest, names, placing, pods, references
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.ports.executor import Check, Launch
@@ -22,7 +22,7 @@ _NO_DRY_RUN = "does not support dry run"
 
 def checks(
     client: Client, launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str,
-    known: nodes.Known,
+    known: placing.Known,
 ) -> list[Check]:  # fmt: skip
     """Return every check of the launch. A full quota is `failed` with the code `quota`."""
     found = [access.own(client, namespace)]
@@ -48,7 +48,7 @@ def checks(
     ]
     found += _admission(client, namespace, job, templates)
     specs = {what: template["spec"] for what, template in templates.items()}
-    found.append(nodes.check(known.now(), specs))
+    found.append(placing.check(known.now(), specs))
     return found
 
 

@@ -20,11 +20,10 @@ def check(client: Client, cluster: Mapping[str, Any], namespace: str) -> Check:
     for plural, what in (("serviceaccounts", "service account"), ("secrets", "Secret")):
         path = f"/api/v1/namespaces/{namespace}/{plural}"
         try:
-            listed = client.get(path, metadata_only=True)["items"] or ()  # none: null
+            others = sorted(set(client.names(path)) - ours)
         except ApiError as error:
             unseen.append(f"{what}s not looked at: {error.message}")
             continue
-        others = sorted({one["metadata"]["name"] for one in listed} - ours)
         if others:
             found.append(f"{what}{'s' if len(others) > 1 else ''} {_listing(others)}")
     if not found and not unseen:

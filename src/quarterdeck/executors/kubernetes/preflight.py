@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import access, names, neighbours, nodes, pods
+from quarterdeck.executors.kubernetes import access, names, neighbours, placing, pods
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.ports.executor import Check, Place
@@ -86,7 +86,7 @@ def _checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> Itera
     yield access.own(client, namespace)
     yield from _objects(client, cluster, namespace)
     yield neighbours.check(client, cluster, namespace)
-    yield nodes.check(nodes.listed(client), {"runner's pod": _pod(cluster)["spec"]})
+    yield placing.check(placing.listed(client), {"runner's pod": _pod(cluster)["spec"]})
     admitted = _admitted(client, cluster, namespace)
     yield admitted
     if admitted.level != "failed":
