@@ -15,6 +15,7 @@ import fcntl
 import hashlib
 import json
 import os
+import platform
 import re
 import select
 import selectors
@@ -53,6 +54,7 @@ BEGAN_FILE: Final = "began"
 PHASE_FILE: Final = "phase"
 LAST_WORD_FILE: Final = "last_word"
 SCRATCH_FOLDER: Final = "scratch"
+HIDDEN_ENV: Final = "QUARTERDECK_SECRET_"
 MARKER_ENV: Final = "QUARTERDECK_ATTEMPT"
 LINE_LIMIT: Final = 8 * 1024
 LAST_WORD_LIMIT: Final = 4_000
@@ -78,6 +80,7 @@ INTERRUPT_S: Final = 2.0
 ENGINE_STOP_S: Final = 3.0
 KILL_S: Final = 2.0
 DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
+SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
 STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
 # SIGINT is how it is asked to stop: no traceback at the end of every log.
 ENGINE_CODE: Final = """
@@ -524,12 +527,44 @@ def whole(data: bytes) -> int:
     return len(data) - len(decoder.getstate()[0])
 
 
+class Mask:
+    """Puts the reference of a secret in the place of its value, wherever a text would carry it out."""
+
+    def __init__(self, values: Iterable[tuple[str, str]] = ()) -> None:
+        found = {
+            line.strip(): reference
+            for value, reference in values
+            for line in value.splitlines()
+            if len(line.strip()) >= SECRET_LEAST
+        }
+        self._words = sorted(found.items(), key=lambda pair: -len(pair[0]))
+
+    def __call__(self, text: str) -> str:
+        """Return the text without any value."""
+        for word, reference in self._words:
+            if word in text:
+                text = text.replace(word, reference)
+        return text
+
+    def begun(self, data: bytes) -> int:
+        """Return how many bytes at the end of `data` may be the beginning of a value."""
+        longest = 0
+        for word, _ in self._words:
+            head = word.encode("utf-8", "surrogateescape")
+            for length in range(min(len(head) - 1, len(data)), longest, -1):
+                if data.endswith(head[:length]):
+                    longest = length
+                    break
+        return longest
+
+
 class Pump(threading.Thread):
     """Reads what children write and logs it; an unfinished line waits for a second at most."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, mask: Mask | None = None) -> None:
         super().__init__(name="pump", daemon=True)
         self._log = log
+        self._mask = mask or Mask()
         self._new: deque[Source] = deque()
         self._sources: list[Source] = []
         self._wake_r, self._wake_w = os.pipe()
@@ -589,7 +624,7 @@ class Pump(threading.Thread):
         return True
 
     def _flush(self, source: Source) -> None:
-        cut = whole(source.rest)
+        cut = whole(source.rest[: len(source.rest) - self._mask.begun(source.rest)])
         if cut:
             head, source.rest = source.rest[:cut], source.rest[cut:]
             self._lines(source, head, last_more=1)
@@ -601,7 +636,7 @@ class Pump(threading.Thread):
         source.ended = True
 
     def _lines(self, source: Source, data: bytes, *, last_more: int) -> None:
-        texts = data.decode("utf-8", "backslashreplace").split("\n")
+        texts = self._mask(data.decode("utf-8", "backslashreplace")).split("\n")
         pairs: list[tuple[int, str]] = []
         for text in texts:
             if len(text) * 4 <= LINE_LIMIT:
@@ -1006,7 +1041,9 @@ class Runner:
     The main thread starts processes and supervises; calls to the engine block other threads.
     """
 
-    def __init__(self, inputs: Path, out: Path, launch: Json) -> None:
+    def __init__(
+        self, inputs: Path, out: Path, launch: Json, secrets: Mapping[str, str] | None = None
+    ) -> None:
         self.inputs, self.out, self.launch = inputs, out, launch
         self.scratch = out / SCRATCH_FOLDER
         self.work = self.scratch / "work"
@@ -1038,7 +1075,9 @@ class Runner:
         os.dup2(2, 1)  # whatever a library prints must not tear the log
         self.log = Log(fd)
         self.result = Result(self.log)
-        self.pump = Pump(self.log)
+        self.secrets = secrets or {}
+        self.mask = Mask((value, launch["secrets"][name]) for name, value in self.secrets.items())
+        self.pump = Pump(self.log, self.mask)
 
     # -- waiting and watching
 
@@ -1153,6 +1192,11 @@ class Runner:
             text = f"{FROZEN_FILE} has the SHA-256 {digest}, not {self.launch['frozen_sha256']}."
             raise failed("config_error", text)
         self.spec = json.loads(frozen)
+        self.verify_place()
+        for name, value in (self.spec.get("env") or {}).items():
+            if str(value).startswith("secret://") and name not in self.secrets:
+                text = f"{value}, which {name} refers to, is not here."
+                raise failed("config_error", text, object=str(value))
         source = self.spec["source"]
         if source["kind"] in {"snapshot", "saved_query"}:
             self.verify_sql(source["text"])
@@ -1170,6 +1214,24 @@ class Runner:
         ):
             text = f"The entry point {source['entry_point']!r} is not of the form module:function."
             raise failed("config_error", text)
+
+    def verify_place(self) -> None:
+        """Refuse an engine, client or Python other than the ones that were frozen."""
+        from importlib import metadata
+
+        def version(name: str) -> str:
+            try:
+                return f"{name} {metadata.version(name)}"
+            except metadata.PackageNotFoundError:
+                return f"no {name}"
+
+        place = self.spec.get("place") or {}
+        python = f"{platform.python_implementation()} {platform.python_version()}"
+        for name, package in (("engine", "pysail"), ("client", "pyspark-client"), ("python", "")):
+            found = version(package) if package else python
+            if place.get(name) and found != place[name]:
+                text = f"The run was frozen with {place[name]}; here is {found}."
+                raise failed("config_error", text, object=name)
 
     def verify_sql(self, text: str) -> None:
         """Split the text; refuse what cannot run before anything starts."""
@@ -1245,7 +1307,7 @@ class Runner:
     def environment(self) -> dict[str, str]:
         """Return what engine, payload and installer have in common."""
         own = {
-            key: str(value)
+            key: self.secrets.get(key, str(value))
             for key, value in (self.spec.get("env") or {}).items()
             if not key.upper().startswith("SAIL_")
         }
@@ -1738,6 +1800,12 @@ class Runner:
     def say(self, end: End, phase: str) -> None:
         """Write the last log line and the last word."""
         path = self.out / LAST_WORD_FILE
+        told = {
+            "object": self.mask(end.object) if end.object else end.object,
+            "message": self.mask(end.message),
+            "evidence": tuple(map(self.mask, end.evidence)),
+        }
+        end = End(**{name: getattr(end, name) for name in End.__slots__} | told)
         if end.reason == "start_fenced":
             if path.exists():
                 return  # the first start's own end holds
@@ -1816,6 +1884,11 @@ def main(argv: Sequence[str]) -> NoReturn:
     named = launch.get("engine_options_from_env") or {}
     found = {option: os.environ[name] for option, name in named.items()}
     launch["engine_options"] = (launch.get("engine_options") or {}) | found
+    secrets = {
+        name: value
+        for name in launch.get("secrets") or ()
+        if (value := os.environ.get(f"{HIDDEN_ENV}{name}")) is not None
+    }
     outer = kept_environment(os.environ)
     os.environ.clear()
     os.environ.update(outer, GRPC_ENABLE_FORK_SUPPORT="0", SPARK_HOME="/nonexistent")
@@ -1823,7 +1896,7 @@ def main(argv: Sequence[str]) -> NoReturn:
     sys.path[:] = [
         each for each in sys.path if Path(each).absolute() != Path(__file__).absolute().parent
     ]
-    Runner(inputs, out, launch).run()
+    Runner(inputs, out, launch, secrets).run()
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
     from quarterdeck.service.context import ALL, WORKSPACE_ID
 
     teams = ports.store.definitions.page(Where("kind", "=", "team"), limit=ALL)
-    places = [team.value.body.get("clusters", {}).get(cluster.id) or {} for team in teams]
+    places = [team.value.body.get("clusters", {}).get(cluster.name) or {} for team in teams]
     # The workspace's name may change; when it was made never does.
     made = ports.store.workspace.get(WORKSPACE_ID).value.created_at.isoformat()
     return KubernetesExecutor(

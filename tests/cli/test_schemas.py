@@ -181,6 +181,12 @@ EDITED = {**SHOWN, "draft_changed": [str], "changed_now": [str]}
 SMALL = {"name": "p", "mode": "standalone", "driver": {"disk_gib": 5}}
 TWO = {"spec": job("j", source=sql("SELECT 2 AS v"))["spec"]}
 
+PLAN = {
+    "job": str, "version": Maybe(int), "draft": bool, "cluster": str, "kind": Maybe(WORD),
+    "frozen_sha256": Maybe(SHA), "frozen": ANY, "documents": [ANY], "would": WORD,
+    "problems": [{"path": str, "message": str}], "checks": [CHECK],
+}  # fmt: skip
+
 # command, its further words (RUN: the last run, OTHER: the one before), standard input, schema
 STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("whoami", "", None, {
@@ -244,6 +250,7 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     }),
     ("job activate", "j 1 --yes", None, ACTIVATED),
     ("job show", "j --version 2", None, {**PAST, "spec": SPEC}),
+    ("job plan", "j", None, PLAN),
     ("run", "j --wait", None, WHOLE),
     ("job show", "j", None, SHOWN),
     ("runs", "", None, [RUN]),

@@ -199,7 +199,7 @@ def test_a_full_quota_waits_for_room(bench: Bench) -> None:
     )
     receipt = bench.start("print('there is room')")
     seen = bench.until(receipt, lambda seen: seen.failure)
-    assert (seen.failure, seen.phase) == (Reason.QUOTA, Phase.PENDING)
+    assert (seen.failure, seen.phase) == (Reason.QUOTA, Phase.WAITING)
     bench.client.delete(f"{path}/full", {})
     seen = bench.until(receipt, lambda seen: seen.phase is Phase.ENDED, 90)
     assert seen.last_word is not None

@@ -295,6 +295,19 @@ def test_whole_life(bench: Bench) -> None:
     assert (lines, ended) == ([], True)
 
 
+def test_a_plan_names_what_would_be_made_and_makes_nothing(bench: Bench) -> None:
+    executor = bench.executor()
+    launch = bench.counting(then="ends")
+    documents = executor.plan(launch)
+    assert documents
+    assert all(document["kind"] for document in documents)
+    assert launch.run in json.dumps(documents)
+    assert executor.owned() == []
+    receipt = executor.prepare(launch)
+    assert executor.plan(launch) == documents
+    executor.reap(receipt)
+
+
 def test_what_is_not_ours_is_fenced(bench: Bench) -> None:
     executor = bench.executor()
     launch = bench.counting(then="ends")

@@ -390,6 +390,46 @@ def test_inputs_that_are_not_as_frozen_are_refused(attempt: Attempt) -> None:
     assert "SHA-256" in word["message"]
 
 
+@pytest.mark.row("B13", "B14")
+@pytest.mark.parametrize(
+    ("name", "frozen"),
+    [("engine", "pysail 0.0.1"), ("client", "pyspark-client 1.0"), ("python", "CPython 2.7.0")],
+)
+def test_another_place_than_the_frozen_one_is_refused_before_anything_runs(
+    attempt: Attempt, name: str, frozen: str
+) -> None:
+    word = attempt.start(attempt.python("print('it ran')"), place={name: frozen}).wait()
+    assert (word["reason"], word["object"]) == ("config_error", name)
+    assert f"frozen with {frozen}; here is " in word["message"]
+    assert not [line for line in attempt.lines() if line.origin != "runner"]
+
+
+@pytest.mark.row("A12", "X1")
+def test_a_secret_reaches_the_payload_and_neither_log_nor_last_word(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QUARTERDECK_SECRET_TOKEN", "v-4711-v")
+    attempt.launch["secrets"] = {"TOKEN": "secret://db/token"}
+    text = (
+        "import os, sys; t = os.environ['TOKEN']; print('QUARTERDECK_SECRET_TOKEN' in os.environ);"
+        " print(len(t), t); sys.exit('with ' + t)"
+    )
+    word = attempt.start(attempt.python(text), env={"TOKEN": "secret://db/token"}).wait()
+    assert word["reason"] == "user_error"
+    said = [line.text for line in attempt.lines() if line.origin == "payload"]
+    assert said[:2] == ["False", "8 secret://db/token"]
+    assert "with secret://db/token" in json.dumps(word)
+    assert "v-4711-v" not in json.dumps(word) + (attempt.out / wire.LOG_FILE).read_text()
+
+
+@pytest.mark.row("A12")
+def test_a_secret_that_is_not_here_is_refused_by_its_reference(attempt: Attempt) -> None:
+    env = {"TOKEN": "secret://db/token"}
+    word = attempt.start(attempt.python("print('it ran')"), env=env).wait()
+    assert (word["reason"], word["object"]) == ("config_error", "secret://db/token")
+    assert not [line for line in attempt.lines() if line.origin != "runner"]
+
+
 def test_file_that_is_not_as_frozen_is_refused(attempt: Attempt) -> None:
     source = attempt.python("print('no')")
     (attempt.inputs / "job.py").write_text("print('other')")

@@ -42,7 +42,8 @@ NOT_PROMISED = """\
 
 - **Isolation on the `local` cluster.** A job runs as you, on this machine, and can read what you can read. A PID
   namespace (where the kernel gives one) ends its processes with it; it hides nothing.
-- **Masking.** A payload that prints a secret prints it into the log.
+- **Masking.** The value of a `secret://` reference is masked in the log where it stands as it is; encoded or cut
+  up by the job it is not, and what is no reference is printed as it is.
 - **Exact re-run** gives the same frozen spec and the same files to the same engine, client, Python, platform and
   time zone data, or refuses. It does not bring back data that the job read, and secret values are today's.
 - **Values.** Sail wraps `sum(bigint)` and overflows `sum(decimal(38,0))` silently, a path that does not exist

@@ -23,6 +23,7 @@ from quarterdeck.executors.kubernetes import KubernetesExecutor, names, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model import wire
 from quarterdeck.model.receipt import Receipt
+from quarterdeck.ports.executor import Place
 
 VARIABLE = "QUARTERDECK_TEST_KUBECONFIG"
 IMAGE = os.environ.get("QUARTERDECK_TEST_IMAGE", "localhost/quarterdeck-runner:test")
@@ -75,6 +76,11 @@ def executor(namespace: str, **more: Any) -> KubernetesExecutor:
         "wtest",
         lambda: datetime.now(UTC),  # noqa: TID251  # its world is real
     )
+
+
+def place() -> Place:
+    """Return what a check would know of an image; launches that freeze none of it are not held against it."""
+    return Place("", "", "", "", "", IMAGE)
 
 
 class Counting:

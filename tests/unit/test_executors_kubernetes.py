@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import manifest, names, observe, pods
+from quarterdeck.executors.kubernetes import manifest, names, observe, placing, pods
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
@@ -72,6 +72,13 @@ def seen(job: Json | None, *found: Json, **more: Any) -> observe.Seen:
     return observe.Seen(job, found, **more)
 
 
+def other_image(state: Json, found: str = "sha256:bb") -> Json:
+    """Return a pod whose run was frozen to image `sha256:aa`, and whose node says what it has."""
+    pod = a_pod(state, annotations={names.IMAGE_ID: "sha256:aa"})
+    pod["status"]["containerStatuses"][0]["imageID"] = found
+    return pod
+
+
 DELETED = {"deletionTimestamp": "2026-11-28T12:00:30Z"}
 EVENT = {"reason": "FailedCreate", "message": "exceeded quota: full"}
 TABLE: list[tuple[str, observe.Seen, Phase, Reason | None]] = [
@@ -79,7 +86,15 @@ TABLE: list[tuple[str, observe.Seen, Phase, Reason | None]] = [
     ("no pod yet", seen(a_job()), Phase.PENDING, None),
     ("gone", seen(None), Phase.GONE, None),
     ("another's", seen({**a_job(), "metadata": {"uid": "u2"}}), Phase.GONE, None),
-    ("quota", seen(a_job(), events=[EVENT]), Phase.PENDING, Reason.QUOTA),
+    ("quota", seen(a_job(), events=[EVENT]), Phase.WAITING, Reason.QUOTA),
+    ("another image", seen(a_job(), other_image({"running": {}})), Phase.STARTING, Reason.CONFIG_ERROR),
+    (
+        "another image, unseen until the end",
+        seen(a_job(), other_image(ended(0, "Completed", word("succeeded", None, 0)))),
+        Phase.ENDED, Reason.CONFIG_ERROR,
+    ),
+    ("the same image", seen(a_job(), other_image({"running": {}}, "sha256:aa")), Phase.STARTING, None),
+    ("an image known otherwise", seen(a_job(), other_image({"running": {}}, "x@sha256:bb")), Phase.STARTING, None),
     (
         "pod security",
         seen(a_job(), events=[{"reason": "FailedCreate", "message": "violates PodSecurity"}]),
@@ -262,6 +277,144 @@ def test_a_template_is_laid_over_but_for_what_keeps_promises() -> None:
     assert {"name": "A", "value": "1"} in runner["env"]
     assert len(runner["env"]) > 1
     assert sidecar["name"] == "sidecar"
+
+
+def a_cluster_launch(**worker: Any) -> Launch:
+    node = {
+        "instance_type": "m5.large",
+        "disk_gib": 5,
+        "max_nodes": 3,
+        "capacity_type": "spot",
+        **worker,
+    }
+    profile = {
+        "mode": "cluster",
+        "driver": {"disk_gib": 7, "cpu": 1.5, "memory": "3Gi"},
+        "worker": node,
+    }
+    return a_launch(profile=profile, env={"PLAIN": "1", "TOKEN": "secret://db/token"})
+
+
+@pytest.mark.row("X3")
+def test_driver_and_workers_are_as_weak_as_they_can_be() -> None:
+    launch = replace(a_cluster_launch(), namespace="team", service_account="jobs")
+    cluster = {"image": "x:1", "tolerations": [{"operator": "Exists"}]}
+    driver = pods.driver(launch, cluster, {}, {}, {})["spec"]
+    worker = pods.worker(launch, cluster, "w")["spec"]
+    options = pods.worker_options(launch, cluster, "w", "team")
+    assert (
+        driver["serviceAccountName"] == options["kubernetes.worker_service_account_name"] == "jobs"
+    )
+    assert options["kubernetes.namespace"] == "team"
+    assert worker["automountServiceAccountToken"] is False
+    for spec in (driver, worker):
+        assert spec["securityContext"]["runAsNonRoot"] is True
+        assert spec["securityContext"]["runAsUser"] > 0
+        [container] = spec["containers"]
+        assert container["securityContext"]["allowPrivilegeEscalation"] is False
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert set(container["resources"]["limits"]) == {"cpu", "memory", "ephemeral-storage"}
+    limits = driver["containers"][0]["resources"]["limits"]
+    assert limits == {"cpu": "2", "memory": "3Gi", "ephemeral-storage": "7Gi"}
+
+
+@pytest.mark.row("A12", "X1")
+def test_a_secret_is_a_reference_in_driver_and_workers() -> None:
+    launch = a_cluster_launch()
+    reference = {"secretKeyRef": {"name": "db", "key": "token"}}
+    driver = pods.driver(launch, {"image": "x:1"}, {}, {}, {})["spec"]["containers"][0]["env"]
+    assert {"name": "QUARTERDECK_SECRET_TOKEN", "valueFrom": reference} in driver
+    assert not any(one["name"] == "PLAIN" for one in driver)  # the runner sets it for the payload
+    worker = pods.worker(launch, {"image": "x:1"}, "w")["spec"]["containers"][0]["env"]
+    assert {"name": "TOKEN", "valueFrom": reference} in worker
+    assert {"name": "PLAIN", "value": "1"} in worker
+    told = manifest.launch_document(launch, {"image": "x:1"}, "w", "ns")
+    assert told["secrets"] == {"TOKEN": "secret://db/token"}
+
+
+@pytest.mark.row("C8")
+def test_nothing_lands_on_control_plane_nodes_whatever_is_laid_over() -> None:
+    terms = [{"matchExpressions": [{"key": "a", "operator": "Exists"}]}]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    patch = {"spec": {"nodeName": "cp-1", "affinity": {"nodeAffinity": required}}}
+    for template in ({}, patch):
+        cluster = {
+            "image": "x:1",
+            "pod_template": template,
+            "tolerations": [{"operator": "Exists"}],
+        }
+        launch = a_cluster_launch()
+        for spec in (
+            pods.driver(launch, cluster, {}, {}, {})["spec"],
+            pods.worker(launch, cluster, "w")["spec"],
+            pods.check(cluster, ["true"])["spec"],
+        ):
+            assert "nodeName" not in spec
+            node = spec["affinity"]["nodeAffinity"]
+            for term in node["requiredDuringSchedulingIgnoredDuringExecution"][
+                "nodeSelectorTerms"
+            ]:
+                assert {
+                    "key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist",
+                } in term["matchExpressions"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("written", "known", "pulled"),
+    [
+        ("reg.example:5000/a/run:1", "reg.example:5000/a/run@sha256:cc", "reg.example:5000/a/run@sha256:cc"),
+        ("run", "docker.io/library/run@sha256:cc", "run@sha256:cc"),
+        ("localhost/run:1", "sha256:cc", "localhost/run:1"),
+        ("run@sha256:aa", "run@sha256:aa", "run@sha256:aa"),
+        ("run:1", "", "run:1"),
+    ],
+)  # fmt: skip
+def test_an_image_is_pulled_by_the_digest_that_was_frozen(
+    written: str, known: str, pulled: str
+) -> None:
+    frozen = {"place": {"image": written, "image_id": known}}
+    assert pods.image(frozen, {"image": "later:2"}) == pulled
+
+
+def a_node(*, cpu: str = "4", labels: Json | None = None, **spec: Any) -> Json:
+    status = {"allocatable": {"cpu": cpu, "memory": "8Gi", "ephemeral-storage": "50Gi"}}
+    return {"metadata": {"name": "n", "labels": labels or {}}, "spec": spec, "status": status}
+
+
+TAINT = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
+CONTROL = {"node-role.kubernetes.io/control-plane": ""}
+
+
+@pytest.mark.row("C8", "C9")
+@pytest.mark.parametrize(
+    ("cluster", "driver", "known", "words"),
+    [
+        ({}, {}, [a_node()], ""),
+        ({}, {}, [], "no known node that may be used"),
+        ({}, {}, [a_node(labels=CONTROL)], "no known node that may be used"),
+        ({"node_selector": {"pool": "compute"}}, {}, [a_node()], "no known node has the label pool=compute"),
+        ({"node_selector": {"pool": "compute"}}, {}, [a_node(labels={"pool": "compute"})], ""),
+        ({}, {"instance_type": "m5.large"}, [a_node()], "instance-type m5.large"),
+        ({}, {"cpu": 90}, [a_node()], "asks for cpu 90000m, and no known node that matches has more than 4"),
+        ({}, {"cpu": 3.5}, [a_node(cpu="3900m")], ""),
+        ({}, {"memory": "9Gi"}, [a_node()], "asks for memory 9Gi"),
+        ({}, {"memory": 9 * 2**30}, [a_node()], "no known node that matches has more than 8.0Gi"),
+        ({}, {"disk_gib": 60}, [a_node()], "asks for ephemeral-storage 60Gi"),
+        ({}, {"cpu": 3, "memory": "6Gi"}, [a_node(cpu="2"), a_node(labels=CONTROL)], "asks for cpu"),
+        ({}, {}, [a_node(taints=[TAINT])], "no known node that may be used"),
+        ({"tolerations": [{"key": "gpu", "operator": "Exists"}]}, {}, [a_node(taints=[TAINT])], ""),
+        ({"tolerations": [{"key": "gpu", "value": "no"}]}, {}, [a_node(taints=[TAINT])], "may be used"),
+        ({}, {}, [a_node(unschedulable=True)], "may be used"),
+    ],
+)  # fmt: skip
+def test_what_no_known_node_could_hold_is_said(
+    cluster: Json, driver: Json, known: list[Json], words: str
+) -> None:
+    launch = a_launch(profile={"mode": "standalone", "driver": driver})
+    spec = pods.driver(launch, {"image": "x:1", **cluster}, {}, {}, {})["spec"]
+    check = placing.check(known, {"driver": spec})
+    assert check.level == ("warning" if words else "ok")
+    assert words in check.message
 
 
 def test_nodes_are_chosen_in_both_vocabularies() -> None:

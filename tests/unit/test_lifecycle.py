@@ -44,6 +44,52 @@ DISPATCH: list[Fact] = [
 ]
 
 
+@pytest.mark.row("F-24", "F6")
+def test_no_room_at_the_check_is_the_line_again_and_resolves_anew_later() -> None:
+    run, act = after(FREE, *DISPATCH[1:2], Room(free=False, what="room", position=2))
+    assert (run.state, act, run.attempts, run.frozen_sha256) == (RunState.QUEUED, None, (), None)
+    assert [one.state for one in run.timeline] == [RunState.QUEUED]
+    assert run.waiting is not None
+    assert (run.waiting.what, run.waiting.last_fact) == ("room", "place 2 in the line")
+    again, act = after(*DISPATCH, run=run)
+    assert (again.state, len(again.attempts)) == (RunState.SUBMITTED, 1)
+    late, _ = after(Room(free=False, what="room", position=1), run=run, at=run.queue_deadline)
+    assert (late.state, late.reason) == (RunState.REJECTED, Reason.QUOTA)
+    assert late.evidence == ("waited for room",)
+
+
+@pytest.mark.row("F-24", "F6")
+def test_a_quota_full_after_the_release_has_until_the_queue_deadline() -> None:
+    held = seen(Phase.WAITING, failure=Reason.QUOTA, object="Job j", evidence=("exceeded quota",))
+    run, act = after(*DISPATCH, held)
+    assert (run.state, act) == (RunState.SUBMITTED, None)
+    assert deadline(run) == run.queue_deadline
+    assert run.waiting is not None
+    assert run.waiting.deadline == run.queue_deadline
+    late, act = after(held, run=run, at=run.queue_deadline)
+    assert (late.state, act) == (RunState.CANCELLING, Act(ActKind.CANCEL, CancelStep.ASK))
+    gone, _ = after(seen(Phase.GONE), run=late, at=late.queue_deadline)
+    assert (gone.state, gone.reason) == (RunState.REJECTED, Reason.QUOTA)
+    assert "exceeded quota" in gone.evidence
+    began, _ = after(
+        seen(Phase.ENDED, last_word=word("cancelled", reason="cancelled", exit_code=143)), run=late,
+        at=late.queue_deadline,
+    )  # fmt: skip
+    assert (began.state, began.reason) == (RunState.FAILED, Reason.QUOTA)
+
+
+@pytest.mark.row("B13")
+def test_what_must_not_go_on_is_ended_at_once() -> None:
+    other = seen(
+        Phase.STARTING, failure=Reason.CONFIG_ERROR, object="image x", evidence=("a", "b")
+    )
+    run, act = after(*DISPATCH, other)
+    assert (run.state, act) == (RunState.CANCELLING, Act(ActKind.CANCEL, CancelStep.ASK))
+    run, _ = after(seen(Phase.GONE), run=run)
+    assert (run.state, run.reason, run.object) == (RunState.FAILED, Reason.CONFIG_ERROR, "image x")
+    assert set(run.evidence) >= {"a", "b"}
+
+
 def seen(phase: Phase, **facts: Any) -> Observation:
     return Observation(at=NOW, phase=phase, because=f"seen {phase}", **facts)
 

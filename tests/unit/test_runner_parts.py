@@ -85,6 +85,36 @@ def test_lines_are_the_same_however_they_arrive(texts: list[str], data: st.DataO
     assert joined.encode() == sent + b"\n"
 
 
+@pytest.mark.row("A12", "X1")
+@pytest.mark.parametrize("cut", range(1, 40))
+def test_no_value_of_a_secret_is_logged_however_it_arrives(cut: int) -> None:
+    value = "s3cr€t-value"
+    sent = f"it is {value} and {value}\nthen".encode()
+    fd = os.memfd_create("log")
+    pump = runner.Pump(runner.Log(fd), runner.Mask([(value, "secret://db/token")]))
+    read, write = os.pipe()
+    source = runner.Source(read, "payload", "stdout")
+    for part in (sent[:cut], sent[cut:]):
+        if part:
+            os.write(write, part)
+            pump._read(source)
+            pump._flush(source)  # as after a second without a newline
+    os.close(write)
+    pump._read(source)
+    os.close(read)
+    os.lseek(fd, 0, os.SEEK_SET)
+    with os.fdopen(fd, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    said = "".join(line[5] + ("" if line[4] else "\n") for line in lines)
+    assert said == "it is secret://db/token and secret://db/token\nthen\n"
+    assert value not in "".join(source.tail)
+
+
+def test_every_line_of_a_value_is_masked_and_short_ones_are_not() -> None:
+    mask = runner.Mask([("first line\n  second line\nabc", "secret://a/b")])
+    assert mask("x first line y second line abc") == "x secret://a/b y secret://a/b abc"
+
+
 def test_log_goes_on_behind_a_full_disk_with_a_hole_in_its_numbers() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     log = runner.Log(full)

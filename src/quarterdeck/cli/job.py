@@ -12,7 +12,7 @@ from quarterdeck.cli.base import Command, Group, VersionNumber, expect_rev_optio
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
-from quarterdeck.present import ages, columns, job_page
+from quarterdeck.present import ages, columns, job_page, plan_page
 from quarterdeck.present.table import Cell, Line, text
 
 _NAME = click.argument("name", metavar="NAME")
@@ -86,6 +86,23 @@ def diff(session: Session, name: str, a: str, b: str) -> None:
         session.answer(found, lambda: job_page.differences(found["differences"]))
     else:
         session.out.say(f"{a} and {b} are equal.")
+
+
+@job.command(example="quarterdeck job plan daily-sales --draft")
+@_NAME
+@click.option("--draft", is_flag=True, help="Of the draft instead of the live version.")
+@click.option("--version", type=VersionNumber(), metavar="N", help="Of this version.")
+@pass_session
+def plan(session: Session, name: str, draft: bool, version: int | None) -> int:
+    """Show what a run would make on its cluster now, and what preflight says; nothing is made.
+
+    Exit 6 if a run would be refused, 7 if the cluster does not answer.
+    """
+    if draft and version is not None:
+        raise click.UsageError("--draft and --version exclude each other.")
+    found = session.services.planning.plan(name, draft=draft, version=version)
+    session.answer(found, lambda: plan_page.lines(found))
+    return {"refuse": 6, "unanswered": 7}.get(found["would"], 0)
 
 
 # --- writing

@@ -23,7 +23,13 @@ CLIENT: Final = "pyspark-client"
 
 _MODULES: Final = {ENGINE: "pysail", CLIENT: "pyspark"}
 _ZONES: Final = Path("/usr/share/zoneinfo/tzdata.zi")
-_PINNED: Final = ("engine", "client", "python", "image")  # the rest may change a run, and is said
+_PINNED: Final = (
+    "engine",
+    "client",
+    "python",
+    "image",
+    "image_id",
+)  # the rest may change a run, and is said
 
 
 def place() -> Place:

@@ -19,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from quarterdeck.executors import environment, locallog, processes, sail, start
+from quarterdeck.executors import environment, locallog, localplan, processes, sail, start
 from quarterdeck.executors import folder as folders
 from quarterdeck.executors.folder import AttemptFolder, Identity
 from quarterdeck.executors.lastword import DamagedWordError
@@ -82,6 +82,12 @@ class LocalExecutor:
         return environment.place()
 
     # --- dispatch
+
+    def plan(self, launch: Launch) -> list[Mapping[str, Any]]:
+        """Return the process that would be started and the files that it is given."""
+        name = attempt_id(launch.run, launch.attempt)
+        told = self._launch_document(launch, name)
+        return [localplan.document(launch, self._folder(name), told, self._python)]
 
     def prepare(self, launch: Launch) -> Receipt:
         """Lay down the inputs and start a runner that waits for the word; idempotent, also after a crash.
@@ -270,13 +276,9 @@ class LocalExecutor:
         )
 
     def _spawn(self, folder: AttemptFolder, name: AttemptId) -> int:
-        isolated = folder.launch()["isolation"] == "pid_namespace"
-        program, inputs, outputs = folder.inputs / folders.RUNNER, folder.inputs, folder.out
-        command = [*(start.namespace_command() if isolated else ()), self._python, "-E"]
-        command += map(str, (program, inputs, outputs))
-        # The second says whose process it is before the runner has started anything.
-        env = {**os.environ, wire.MARKER_ENV: name, "QUARTERDECK_WORK": f"{self._work}/"}
-        return start.spawn(command, env, outputs / wire.LOG_FILE, outputs / folders.ERRORS)
+        command = localplan.command(folder, folder.launch()["isolation"], self._python)
+        env = {**os.environ, **localplan.variables(self._work, name)}
+        return start.spawn(command, env, folder.out / wire.LOG_FILE, folder.out / folders.ERRORS)
 
     def _receipt(self, launch: Launch, folder: AttemptFolder, runner: Identity) -> Receipt:
         """Return the receipt of this runner; its facts are kept, for some cannot be seen after its end."""

@@ -118,15 +118,16 @@ def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
         if attempt.receipt is not None:
             return _start_cancel(run, now)
         return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
-    if isinstance(fact, (Refused, Fenced)):
+    if isinstance(fact, (Refused, Fenced, Room)):
         return _refused(run, fact, now)
     match fact:
         case Frozen() if act.kind is ActKind.FREEZE:
-            notes = (*run.notes, *fact.notes)
+            notes = tuple(dict.fromkeys((*run.notes, *fact.notes)))
             frozen = replace(run, frozen_sha256=fact.sha256, timeout_s=fact.timeout_s, notes=notes)
             return steps.pend(frozen, Act(ActKind.CHECK))
         case Checked() if act.kind is ActKind.CHECK:
-            return steps.pend(replace(run, notes=(*run.notes, *fact.notes)), Act(ActKind.PREPARE))
+            notes = tuple(dict.fromkeys((*run.notes, *fact.notes)))
+            return steps.pend(replace(run, notes=notes), Act(ActKind.PREPARE))
         case Prepared() if act.kind is ActKind.PREPARE:
             kept = steps.with_attempt(run, replace(attempt, receipt=fact.receipt))
             return (
@@ -145,7 +146,10 @@ def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
             return run, act
 
 
-def _refused(run: Run, fact: Refused | Fenced, now: datetime) -> Decision:
+def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision:
+    if isinstance(fact, Room):
+        is_asked = run.act is not None and run.act.kind is ActKind.CHECK
+        return steps.unclaim(run, fact, now) if is_asked and not fact.free else (run, run.act)
     if isinstance(fact, Fenced):
         failure = Failure(Reason.START_FENCED, fact.detail)
         return steps.end(run, End(RunState.FAILED, fact.detail, failure), now)
@@ -185,6 +189,12 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
         return _silence(run, fact, now)
     if isinstance(fact, Observation):
         run = _seen(run, fact, now)
+        if fact.failure is Reason.CONFIG_ERROR:  # it must not go on
+            seen = Cancel(
+                asked_by="what was seen", asked_at=now, reason=fact.failure, object=fact.object,
+                evidence=(fact.because, *fact.evidence),
+            )  # fmt: skip
+            return _start_cancel(replace(run, cancel=seen), now)
     overdue = _overdue(run, now)
     if overdue is not None:
         due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
@@ -217,7 +227,10 @@ def _seen(run: Run, fact: Observation, now: datetime) -> Run:
         RunState.PENDING: "a place",
         RunState.STARTING: "the engine",
     }
-    return steps.wait(run, what.get(run.state, "the end of the payload"), fact.because, now)
+    waits = what.get(run.state, "the end of the payload")
+    if fact.failure is Reason.QUOTA:
+        waits = steps.HELD
+    return steps.wait(run, waits, fact.because, now)
 
 
 def _told_by(run: Run, fact: Observation, now: datetime) -> Run:

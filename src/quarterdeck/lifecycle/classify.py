@@ -1,7 +1,7 @@
 """What an ended attempt means: its final state and failure, from the runner's last word or without one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from quarterdeck.model.failure import Failure, Reason
@@ -22,6 +22,7 @@ _BY_REASON = {
     Reason.TIMEOUT: RunState.TIMED_OUT,
     Reason.CANCELLED: RunState.CANCELLED,
     Reason.LOST: RunState.LOST,
+    Reason.QUOTA: RunState.REJECTED,
 }
 
 
@@ -39,7 +40,9 @@ def classify(seen: Observation, cancel: Cancel | None) -> End:
             or cancel.reason is Reason.CANCELLED
         ):
             return end
-        return ended_by(cancel, end.because, end.failure.evidence if end.failure else ())
+        found = ended_by(cancel, end.because, end.failure.evidence if end.failure else ())
+        # Room came after all, and too late: what began was not refused.
+        return replace(found, state=RunState.FAILED) if found.state is RunState.REJECTED else found
     if cancel is not None and cancel.step is not None:
         return ended_by(cancel, f"{seen.because}, after the cancel", seen.evidence)
     if seen.failure is not None:

@@ -14,9 +14,9 @@ FOLLOWS: Final[dict[RunState, frozenset[RunState]]] = {
     S.PENDING: frozenset({S.STARTING, S.RUNNING, S.CANCELLING, S.QUEUED}) | _ENDS,
     S.STARTING: frozenset({S.RUNNING, S.CANCELLING, S.QUEUED}) | _ENDS,
     S.RUNNING: frozenset({S.CANCELLING, S.QUEUED}) | _ENDS,
-    S.CANCELLING: frozenset({S.QUEUED}) | _ENDS,
+    S.CANCELLING: frozenset({S.QUEUED, S.REJECTED}) | _ENDS,
     **{state: frozenset() for state in TERMINAL},
 }
-"""`queued` after a dispatched state is the next attempt of the same run."""
+"""`queued` after a dispatched state is the next attempt of the run; `rejected` after `cancelling` never began."""
 
 ORDER: Final = {state: place for place, state in enumerate(RunState)}

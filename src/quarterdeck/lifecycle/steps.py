@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Final
 
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
+from quarterdeck.model.observation import Room
 from quarterdeck.model.run import (
     Act,
     ActKind,
@@ -20,6 +22,8 @@ from quarterdeck.model.run import (
 )
 
 Decision = tuple[Run, Act | None]
+HELD: Final = "room in the namespace's quota"
+"""What a run waits for that was released and gets no pod: that is queueing still, not starting."""
 
 
 def deadline(run: Run) -> datetime | None:
@@ -31,7 +35,8 @@ def deadline(run: Run) -> datetime | None:
         return run.queue_deadline
     if attempt.began_at is not None and run.state is not RunState.STARTING:
         return attempt.began_at + timedelta(seconds=run.timeout_s)
-    if run.state is RunState.PENDING:
+    is_held = run.waiting is not None and run.waiting.what == HELD
+    if run.state is RunState.PENDING or (run.state is RunState.SUBMITTED and is_held):
         return run.queue_deadline
     return attempt.released_at + timedelta(seconds=run.start_deadline_s)
 
@@ -51,7 +56,7 @@ def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:
     """Return the run waiting for `what`; `since` stays as long as that does."""
     before = run.waiting
     since = before.since if before is not None and before.what == what else now
-    due = deadline(run)
+    due = deadline(replace(run, waiting=Waiting(what, since, last_fact, now, None)))
     if before is not None and (before.what, before.last_fact, before.deadline) == (
         what,
         last_fact,
@@ -59,6 +64,20 @@ def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:
     ):
         return run
     return replace(run, waiting=Waiting(what, since, last_fact, now, due))
+
+
+def unclaim(run: Run, room: Room, now: datetime) -> Decision:
+    """Put the run back into the line as if nobody had claimed it: nothing of this attempt exists.
+
+    What the first attempt refers to is resolved anew when there is room.
+    """
+    attempts = run.attempts[:-1]
+    is_fixed = bool(attempts) or run.exact_of is not None
+    queued = replace(
+        run, state=RunState.QUEUED, act=None, attempts=attempts, timeline=run.timeline[:-1],
+        frozen_sha256=run.frozen_sha256 if is_fixed else None,
+    )  # fmt: skip
+    return wait(queued, room.what, f"place {room.position} in the line", now), None
 
 
 def with_attempt(run: Run, attempt: Attempt) -> Run:

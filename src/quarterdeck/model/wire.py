@@ -21,6 +21,9 @@ PHASE_FILE: Final = "phase"  # waiting | starting | running | ending
 LAST_WORD_FILE: Final = "last_word"
 SCRATCH_FOLDER: Final = "scratch"
 
+HIDDEN_ENV: Final = (
+    "QUARTERDECK_SECRET_"  # before the name of a variable that holds a Secret's value
+)
 MARKER_ENV: Final = "QUARTERDECK_ATTEMPT"  # in the environment of all that an attempt starts
 
 PHASES: Final = ("waiting", "starting", "running", "ending")

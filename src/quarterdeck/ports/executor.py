@@ -17,7 +17,8 @@ from quarterdeck.model.run import CancelStep
 class Check:
     """One check of a cluster or of a launch: what was looked at, and what to do if it failed.
 
-    `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite or unreachable.
+    `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite, unreachable, or quota (of a launch:
+    there is no room for it now, and there may be later).
     """
 
     name: str
@@ -30,7 +31,10 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What freeze pins of a place: engine (`pysail 0.7.2`), client, Python, platform, image, tz data."""
+    """What freeze pins of a place: engine (`pysail 0.7.2`), client, Python, platform, image, tz data.
+
+    `image` is as written in the definition, `image_id` what a node said it ran for it.
+    """
 
     engine: str
     client: str
@@ -38,6 +42,7 @@ class Place:
     platform: str
     timezone_data: str
     image: str = ""
+    image_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,13 @@ class Executor(Protocol):
 
     def place(self) -> Place:
         """Return what freeze pins; PrerequisiteError when the engine is not there."""
+        ...
+
+    def plan(self, launch: Launch) -> list[Mapping[str, Any]]:
+        """Return what `prepare` would make of it, as documents without the bulk of its inputs; nothing is made.
+
+        No document holds the value of a secret.
+        """
         ...
 
     def prepare(self, launch: Launch) -> Receipt:

@@ -11,7 +11,10 @@ def to_yaml(document: Mapping[str, Any]) -> str:
     import yaml
 
     class Dumper(yaml.SafeDumper):
-        """Writes text so that it cannot be read as something else."""
+        """Writes text so that it cannot be read as something else, and what stands twice in full."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
         style = "|" if "\n" in value else None if value[:1].isalpha() else "'"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from quarterdeck.lifecycle.advance import advance
+from quarterdeck.lifecycle.steps import HELD
 from quarterdeck.model.errors import (
     NotFoundError,
     PrerequisiteError,
@@ -41,6 +43,8 @@ if TYPE_CHECKING:
     from quarterdeck.ports.executor import Executor, Launch
 
 WAITING = (RunState.QUEUED, RunState.DISPATCHING)
+FULL_FOR = timedelta(seconds=10)
+"""How long a cluster that had no room for a run is not asked again by the same process."""
 
 
 class Advancing:
@@ -49,6 +53,7 @@ class Advancing:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._archiving = Archiving(context)
+        self._full: dict[RunId, tuple[datetime, str]] = {}
 
     def open_runs(self) -> list[Run]:
         """Return the runs that are not finished: under way, or still to be cleaned up after."""
@@ -131,6 +136,9 @@ class Advancing:
         if most is not None and len(going) >= most:
             what = f"{len(going)} of {most} runs of the workspace"
             return Room(free=False, what=what, position=1 + len(ahead))
+        at, what = self._full.get(run.id, (None, ""))
+        if at is not None and self._context.now() - at < FULL_FOR:
+            return Room(free=False, what=what, position=_place(run, ahead))
         return Room(free=True)
 
     # --- acts
@@ -169,15 +177,32 @@ class Advancing:
         launch = self._launch(run)
         if isinstance(launch, Refused):
             return launch
-        checks = self.executor(run).check(launch)
+        try:
+            checks = self.executor(run).check(launch)
+        except PrerequisiteError as error:
+            problem = Problem("spec.cluster", f"{error.message} {error.advice}")
+            return Refused(Reason.CONFIG_ERROR, (problem,))
         failed = [check for check in checks if check.level == "failed"]
         silent = [check for check in failed if check.code == "unreachable"]
         if silent:
             return Silent(self._context.now(), silent[0].message)
+        wrong = [check for check in failed if check.code != "quota"]
+        if wrong:
+            problems = [Problem(check.name, f"{check.message} {check.advice}") for check in wrong]
+            return Refused(Reason.CONFIG_ERROR, tuple(problems), wrong[0].name)
         if failed:
-            problems = [Problem(check.name, f"{check.message} {check.advice}") for check in failed]
-            return Refused(Reason.CONFIG_ERROR, tuple(problems), failed[0].name)
-        return Checked(tuple(c.message for c in checks if c.level == "warning"))
+            return self._no_room(run, failed[0].message)
+        return Checked(tuple(f"{c.name}: {c.message}" for c in checks if c.level == "warning"))
+
+    def _no_room(self, run: Run, why: str) -> Room:
+        """Return the run to the line, and leave the cluster alone about it for a while."""
+        what = f"{HELD}: {why}"
+        self._full[run.id] = (self._context.now(), what)
+        found = self._context.ports.store.runs.page(OPEN, limit=ALL)
+        ahead = [
+            k.value for k in found if k.value.state is RunState.QUEUED and k.value.id < run.id
+        ]
+        return Room(free=False, what=what, position=_place(run, ahead))
 
     def _prepare(self, run: Run) -> Fact:
         launch = self._launch(run)
@@ -241,6 +266,11 @@ class Advancing:
             now = self._context.now()
             return {run.id: Silent(run.silent_since or now, error.message) for run in runs}
         return {run: seen[receipt.id] for run, receipt in receipts.items() if receipt.id in seen}
+
+
+def _place(run: Run, ahead: Iterable[Run]) -> int:
+    """Return the place in the line of those that wait for the same cluster."""
+    return 1 + sum(one.cluster == run.cluster for one in ahead)
 
 
 def _receipt(run: Run) -> Receipt:

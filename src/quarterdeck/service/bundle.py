@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.logs import Logs
     from quarterdeck.service.moving import Mover
     from quarterdeck.service.pages import Pages
+    from quarterdeck.service.planning import Planning
     from quarterdeck.service.publishing import Publishing
     from quarterdeck.service.rights import Rights
     from quarterdeck.service.runs import Runs
@@ -116,6 +117,13 @@ class Services:
         from quarterdeck.service.runs import Runs
 
         return Runs(self.context, lambda path: Path(path).read_bytes())
+
+    @cached_property
+    def planning(self) -> Planning:
+        """What a run would be."""
+        from quarterdeck.service.planning import Planning
+
+        return Planning(self.context, self.runs)
 
     @cached_property
     def logs(self) -> Logs:

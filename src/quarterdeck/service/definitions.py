@@ -230,6 +230,8 @@ class Definitions:
                     f"{kind}.edit", f"{kind}/{after.id}", name=after.name, team=after.team,
                     before=kept.value, after=after,
                 )  # fmt: skip
+                if kind == "cluster" and after.name != kept.value.name:
+                    self._rename_in_teams(tx, kept.value.name, after.name)
         now = after or kept.value
         if kind == "cluster":
             clusters.Clusters(self._context).check(now.name)
@@ -271,6 +273,23 @@ class Definitions:
             author=self._context.who,
             at=self._context.now(),
         )
+
+    def _rename_in_teams(self, tx: Documents, old: str, new: str) -> None:
+        """Let teams go on meaning a cluster that has another name: where their runs go must not change with it."""
+        for kept in self._context.definitions("team"):
+            places = kept.value.body.get("clusters") or {}
+            if old in places:
+                moved = {new if name == old else name: place for name, place in places.items()}
+                team = replace(
+                    kept.value, body={**kept.value.body, "clusters": moved},
+                    revision=kept.value.revision + 1, author=self._context.who, at=self._context.now(),
+                )  # fmt: skip
+                tx.definitions.put(team, seen=kept.rev)
+                self._keep_revision(tx, team)
+                tx.audit.append(
+                    "team.edit", f"team/{team.id}", name=team.name, team=team.team,
+                    before=kept.value, after=team,
+                )  # fmt: skip
 
     def _demand(self, kind: str, one: Definition, action: str) -> None:
         actor, what = self._context.actor(), f"{kind} {one.name}"

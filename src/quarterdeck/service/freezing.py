@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quarterdeck.model.errors import NotFoundError, PrerequisiteError, Problem
@@ -28,6 +28,18 @@ def resolve(context: Context, run: Run) -> Frozen | Refused:
 
     Refused lists everything that could not be resolved, by path.
     """
+    found = frozen(context, run, context.ports.store.artifact_put)
+    if isinstance(found, Refused):
+        return found
+    content, sha256 = found
+    keep(context, content, sha256)
+    return Frozen(sha256=sha256, timeout_s=run.spec["timeout"])
+
+
+def frozen(
+    context: Context, run: Run, put: Callable[[bytes], object]
+) -> tuple[bytes, str] | Refused:
+    """Return the frozen spec's bytes and their SHA-256; `put` gets each file. Writes nothing itself."""
     found: list[Problem] = []
     spec = run.spec
     profile = _definition(context, "profile", spec["profile"], "spec.profile", found)
@@ -36,9 +48,9 @@ def resolve(context: Context, run: Run) -> Frozen | Refused:
         _definition(context, "catalog", known, f"spec.catalogs[{place}]", found)
         for place, known in enumerate(spec["catalogs"])
     ]
-    source = _source(context, spec["source"], found)
-    if profile is not None:
-        found += _not_yet(profile, spec)
+    source = _source(context, spec["source"], found, put)
+    if profile is not None and cluster is not None:
+        found += _not_yet(profile, cluster, spec)
     place = _place(context, cluster, found)
     if found or profile is None or cluster is None or source is None or place is None:
         return Refused(Reason.CONFIG_ERROR, tuple(found))
@@ -55,10 +67,7 @@ def resolve(context: Context, run: Run) -> Frozen | Refused:
         )
     )
     too_large = freeze.problems(content)
-    if too_large:
-        return Refused(Reason.CONFIG_ERROR, tuple(too_large))
-    keep(context, content, sha256)
-    return Frozen(sha256=sha256, timeout_s=spec["timeout"])
+    return Refused(Reason.CONFIG_ERROR, tuple(too_large)) if too_large else (content, sha256)
 
 
 def keep(context: Context, content: bytes, sha256: str) -> None:
@@ -85,24 +94,35 @@ def launch(context: Context, run: Run) -> Launch:
     """Return what an executor is given for the attempt under way."""
     if run.frozen_sha256 is None:
         raise AssertionError(f"{run.id} is not frozen")
-    content = frozen_bytes(context, run.frozen_sha256)
+
+    def opener(sha256: str) -> Callable[[], BinaryIO]:
+        path = str(context.ports.store.artifact_path(sha256))
+        return lambda: io.FileIO(path)
+
+    return launch_of(context, run, frozen_bytes(context, run.frozen_sha256), opener)
+
+
+def launch_of(
+    context: Context, run: Run, content: bytes, opener: Callable[[str], Callable[[], BinaryIO]]
+) -> Launch:
+    """Return the launch of these frozen bytes; `opener` gives what opens the file with a SHA-256."""
     source = json.loads(content)["source"]
     files = []
     if "file" in source:
-        path = context.ports.store.artifact_path(source["sha256"])
-        files.append(InputFile(source["file"], source["sha256"], source["size"], _opener(path)))
+        sha256 = source["sha256"]
+        files.append(InputFile(source["file"], sha256, source["size"], opener(sha256)))
     workspace = context.workspace().value
     wait = (run.queue_deadline - context.now()).total_seconds()
     place = _place_of_team(context, run)
     return Launch(
         workspace=workspace.name,
         run=run.id,
-        attempt=len(run.attempts),
+        attempt=max(1, len(run.attempts)),
         actor=run.actor,
         trigger=run.trigger.value,
         tick=run.tick,
         frozen=content,
-        frozen_sha256=run.frozen_sha256,
+        frozen_sha256=freeze.digest(content),
         wait_s=max(60.0, wait),
         files=tuple(files),
         labels={"job": run.job, "team": run.team, "version": str(run.version or "draft")},
@@ -116,7 +136,8 @@ def _place_of_team(context: Context, run: Run) -> Mapping[str, Any]:
     """Return where the team's runs go on the run's cluster; empty: where the cluster says."""
     team = context.ports.store.definitions.find(run.team)
     places = team.value.body.get("clusters", {}) if team is not None else {}
-    place: Mapping[str, Any] = places.get(run.cluster) or {}
+    cluster = context.ports.store.definitions.find(run.cluster)
+    place: Mapping[str, Any] = places.get(cluster.value.name if cluster else "") or {}
     return place
 
 
@@ -140,13 +161,6 @@ def differs(context: Context, frozen: Mapping[str, Any], cluster: Definition) ->
     return found
 
 
-def _opener(path: Any) -> Any:
-    def opened() -> BinaryIO:
-        return io.FileIO(str(path))
-
-    return opened
-
-
 def _definition(
     context: Context, kind: str, known: str, path: str, found: list[Problem]
 ) -> Definition | None:
@@ -160,7 +174,10 @@ def _definition(
 
 
 def _source(
-    context: Context, source: Mapping[str, Any], found: list[Problem]
+    context: Context,
+    source: Mapping[str, Any],
+    found: list[Problem],
+    put: Callable[[bytes], object],
 ) -> dict[str, Any] | None:
     kind = source["kind"]
     if kind == "snapshot":
@@ -175,11 +192,14 @@ def _source(
             "kind": kind, "query_id": query.id, "name": query.name, "revision": query.revision,
             "text": text, "sha256": freeze.digest(text.encode()),
         }  # fmt: skip
-    return _file_source(context, source, found)
+    return _file_source(context, source, found, put)
 
 
 def _file_source(
-    context: Context, source: Mapping[str, Any], found: list[Problem]
+    context: Context,
+    source: Mapping[str, Any],
+    found: list[Problem],
+    put: Callable[[bytes], object],
 ) -> dict[str, Any] | None:
     if source["kind"] == "py_file" and source["text"] is not None:
         content = source["text"].encode()
@@ -201,7 +221,7 @@ def _file_source(
         found += problems
         if problems:
             return None
-    context.ports.store.artifact_put(file.content)
+    put(file.content)
     known = {key: value for key, value in source.items() if key != "text"}
     return {**known, "file": file.name, "sha256": file.sha256, "size": len(file.content)}
 
@@ -216,18 +236,23 @@ def _place(context: Context, cluster: Definition | None, found: list[Problem]) -
         return None
 
 
-def _not_yet(profile: Definition, spec: Mapping[str, Any]) -> list[Problem]:
+def _not_yet(profile: Definition, cluster: Definition, spec: Mapping[str, Any]) -> list[Problem]:
     """Return what the spec asks for and no part of this program does yet; silence would be a lie."""
     found = []
     if profile.body["libraries"]:
         text = f"libraries of profile {profile.name} cannot be installed yet; take them out"
         found.append(Problem("spec.profile", text))
+    if cluster.body["kind"] == "kubernetes":
+        return found
     for path, env in (
         ("spec.settings.env", spec["settings"]["env"]),
         ("spec.profile", profile.body["env"]),
     ):
         for name, value in env.items():
             if value.startswith("secret://"):
-                text = f"{value} of {name} cannot be resolved on this cluster yet"
+                text = (
+                    f"{value} of {name} cannot be resolved on cluster {cluster.name}: only clusters of kind"
+                    " kubernetes have Secrets yet"
+                )
                 found.append(Problem(path, text))
     return found

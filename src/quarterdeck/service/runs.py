@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.errors import (
     ConflictError,
@@ -28,6 +28,15 @@ from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
+    from quarterdeck.ports.store import Documents
+
+
+class Chosen(NamedTuple):
+    """What a run takes: a spec, of which version (a draft: none), based on which."""
+
+    spec: Mapping[str, Any]
+    version: int | None
+    based_on: int | None = None
 
 
 class Runs:
@@ -53,29 +62,43 @@ class Runs:
         job = context.get_job(actor, name).value
         context.demand(actor, "run_draft" if draft else "run", f"job {name}", job)
         with context.transaction(f"running {name}") as tx:
-            job = context.get_job(actor, name).value
-            kept = tx.drafts.find(job.id) if draft else None
-            if draft and kept is None:
-                raise NotFoundError(
-                    f"Job {name} has no draft.",
-                    advice=f"`quarterdeck job edit {name}` begins one.",
-                )
-            number = None if draft else (version if version is not None else job.live_version)
-            spec = kept.value.spec if kept else context.get_version(job, number or 0).spec
-            spec = _with_parameters(spec, parameters or {})
-            raise_problems(self._prerequisites(spec))
-            run = self._new(job, spec, Trigger.MANUAL, version=number)
-            if kept is not None:
-                run = replace(run, draft=True, based_on=kept.value.based_on)
+            job, chosen = self._chosen(tx, name, draft=draft, version=version)
+            spec = _with_parameters(chosen.spec, parameters or {})
+            raise_problems(self.prerequisites(spec))
+            run = self.made(job, spec, Trigger.MANUAL, version=chosen.version)
+            if draft:
+                run = replace(run, draft=True, based_on=chosen.based_on)
             tx.runs.put(run, seen=None)
             tx.audit.append(
                 "run.start", f"run/{run.id}", name=job.name, team=job.team, after=run.id
             )
         return self._row(run)
 
-    def _new(
+    def chosen(
+        self, name: str, *, draft: bool = False, version: int | None = None
+    ) -> tuple[Job, Chosen]:
+        """Return the job and what a run of live, the draft or that version would take, if the actor may see it."""
+        return self._chosen(self._context.ports.store, name, draft=draft, version=version)
+
+    def _chosen(
+        self, at: Documents, name: str, *, draft: bool, version: int | None
+    ) -> tuple[Job, Chosen]:
+        context = self._context
+        job = context.get_job(context.actor(), name).value
+        if not draft:
+            number = job.live_version if version is None else version
+            return job, Chosen(context.get_version(job, number).spec, number)
+        kept = at.drafts.find(job.id)
+        if kept is None:
+            raise NotFoundError(
+                f"Job {name} has no draft.", advice=f"`quarterdeck job edit {name}` begins one."
+            )
+        return job, Chosen(kept.value.spec, None, kept.value.based_on)
+
+    def made(
         self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
     ) -> Run:
+        """Return a new run, queued; it is not kept yet."""
         context, now = self._context, self._context.now()
         workspace = context.workspace().value
         queued = Entered(1, RunState.QUEUED, now, f"{trigger} by {context.who}")
@@ -88,7 +111,7 @@ class Runs:
             timeline=(queued,),
         )  # fmt: skip
 
-    def _prerequisites(self, spec: Mapping[str, Any]) -> list[Problem]:
+    def prerequisites(self, spec: Mapping[str, Any]) -> list[Problem]:
         """Return what a person must mend before this can run; no run is made meanwhile."""
         definitions = self._context.ports.store.definitions
         found = []
@@ -265,8 +288,8 @@ class Runs:
         context, actor = self._context, self._context.actor()
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
-        raise_problems(self._prerequisites(old.spec))
-        run = self._new(job, old.spec, Trigger.RETRY, version=old.version)
+        raise_problems(self.prerequisites(old.spec))
+        run = self.made(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
         self._put_linked(run, old, "run.retry", job)
         return self._row(run)
@@ -281,7 +304,7 @@ class Runs:
                 f"Run {run_id} was never dispatched, so nothing was frozen.",
                 advice=f"`quarterdeck retry {run_id}` resolves everything anew.",
             )
-        raise_problems([p for p in self._prerequisites(old.spec) if p.path == "spec.cluster"])
+        raise_problems([p for p in self.prerequisites(old.spec) if p.path == "spec.cluster"])
         frozen = freezing.frozen_spec(context, old.frozen_sha256)
         cluster = context.ports.store.definitions.get(old.cluster).value
         gone = freezing.differs(context, frozen, cluster)
@@ -291,7 +314,7 @@ class Runs:
                 advice=f"`quarterdeck retry {run_id}` runs it with what is here now.",
                 problems=gone,
             )
-        run = self._new(job, old.spec, Trigger.EXACT, version=old.version)
+        run = self.made(job, old.spec, Trigger.EXACT, version=old.version)
         run = replace(
             run, draft=old.draft, based_on=old.based_on, exact_of=old.id,
             frozen_sha256=old.frozen_sha256, timeout_s=old.timeout_s,

@@ -95,6 +95,8 @@ _TABLE: Final = (
     Action("job.edit", "e", "Edit", "edit the draft", _JOB, "quarterdeck job edit {job}",
            writes=True, verb="edit"),
     Action("job.versions", "v", "Versions", "versions of the job", _JOB, "quarterdeck job versions {job}"),
+    Action("job.plan", "P", "Plan", "what a run would make on its cluster, and what preflight says", _JOB,
+           "quarterdeck job plan {job}"),
     Action("job.settings", "s", "Settings", "name, team, sharing, description: at once", _JOB,
            "quarterdeck job edit {job} -f FILE", writes=True, verb="edit"),
     Action("job.delete", "X", "Delete", "delete the job; asks for its name", _JOB, "quarterdeck job delete {job}",
@@ -156,6 +158,8 @@ _TABLE: Final = (
            "quarterdeck job publish {job} --note TEXT", writes=True, verb="publish"),
     Action("editor.external", "f4", "$EDITOR", "open the text in your own editor", _EDITOR,
            "quarterdeck job edit {job}"),
+    Action("editor.plan", "f9", "Plan", "what a run of the draft would make, and what preflight says", _EDITOR,
+           "quarterdeck job plan {job} --draft"),
     Action("editor.take", "", "Take it", "take the text from elsewhere into this job", _EDITOR, writes=True),
     Action("editor.write", "", "Write to file", "write the text to a file", _EDITOR),
     # --- definitions: profiles, queries, clusters, catalogs, teams

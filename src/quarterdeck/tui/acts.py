@@ -12,6 +12,7 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from quarterdeck.present.table import Line
     from quarterdeck.tui.actions import Action
     from quarterdeck.tui.widgets.dialog import Answer
 
@@ -84,6 +85,25 @@ class JobActs(Page):
         """Open the draft in the editor."""
         if name := self._named():
             self.open("draft", name)
+
+    def action_job_plan(self) -> None:
+        """Show what a run of live would be."""
+        if name := self._named():
+            self.show_plan(name)
+
+    def show_plan(self, name: str, *, draft: bool = False) -> None:
+        """Ask what a run would make, and show it over the page."""
+
+        def show(lines: Sequence[Line]) -> None:
+            if self.is_in_front:
+                self.shell.panel(f"Plan of {inert.line(name)}", lines)
+
+        def work() -> list[Line]:
+            from quarterdeck.present import plan_page
+
+            return list(plan_page.lines(self.services.planning.plan(name, draft=draft)))
+
+        self.ask(f"the plan of {name}", work, show)
 
     def action_job_settings(self) -> None:
         """Open the form of what takes effect at once."""

@@ -33,6 +33,7 @@ TOLD_S: Final = 60.0  # how long we wait at most when the server says how long
 Json = dict[str, Any]
 Query = Sequence[tuple[str, str]]
 
+_METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
 _NOT_FOUND: Final = 404
@@ -109,6 +110,11 @@ class Client:
         """Return one object or list."""
         return self._call("GET", path, query, read_s=read_s)
 
+    def names(self, path: str) -> list[str]:
+        """Return the names of a list's objects; what they hold is not sent."""
+        found = self._call("GET", path, content=_METADATA)["items"] or ()  # none: null
+        return [str(one["metadata"]["name"]) for one in found]
+
     def create(self, path: str, body: Json, query: Query = ()) -> Json:
         """Create an object and return it as it was stored."""
         return self._call("POST", path, query, body=body)
@@ -178,7 +184,8 @@ class Client:
         self._wait_as_told()
         api = self._ready()
         url = api.configuration.host + path + (f"?{urlencode(query)}" if query else "")
-        headers = {"Accept": "application/json", "User-Agent": "quarterdeck"}
+        accept = content if body is None else "application/json"
+        headers = {"Accept": accept, "User-Agent": "quarterdeck"}
         if body is not None:
             headers["Content-Type"] = content
         api.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)

@@ -15,10 +15,12 @@ from typing import Any, Final
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
     creating,
+    launching,
     logs,
     manifest,
     names,
     observe,
+    placing,
     preflight,
     rbac,
     remembered,
@@ -63,6 +65,7 @@ class KubernetesExecutor:
         self._workspace = workspace
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
+        self._placing = placing.Known(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods = remembered.Pods()
@@ -75,7 +78,11 @@ class KubernetesExecutor:
     def check(self, launch: Launch | None) -> list[Check]:
         """Check the cluster with evidence and remedy for each; for a launch, whether its place is still that."""
         if launch is not None:
-            return environment.launch_checks(launch.frozen, self.place(), self.kind)
+            found = environment.launch_checks(launch.frozen, self.place(), self.kind)
+            where = self._namespace(launch)
+            return found + launching.checks(
+                self._client, launch, self._cluster, self._workspace, where, self._placing
+            )
         found = preflight.checks(self._client, self._cluster, self._workspace)
         self._place = preflight.place_of(found) or self._place
         return found
@@ -90,6 +97,11 @@ class KubernetesExecutor:
         return self._place
 
     # --- dispatch
+
+    def plan(self, launch: Launch) -> list[Mapping[str, Any]]:
+        """Return the Job, its ConfigMaps and the template of workers; the cluster is not asked."""
+        where = self._namespace(launch)
+        return [*launching.plan(launch, self._cluster, self._workspace, where)]
 
     def prepare(self, launch: Launch) -> Receipt:
         """Create the suspended Job and the ConfigMaps that it owns; what is there already is adopted if ours."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from quarterdeck.executors import environment, sail
 from quarterdeck.executors.folder import RUNNER, runner_source
-from quarterdeck.executors.kubernetes import names, pods
+from quarterdeck.executors.kubernetes import names, pods, references
 from quarterdeck.model import wire
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.receipt import attempt_id
@@ -176,6 +176,7 @@ def launch_document(
         "isolation": "pid_namespace",
         "last_word_path": names.LAST_WORD,
         "payload_path": [names.PACKAGES],
+        "secrets": {name: str(one) for name, one in references.of(frozen.get("env")).items()},
     }
 
 
@@ -186,6 +187,9 @@ def notes(launch: Launch) -> dict[str, str]:
         f"{names.PREFIX}actor": launch.actor,
         f"{names.PREFIX}workspace-name": launch.workspace,
     }
+    known = (environment.parse_frozen(launch.frozen).get("place") or {}).get("image_id")
+    if known:
+        found[names.IMAGE_ID] = known
     return found | ({f"{names.PREFIX}tick": launch.tick} if launch.tick else {})
 
 

@@ -19,6 +19,9 @@ ATTEMPT: Final = f"{PREFIX}attempt"
 ROLE: Final = f"{PREFIX}role"  # driver, worker or check
 CANCELLED: Final = f"{PREFIX}cancel"  # annotation: we asked it to go, so nobody else deleted it
 SPEC: Final = f"{PREFIX}spec-sha256"  # annotation: the frozen spec's hash
+IMAGE_ID: Final = (
+    f"{PREFIX}image-id"  # annotation: what was frozen, to be held against what the node ran
+)
 
 DRIVER: Final = "driver"
 WORKER: Final = "worker"

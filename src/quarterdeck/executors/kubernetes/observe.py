@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from quarterdeck.executors import lastword
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import names, podfacts
+from quarterdeck.executors.kubernetes.podfacts import Finding
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.observation import Observation, Phase
@@ -53,16 +54,6 @@ class Seen:
     events: Sequence[Json] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Why something stands still or ended: reason, object, and the cluster's words."""
-
-    reason: Reason
-    because: str
-    object: str = ""
-    evidence: tuple[str, ...] = ()
-
-
 def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     """Return what is seen of the attempt now."""
     uid, name = receipt.facts["uid"], receipt.facts["name"]
@@ -90,7 +81,12 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     found = _refused_pod(job, seen.events)
     if found is not None and found.reason is Reason.CONFIG_ERROR:
         return _with(found, Observation(now, Phase.ENDED, found.because))
-    return _with(found, Observation(now, Phase.PENDING, "released; the Job has no pod yet"))
+    started = _at((job.get("status") or {}).get("startTime"))
+    is_fresh = started is None or now - started <= EVENTS_AFTER
+    is_held = found is not None and found.reason is Reason.QUOTA
+    # What a full quota holds back is no pod that waits for a node; whether it does is known after a moment.
+    phase = Phase.WAITING if is_fresh or is_held else Phase.PENDING
+    return _with(found, Observation(now, phase, "released; the Job has no pod yet"))
 
 
 def wants_events(receipt: Receipt, seen: Seen, now: datetime) -> str | None:
@@ -141,8 +137,10 @@ def _of_living(pod: Json, now: datetime) -> Observation:
 
 
 def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding | None:
-    """Return why a pod that has not ended stands still, or None."""
+    """Return why a pod that has not ended stands still or must not go on, or None."""
     name = _named(pod)
+    if (other := podfacts.other_image(pod, _container(pod))) is not None:
+        return other
     waiting = (_container(pod).get("state") or {}).get("waiting") or {}
     words = tuple(filter(None, [waiting.get("message")]))
     if waiting.get("reason") in _IMAGE:
@@ -150,7 +148,9 @@ def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding
         return Finding(Reason.IMAGE_PULL, f"{waiting['reason']}: {image}", f"image {image}", words)
     if waiting.get("reason") in _CREATE:
         because = f"{waiting['reason']}: {waiting.get('message') or 'no word why'}"
-        return Finding(Reason.CREATE_CONTAINER, because, name, words)
+        return Finding(
+            Reason.CREATE_CONTAINER, because, podfacts.secret_of(pod, because) or name, words
+        )
     scheduled = _condition(pod, "PodScheduled")
     if scheduled is not None and scheduled["status"] == "False":
         said = scheduled.get("message") or scheduled.get("reason") or ""
@@ -194,6 +194,9 @@ def _ended(
     except lastword.DamagedWordError as error:
         evidence = (str(error), *message.splitlines()[-6:])
     found = _why_ended(job, pod, terminated)
+    if (other := podfacts.other_image(pod, _container(pod))) is not None:
+        said = f"its last word was {word['state']}" if word else "it said no last word"
+        found, word, evidence = other, None, (*evidence, said)
     if word is not None:
         word, told = _corrected(word, found)
         because = f"the runner ended; its last word is {word['state']}"

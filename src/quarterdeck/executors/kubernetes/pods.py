@@ -6,11 +6,12 @@ Pure. A cluster's `pod_template` is laid over both; what keeps our promises is l
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from quarterdeck.executors import environment
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import names, references
 from quarterdeck.model import wire
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.ports.executor import Launch
@@ -35,6 +36,17 @@ _CAPACITY: Final = {
     "eks.amazonaws.com/capacityType": {"on_demand": "ON_DEMAND", "spot": "SPOT"},
 }
 _INSTANCE: Final = "node.kubernetes.io/instance-type"
+_MANAGEMENT: Final = tuple(
+    {"key": f"node-role.kubernetes.io/{role}", "operator": "DoesNotExist"}
+    for role in ("control-plane", "master")
+)
+_REQUIRED: Final = "requiredDuringSchedulingIgnoredDuringExecution"
+# What a profile leaves open is bounded all the same: nothing of a run takes a whole node.
+CPU_REQUEST: Final = 0.25
+CPU_LIMIT: Final = 2
+MEMORY: Final = "2Gi"
+DISK_GIB: Final = 1
+_CHECK: Final = {"cpu": 0.1, "memory": "256Mi"}
 _BEGUN: Final = f"grep -Eq 'running|ending' {names.OUTPUTS}/{wire.PHASE_FILE}"
 
 
@@ -46,17 +58,18 @@ def driver(
     inputs: Json,
 ) -> Json:
     """Return the template of the driver's pod: the runner as process 1, which starts the engine."""
-    profile = environment.parse_frozen(launch.frozen)["profile"]
-    node = profile.get("driver") or {}
-    is_cluster = profile["mode"] == "cluster"
+    frozen = environment.parse_frozen(launch.frozen)
+    node = frozen["profile"].get("driver") or {}
+    is_cluster = frozen["profile"]["mode"] == "cluster"
     container = {
         "name": names.CONTAINER,
-        "image": cluster["image"],
+        "image": image(frozen, cluster),
         "command": ["python3", f"{names.INPUTS}/runner.py", names.INPUTS, names.OUTPUTS],
         "env": [
             {"name": wire.MARKER_ENV, "value": attempt_id(launch.run, launch.attempt)},
             _from_field(POD_IP, "status.podIP"),
             _from_field(POD_NAME, "metadata.name"),
+            *references.for_runner(frozen.get("env")),
         ],
         "resources": _resources(node),
         "securityContext": _container_security(),
@@ -95,13 +108,14 @@ def driver(
         "metadata": {"labels": dict(labels)},
         "spec": {
             "restartPolicy": "Never",
+            "nodeName": None,
             "automountServiceAccountToken": is_cluster,
             "containers": [
                 {key: container[key] for key in ("name", "command", "terminationMessagePath")}
             ],
         },
     }
-    return dict(laid_over(laid_over(template, cluster.get("pod_template") or {}), kept))
+    return _off_management(laid_over(laid_over(template, cluster.get("pod_template") or {}), kept))
 
 
 def check(cluster: Mapping[str, Any], command: list[str]) -> Json:
@@ -110,6 +124,7 @@ def check(cluster: Mapping[str, Any], command: list[str]) -> Json:
         "name": names.CONTAINER,
         "image": cluster["image"],
         "command": command,
+        "resources": _resources(_CHECK),
         "securityContext": _container_security(),
         "terminationMessagePath": names.LAST_WORD,
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -124,11 +139,12 @@ def check(cluster: Mapping[str, Any], command: list[str]) -> Json:
     kept = {
         "spec": {
             "restartPolicy": "Never",
+            "nodeName": None,
             "containers": [{"name": names.CONTAINER, "command": command}],
         }
     }
     patch = json.loads(json.dumps(cluster.get("pod_template") or {}))
-    return dict(laid_over(laid_over({"spec": spec}, patch), kept))
+    return _off_management(laid_over(laid_over({"spec": spec}, patch), kept))
 
 
 def worker_options(
@@ -137,20 +153,23 @@ def worker_options(
     """Return the engine's options of mode cluster but for what only the driver's pod knows."""
     frozen = environment.parse_frozen(launch.frozen)
     node = frozen["profile"]["worker"]
-    count = min(
-        node["max_nodes"], (frozen.get("limits") or {}).get("max_workers") or node["max_nodes"]
-    )
     account = launch.service_account or cluster.get("service_account") or "default"
     return {
         "cluster.driver_listen_host": "0.0.0.0",  # noqa: S104  # workers dial it, in its pod alone
         "cluster.worker_launch_timeout_secs": 300,
-        "execution.default_parallelism": max(1, int(node.get("cpu") or 1)) * count,
-        "kubernetes.image": cluster["image"],
+        "execution.default_parallelism": max(1, int(node.get("cpu") or 1)) * workers(frozen),
+        "kubernetes.image": image(frozen, cluster),
         "kubernetes.namespace": namespace,
         "kubernetes.worker_pod_name_prefix": names.worker_prefix(launch.run, launch.attempt),
         "kubernetes.worker_service_account_name": account,
         "kubernetes.worker_pod_template": json.dumps(worker(launch, cluster, workspace)),
     }
+
+
+def workers(frozen: Mapping[str, Any]) -> int:
+    """Return how many workers the engine starts."""
+    most = int(frozen["profile"]["worker"]["max_nodes"])
+    return min(most, (frozen.get("limits") or {}).get("max_workers") or most)
 
 
 def worker(launch: Launch, cluster: Mapping[str, Any], workspace: str) -> Json:
@@ -162,7 +181,7 @@ def worker(launch: Launch, cluster: Mapping[str, Any], workspace: str) -> Json:
     env |= {name: value for name, value in (frozen.get("env") or {}).items() if name not in env}
     container = {
         "name": names.WORKER_CONTAINER,
-        "env": [{"name": name, "value": value} for name, value in env.items()],
+        "env": references.for_worker(env),
         "resources": _resources(node),
         "securityContext": _container_security(),
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -176,10 +195,21 @@ def worker(launch: Launch, cluster: Mapping[str, Any], workspace: str) -> Json:
         "containers": [container],
         "volumes": [_scratch(cluster, node)],
     }
-    kept = {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never"}}
+    kept = {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "nodeName": None}}
     patch = worker_patch(cluster.get("pod_template") or {})
     template = {"metadata": {"labels": labels}, "spec": spec}
-    return dict(laid_over(laid_over(template, patch), kept))
+    return _off_management(laid_over(laid_over(template, patch), kept))
+
+
+def image(frozen: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:
+    """Return the image as it is pulled: by the digest that was frozen, where the cluster's check saw one."""
+    place = frozen.get("place") or {}
+    written = str(place.get("image") or cluster["image"])
+    digest = str(place.get("image_id") or "").partition("@")[2]
+    if not digest or "@" in written:
+        return written
+    path, slash, last = written.rpartition("/")
+    return f"{path}{slash}{last.partition(':')[0]}@{digest}"
 
 
 def worker_patch(patch: Mapping[str, Any]) -> Json:
@@ -229,8 +259,7 @@ def _pod(cluster: Mapping[str, Any], node: Mapping[str, Any], capacity: str | No
     }  # fmt: skip
     terms = node_terms(node.get("instance_type"), capacity)
     if terms:
-        required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-        spec["affinity"] = {"nodeAffinity": required}
+        spec["affinity"] = {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": terms}}}
     return {key: value for key, value in spec.items() if value not in ({}, [])}
 
 
@@ -249,17 +278,31 @@ def _in(label: str, value: str) -> Json:
     return {"key": label, "operator": "In", "values": [value]}
 
 
+def _off_management(template: Any) -> Json:
+    """Return it with every node term refusing control-plane nodes, whatever was laid over and is tolerated."""
+    spec = template["spec"]
+    affinity = spec.get("affinity") or {}
+    node = affinity.get("nodeAffinity") or {}
+    terms = (node.get(_REQUIRED) or {}).get("nodeSelectorTerms") or [{}]
+    kept = [
+        {**term, "matchExpressions": [*(term.get("matchExpressions") or ()), *_MANAGEMENT]}
+        for term in terms
+    ]
+    node = {**node, _REQUIRED: {"nodeSelectorTerms": kept}}
+    return {**template, "spec": {**spec, "affinity": {**affinity, "nodeAffinity": node}}}
+
+
 def _resources(node: Mapping[str, Any]) -> Json:
-    """Return requests and limits: memory the same in both, so that nobody else's use ends a run."""
-    requests: Json = {}
-    limits: Json = {}
-    if node.get("cpu"):
-        requests["cpu"] = f"{round(node['cpu'] * 1000)}m"
-    if node.get("memory"):
-        requests["memory"] = limits["memory"] = str(node["memory"])
-    if node.get("disk_gib"):
-        requests["ephemeral-storage"] = f"{node['disk_gib']}Gi"
-    return {"requests": requests, "limits": limits}
+    """Return requests and limits: memory and disk the same in both, so that nobody else's use ends a run."""
+    cpu = node.get("cpu")
+    same = {
+        "memory": str(node.get("memory") or MEMORY),
+        "ephemeral-storage": f"{node.get('disk_gib') or DISK_GIB}Gi",
+    }
+    return {
+        "requests": {"cpu": f"{round((cpu or CPU_REQUEST) * 1000)}m", **same},
+        "limits": {"cpu": str(math.ceil(cpu or CPU_LIMIT)), **same},
+    }
 
 
 def _scratch(cluster: Mapping[str, Any], node: Mapping[str, Any]) -> Json:

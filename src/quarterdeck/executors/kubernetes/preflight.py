@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import names, pods, rbac
+from quarterdeck.executors.kubernetes import access, names, neighbours, placing, pods
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.ports.executor import Check, Place
@@ -83,8 +83,10 @@ def _checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> Itera
     namespace = cluster.get("namespace") or "default"
     yield _version(client)
     yield _namespace(client, namespace)
-    yield _rights(client, namespace)
+    yield access.own(client, namespace)
     yield from _objects(client, cluster, namespace)
+    yield neighbours.check(client, cluster, namespace)
+    yield placing.check(placing.listed(client), {"runner's pod": _pod(cluster)["spec"]})
     admitted = _admitted(client, cluster, namespace)
     yield admitted
     if admitted.level != "failed":
@@ -120,34 +122,6 @@ def _namespace(client: Client, namespace: str) -> Check:
         text = f"Namespace {namespace} is being deleted."
         return Check("namespace", "failed", text, "Name another in field namespace.")
     return Check("namespace", "ok", namespace)
-
-
-def _rights(client: Client, namespace: str) -> Check:
-    """Ask the API for each right that is used; what is missing is named."""
-    missing = []
-    for rule in rbac.RULES:
-        for resource in rule.resources:
-            name, _, part = resource.partition("/")
-            for verb in rule.verbs:
-                attributes = {
-                    "namespace": namespace, "verb": verb, "group": rule.group,
-                    "resource": name, "subresource": part,
-                }  # fmt: skip
-                review = {
-                    "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
-                    "spec": {"resourceAttributes": attributes},
-                }  # fmt: skip
-                path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-                try:
-                    allowed = client.create(path, review)["status"].get("allowed")
-                except ApiError as error:
-                    return Check("rights", "warning", f"not looked at: {error.message}")
-                if not allowed:
-                    missing.append(f"{verb} {resource}")
-    if not missing:
-        return Check("rights", "ok", f"all that is used in namespace {namespace}")
-    text = f"In namespace {namespace} the right to {', '.join(missing)} is missing."
-    return Check("rights", "failed", text, "Apply what `quarterdeck cluster rbac` prints.")
 
 
 def _objects(client: Client, cluster: Mapping[str, Any], namespace: str) -> Iterator[Check]:
@@ -234,8 +208,9 @@ def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace
             if not facts[key]
         )
         return Check(IMAGE, "failed", f"Image {cluster['image']} lacks {missing}.", advice)
-    text = f"{facts['engine']}, {facts['client']}, {facts['python']} in {cluster['image']} ({image_id})"
-    evidence = json.dumps({**facts, "image": cluster["image"]}, sort_keys=True)
+    text = f"{facts['engine']}, {facts['client']}, {facts['python']} in {cluster['image']} ({image_id or 'no ID'})"
+    known = {"image": cluster["image"], "image_id": image_id}
+    evidence = json.dumps({**facts, **known}, sort_keys=True)
     return Check(IMAGE, "ok", text, evidence=evidence)
 
 
@@ -263,7 +238,7 @@ def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:
                 state = container.get("state") or {}
                 if ended := state.get("terminated"):
                     why = f"{ended.get('reason')}, exit code {ended.get('exitCode')}"
-                    return ended.get("message") or why, container.get("imageID") or "no ID"
+                    return ended.get("message") or why, container.get("imageID") or ""
                 waiting = state.get("waiting") or {}
                 last = f"{waiting.get('reason')}: {waiting.get('message') or ''}"
                 if waiting.get("reason") in _STUCK:

@@ -37,7 +37,10 @@ RULES: Final = (
 )
 """What a person needs in the namespace of their team."""
 NAMESPACE: Final = Rule("", ("namespaces",), ("get",))
-FULL: Final = (Rule("", ("secrets",), ("get",)),)
+FULL: Final = (
+    Rule("", ("secrets",), ("get",)),
+    Rule("authorization.k8s.io", ("localsubjectaccessreviews",), ("create",)),
+)
 FULL_CLUSTER: Final = (
     Rule("", ("nodes",), ("get", "list", "watch")),
     Rule("storage.k8s.io", ("storageclasses",), ("get",)),

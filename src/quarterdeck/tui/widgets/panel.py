@@ -27,9 +27,10 @@ class Panel(ModalScreen[None]):
     Panel { align: center middle; background: $background 0%; }
     Panel > #box {
         width: 90%; max-width: 110; height: auto; max-height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background;
+        border: ascii $primary; background: $background; overflow: hidden;
     }
-    Panel #text { height: auto; max-height: 100%; }
+    Panel #text { height: auto; max-height: 100%; margin-bottom: 1; }
+    Panel #keys { dock: bottom; height: 1; }
     """
     BINDINGS: ClassVar = [
         Binding("escape,enter,q", "leave", show=False),
@@ -56,7 +57,7 @@ class Panel(ModalScreen[None]):
     def on_mount(self) -> None:
         """Draw title and keys."""
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
-        self.query_one("#keys", LineBox).show([Cell("Esc closes", "dim")])
+        self.query_one("#keys", LineBox).show([Cell("Esc closes, j k scroll", "dim")])
 
     @property
     def text(self) -> str:

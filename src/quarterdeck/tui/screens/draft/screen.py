@@ -36,7 +36,7 @@ class DraftPage(Saving):
 
     BINDINGS = actions.bindings(
         "editor.save", "editor.run", "editor.pane", "editor.options", "editor.next_problem", "editor.find",
-        "editor.publish", "editor.external",
+        "editor.publish", "editor.external", "editor.plan",
     )  # fmt: skip
     FOOTER: ClassVar = (
         "editor.save", "editor.run", "editor.next_problem", "editor.options", "editor.pane", "editor.publish",
@@ -282,6 +282,20 @@ class DraftPage(Saving):
             self.say("nothing differs from live; Esc, then r runs that", "wait", keep=False)
         else:
             self.start_run(self.opened.name, draft=True)
+
+    def action_editor_plan(self) -> None:
+        """Save, then show what a run of the draft would be; where there is no draft it is live's."""
+
+        def show() -> None:
+            is_draft = self.shown is not None and bool(self.shown["is_draft"])
+            self.show_plan(self.opened.name, draft=is_draft)
+
+        if self.shown is None and not self.shell.read_only:
+            self.early = self.action_editor_plan
+        elif self.dirty_since is not None and not self.shell.read_only:
+            self.save(then=show)
+        else:
+            show()
 
     def action_editor_publish(self) -> None:
         """Save, show what goes live, and ask."""

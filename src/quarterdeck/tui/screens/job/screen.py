@@ -36,8 +36,8 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
     TABS: ClassVar = ("overview", "versions", "runs", "access")
     BINDINGS = actions.bindings(
         *actions.MOVES, "list.open", "list.mark", "list.filter", "list.problems", "tabs.prev",
-        "tabs.next", "job.log", "job.runs", "job.edit", "job.versions", "job.settings", "job.delete",
-        "run.start", "run.cancel", "run.compare", "run.drafts", "version.activate", "version.diff",
+        "tabs.next", "job.log", "job.runs", "job.edit", "job.versions", "job.plan", "job.settings",
+        "job.delete", "run.start", "run.cancel", "run.compare", "run.drafts", "version.activate", "version.diff",
     )  # fmt: skip
     FOOTERS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "overview": (

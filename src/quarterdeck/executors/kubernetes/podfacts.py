@@ -1,0 +1,49 @@
+"""What a pod's document tells of the image that its node runs and of the Secrets that it wants. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from quarterdeck.executors.kubernetes import names
+from quarterdeck.model.failure import Reason
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why something stands still or ended: reason, object, and the cluster's words."""
+
+    reason: Reason
+    because: str
+    object: str = ""
+    evidence: tuple[str, ...] = ()
+
+
+def other_image(pod: Json, container: Json) -> Finding | None:
+    """Return what it means that a node runs another image than the one that was frozen; None if it does not.
+
+    Only the node knows it. A registry's digest and a node's own ID say different things and are not compared.
+    """
+    wanted = (pod["metadata"].get("annotations") or {}).get(names.IMAGE_ID) or ""
+    found = container.get("imageID") or ""
+    ids = [one.rpartition("@")[2].rpartition("//")[2] for one in (wanted, found)]
+    if not all(ids) or ids[0] == ids[1] or ("@" in wanted) != ("@" in found):
+        return None
+    image = container.get("image") or pod["spec"]["containers"][0].get("image")
+    because = f"the node has another image than the one that was frozen: {found}, not {wanted}"
+    return Finding(Reason.CONFIG_ERROR, because, f"image {image}", (wanted, found))
+
+
+def secret_of(pod: Json, said: str) -> str:
+    """Return which Secret and key of the pod's variables the kubelet speaks of; empty for none."""
+    for container in pod["spec"].get("containers") or ():
+        for one in container.get("env") or ():
+            key = (one.get("valueFrom") or {}).get("secretKeyRef") or {}
+            name = key.get("name")
+            is_key = name and f"key {key.get('key')} in Secret" in said and f"/{name}" in said
+            if is_key or (name and f'secret "{name}" not found' in said):
+                return f"Secret {name}, key {key.get('key')}"
+    return ""
