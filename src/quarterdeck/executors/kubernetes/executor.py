@@ -60,6 +60,7 @@ class KubernetesExecutor:
         self._workspace = workspace
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
+        self._logs = logs.Logs(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods: dict[AttemptId, dict[str, Json]] = defaultdict(dict)
@@ -146,8 +147,7 @@ class KubernetesExecutor:
         """Yield lines behind the cursor; following: a chunk, perhaps empty, each second until the end."""
         with asking():
             self._same_cluster(receipt)
-            selector = self._selector(receipt)
-            yield from logs.read(self._client, receipt, selector, cursor, follow=follow)
+            yield from self._logs.read(receipt, self._selector(receipt), cursor, follow=follow)
 
     # --- ending
 
@@ -189,6 +189,7 @@ class KubernetesExecutor:
                 break
             time.sleep(POLL_S)
         self._pods.pop(receipt.id, None)
+        self._logs.forget(receipt.id)
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
     @asking()
@@ -220,6 +221,7 @@ class KubernetesExecutor:
 
     def close(self) -> None:
         """Let go of the connections."""
+        self._logs.close()
         self._client.close()
 
     # --- within: creating
