@@ -20,6 +20,7 @@ from quarterdeck.executors.kubernetes import (
     observe,
     preflight,
     rbac,
+    workers,
 )
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
@@ -275,7 +276,7 @@ class KubernetesExecutor:
             seen = observe.Seen(jobs.get(receipt.facts["name"]), here, gone)
             if (uid := observe.wants_events(receipt, seen, now)) is not None:
                 seen = observe.Seen(seen.job, here, gone, self._events(namespace, uid))
-            found[receipt.id] = observe.observation(receipt, seen, now)
+            found[receipt.id] = workers.told(seen, observe.observation(receipt, seen, now))
         return found
 
     def _remember(self, receipt: Receipt, here: list[Json]) -> list[Json]:
