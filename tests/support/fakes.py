@@ -12,6 +12,7 @@ from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
 from quarterdeck.model.observation import Observation, Phase, Silent
+from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
 from quarterdeck.model.run import CancelStep
 from quarterdeck.model.wire import PROTOCOL
@@ -79,6 +80,7 @@ class FakeExecutor:
         self.checks: list[Check] = []
         self.attempts: dict[AttemptId, FakeAttempt] = {}
         self.obeys = set(CancelStep)
+        self.made_of = Parts()
         self.silent_since: datetime | None = None
         self.calls: list[str] = []
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
@@ -197,6 +199,12 @@ class FakeExecutor:
             positions = {**cursor.positions, receipt.id: at} if at else cursor.positions
             yield LogChunk(receipt.id, (), Cursor(positions), ended=True)
         self._leave("logs", None)
+
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return the scripted parts."""
+        self._enter("parts")
+        del receipt
+        return self._leave("parts", self.made_of)
 
     def cancel(self, receipt: Receipt, step: CancelStep) -> None:
         """Take the step; it ends the attempt if that obeys."""

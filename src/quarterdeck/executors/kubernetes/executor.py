@@ -18,6 +18,7 @@ from quarterdeck.executors.kubernetes import (
     manifest,
     names,
     observe,
+    parts,
     preflight,
     rbac,
     workers,
@@ -28,6 +29,7 @@ from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.observation import Observation, Silent
+from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Check, FencedError, Launch, Place
@@ -149,6 +151,12 @@ class KubernetesExecutor:
         with asking():
             self._same_cluster(receipt)
             yield from self._logs.read(receipt, self._selector(receipt), cursor, follow=follow)
+
+    @asking()
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return the attempt's pods with their events."""
+        self._same_cluster(receipt)
+        return parts.parts(self._client, receipt, self._selector(receipt))
 
     # --- ending
 
