@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.runs import Runs
 
 
+CHECKED_EVERY = timedelta(minutes=5)
 ARCHIVED_CHUNKS = 200  # of each run in one turn
 PAGE, PAGES = 200, 20  # records that one look at the trail takes at once, and how often at most
 _WORDS = ("actor", "action", "subject", "subject_name", "outcome")
@@ -93,6 +94,25 @@ class Upkeep:
                     trouble = error
         if trouble is not None:
             raise trouble
+
+    def check_clusters(self) -> list[dict[str, Any]]:
+        """Check the cluster that was not looked at for longest, if that is long; returns it if its status changed.
+
+        Runs that start there are refused, and lists say so, before anybody wonders.
+        """
+        now = self._context.now()
+        due = [
+            kept.value
+            for kept in self._context.definitions("cluster")
+            if kept.value.checked_at is not None and now - kept.value.checked_at > CHECKED_EVERY
+        ]
+        if not due:
+            return []
+        oldest = min(due, key=lambda one: one.checked_at or now)
+        checked = Clusters(self._context).check(oldest.name)
+        if checked["status"] == oldest.status:
+            return []
+        return [{"cluster": oldest.name, "before": oldest.status, "status": checked["status"]}]
 
     def leftovers(self, *, remove: bool = False) -> list[dict[str, Any]]:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""
