@@ -229,3 +229,34 @@ def test_a_fast_log_comes_whole_through_cut_connections(
     assert count > 100_000 or not found, figures  # which is written long before 10 MiB are
     assert lags[-1] <= 3, figures  # G1's bound
     proxy.close()
+
+
+ROTATES = """
+import sys, time
+for first in range(0, 160_000, 1000):
+    sys.stdout.write("".join("line %d %s\\n" % (n, "x" * 60) for n in range(first, first + 1000)))
+    sys.stdout.flush()
+    time.sleep(0.05)
+time.sleep(8)
+print("the end", flush=True)
+"""
+
+
+@pytest.mark.row("F-48")
+def test_what_was_rotated_away_while_nobody_looked_is_one_named_gap(
+    deck: Quarterdeck, namespace: str
+) -> None:
+    deck.create("flood", cluster="kube", source=python(ROTATES))
+    run = deck.ok("run", "flood")["id"]
+    assert deck.until(run, deadline_s=120)["state"] == "succeeded"
+    lines = deck.ok("logs", run)
+    [gap] = gaps(lines)
+    assert gap["why"] == ROTATED
+    said = [text for text in texts(lines) if text.startswith("line ")]
+    numbers = [int(text.split()[1]) for text in said]
+    assert numbers == list(range(numbers[0], 160_000))
+    assert numbers[0] > 1_000
+    assert gap["from"] == 1
+    assert gap["to"] > numbers[0]  # the runner's and the engine's own lines were before them
+    assert texts(lines)[-1] == "the end"
+    assert kubernetes.left(namespace) == []
