@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
-from quarterdeck.model.observation import Observation, Phase, Silent
+from quarterdeck.model.observation import Happened, Observation, Phase, Silent
 from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
 from quarterdeck.model.run import CancelStep
@@ -55,6 +55,7 @@ class FakeAttempt:
     last_word: dict[str, Any] | None = None
     because: str = ""
     evidence: tuple[str, ...] = ()
+    happened: tuple[Happened, ...] = ()
     left: tuple[str, ...] = ()
     steps: list[CancelStep] = field(default_factory=list)
 
@@ -263,8 +264,9 @@ class FakeExecutor:
         if self.auto and one.is_released and one.is_alive:
             self._go_on(one)
         seen = Observation(
-            self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at
-        )
+            self.clock(), one.phase, one.because or f"it is {one.phase}",
+            began_at=one.began_at, happened=one.happened,
+        )  # fmt: skip
         if one.is_alive:
             return seen
         code = one.last_word["exit_code"] if one.last_word else None

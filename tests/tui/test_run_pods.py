@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.model.errors import UnreachableError
+from quarterdeck.model.observation import Happened
 from quarterdeck.model.parts import Part, Parts, Told
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
@@ -80,6 +81,31 @@ async def test_the_pods_tab_shows_role_node_phase_restarts_and_events_with_ages(
         end(services, ports, run, "succeeded")
         await ui.press("R")
         await ui.until("Its pods are gone")
+
+
+@pytest.mark.row("F-26")
+async def test_a_worker_that_died_is_a_line_of_the_timeline_and_the_run_goes_on(
+    fake: tuple[Services, FakePorts],
+) -> None:
+    services, ports = fake
+    run = begin(services, ports, "one")
+    attempt = next(one for one in ports.fake.attempts if one.startswith(run))
+    died = Happened(
+        ports.clock() + timedelta(seconds=30), "worker-1 (pod w-1 on node-2) died: OOMKilled"
+    )
+    ports.clock.tick(40)
+    ports.fake.attempts[attempt].happened = (died,)
+    for _ in range(2):
+        services.runs.dispatch(run)
+    assert services.runs.stored(run)["state"] == "running"
+    async with running(services, places=[Place("run", run, "timeline")]) as ui:
+        shown = await ui.until("worker-1 (pod w-1 on node-2) died: OOMKilled")
+        assert shown.count("died: OOMKilled") == 1
+        assert "running 40 s  sum 40 s" in shown  # which is one state still
+        assert "06:00:30  > running" in shown
+        ports.fake.attempts[attempt].happened = ()
+        end(services, ports, run, "succeeded")
+        assert "died: OOMKilled" in await ui.until("SUCCEEDED")
 
 
 async def test_a_run_on_this_machine_has_no_pods(tmp_path: Path) -> None:
