@@ -88,8 +88,9 @@ class RealPorts:
                 f"Cluster {cluster.name} is of kind {kind}, which cannot run jobs yet.",
                 advice=f"Use a cluster of kind {', '.join(EXECUTORS)}.",
             )
-        # An edit of the cluster, or what its checks saw since, is a reason to make another.
-        stamp = (cluster.revision, cluster.checked_at) if kind == "kubernetes" else None
+        # An edit of the cluster, or other things that its checks saw, are a reason to make another.
+        seen = tuple(one.get("evidence") for one in cluster.checks)
+        stamp = (cluster.revision, seen) if kind == "kubernetes" else None
         known, executor = self._executors.get(cluster.id, (None, None))
         if executor is None or known != stamp:
             if executor is not None:

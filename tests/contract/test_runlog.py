@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from quarterdeck.logs import format as disk
 from quarterdeck.model.errors import StoreFaultError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
+from quarterdeck.present import log_lines
+from quarterdeck.service.logs import view
 
 RUN = RunId("r12345678901")
 SOURCE = f"{RUN}-1"
@@ -109,6 +112,27 @@ def test_the_rest_is_said_to_be_missing_once(logs: FolderRunLogs) -> None:
     keep(logs, a_chunk([2]))
     keep(logs, LogChunk(SOURCE, (), Cursor({SOURCE: 9}), gap="damaged", ended=True))
     assert shown(logs) == [(1, 1), (2, 0), (2, 2), (3, 0)]
+
+
+def test_lines_that_are_missing_without_a_number_are_a_gap_too(logs: FolderRunLogs) -> None:
+    worker = f"{RUN}-1/worker-2.abc"
+    keep(logs, a_chunk([1, 2], source=worker))
+    rotated = replace(a_chunk([3, 4], source=worker, gap="rotated"), is_uncounted=True)
+    assert keep(logs, rotated, rotated) == [2, 0]
+    assert shown(logs) == [(1, 1), (2, 2), (3, -1), (3, 3), (4, 4)]
+    gap = logs.lines(RUN)[2]
+    assert (gap.is_gap, gap.text, gap.worker) == (True, "rotated", "worker-2")
+    assert view(gap)["gap"] == {"source": worker, "from": 3, "to": None, "why": "rotated"}
+    assert "gap of worker-2: lines lost (rotated)" in log_lines.plain(gap)
+    with logs.writer(RUN) as one:
+        assert one is not None
+        assert (one.last(worker), one.last(SOURCE)) == (4, 0)
+    origin = [replace(a_line(n), origin=f"worker-{n}") for n in (1, 2)]
+    keep(logs, LogChunk(SOURCE, tuple(origin), Cursor()))
+    reader = logs.reader(RUN)
+    reader.refresh()
+    assert list(reader.of_origin("worker", lambda: False)) == [2, 5, 6]
+    assert list(reader.of_origin("worker-2", lambda: False)) == [2, 6]
 
 
 def test_one_writer_at_a_time(logs: FolderRunLogs, tmp_path: Path) -> None:

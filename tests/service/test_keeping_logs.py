@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.model.errors import StoreFaultError, UnreachableError
+from quarterdeck.model.failure import Reason
 from quarterdeck.model.logline import LogChunk
 from quarterdeck.model.receipt import AttemptId
+from quarterdeck.model.run import Run
 from quarterdeck.service import logs as service_logs
+from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.bundle import Services
 from tests.support.services import FakePorts, workspace
 
@@ -119,3 +123,55 @@ def test_a_source_that_another_process_removes_after_keeping_it_all_is_no_gap(
     ports.fake.logs = torn  # type: ignore[method-assign]  # half removed
     services.logs.collect(late)
     assert texts(services.logs.all(run)) == ["one"]
+
+
+@pytest.mark.row("G2")
+def test_a_scheduler_keeps_what_runs_under_way_have_written(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one", "two")
+    services.upkeep.reconcile_all()
+    del ports.fake.attempts[name]  # by others, and its log with it
+    services.upkeep.reconcile_all()
+    reason = services.runs.get(run).reason
+    assert reason is Reason.DELETED_EXTERNALLY
+    why = "gap: what held the log was deleted by others"
+    assert texts(services.logs.all(run)) == ["one", "two", why]
+
+
+def test_a_log_that_cannot_be_kept_holds_up_no_other_and_is_said(
+    made: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = made
+    first, _ = begun(services, ports, "one")
+    second = services.runs.get(services.runs.start("daily")["id"]).id
+    for _ in range(2):
+        services.runs.dispatch(second)
+    ports.fake.say(AttemptId(f"{second}-1"), "two")
+    real = Archiving.collect
+
+    def full(self: Archiving, run: Run, *args: Any, **more: Any) -> bool:
+        if run.id == first:
+            raise StoreFaultError("The log cannot be written: No space left.")
+        return real(self, run, *args, **more)
+
+    monkeypatch.setattr(Archiving, "collect", full)
+    with pytest.raises(StoreFaultError, match="No space left"):
+        services.upkeep.reconcile_all()
+    assert [line.text for line in ports.logs.lines(second) if line.origin == "payload"] == ["two"]
+
+
+def test_a_follower_goes_on_where_the_cluster_does_not_answer_for_a_moment(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+
+    def wait(_: float) -> None:
+        ports.clock.tick(1)
+        ports.fake.say(name, "two")
+        ports.fake.end(name)
+
+    ports.fake.fail("logs", UnreachableError("cut off"))
+    assert texts(services.logs.follow(run, wait=wait)) == ["one", "two"]

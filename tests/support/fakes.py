@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
-from quarterdeck.model.observation import Observation, Phase, Silent
+from quarterdeck.model.observation import Happened, Observation, Phase, Silent
+from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
 from quarterdeck.model.run import CancelStep
 from quarterdeck.model.wire import PROTOCOL
@@ -54,6 +55,7 @@ class FakeAttempt:
     last_word: dict[str, Any] | None = None
     because: str = ""
     evidence: tuple[str, ...] = ()
+    happened: tuple[Happened, ...] = ()
     left: tuple[str, ...] = ()
     steps: list[CancelStep] = field(default_factory=list)
 
@@ -79,6 +81,7 @@ class FakeExecutor:
         self.checks: list[Check] = []
         self.attempts: dict[AttemptId, FakeAttempt] = {}
         self.obeys = set(CancelStep)
+        self.made_of = Parts()
         self.silent_since: datetime | None = None
         self.calls: list[str] = []
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
@@ -205,6 +208,12 @@ class FakeExecutor:
             yield LogChunk(receipt.id, (), Cursor(positions), ended=True)
         self._leave("logs", None)
 
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return the scripted parts."""
+        self._enter("parts")
+        del receipt
+        return self._leave("parts", self.made_of)
+
     def cancel(self, receipt: Receipt, step: CancelStep) -> None:
         """Take the step; it ends the attempt if that obeys."""
         self._enter("cancel")
@@ -262,8 +271,9 @@ class FakeExecutor:
         if self.auto and one.is_released and one.is_alive:
             self._go_on(one)
         seen = Observation(
-            self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at
-        )
+            self.clock(), one.phase, one.because or f"it is {one.phase}",
+            began_at=one.began_at, happened=one.happened,
+        )  # fmt: skip
         if one.is_alive:
             return seen
         code = one.last_word["exit_code"] if one.last_word else None

@@ -13,6 +13,7 @@ from tests.support.quarterdeck import job, sql
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import running
 from tests.tui.test_run import begin, end
+from tests.tui.test_run_pods import three_pods
 
 LONG = "a-job-whose-name-is-so-long-that-no-list-has-room-for-it-and-so-loses-its-middle"
 PLACES = {
@@ -28,7 +29,9 @@ PLACES = {
     "draft": Place("draft", "daily"),
     "run": Place("run", "RUN", "log"),
     "timeline": Place("run", "RUN", "timeline"),
+    "pods": Place("run", "RUN", "pods"),
     "profile": Place("item", "small", "profile"),
+    "cluster": Place("item", "local", "cluster"),
     "new": Place("new", "", "job"),
 }
 
@@ -68,6 +71,18 @@ async def test_screen(
     services, _, run = deck
     wanted = PLACES[place]._replace(name=PLACES[place].name.replace("RUN", run))
     async with running(services, size=size, places=[wanted]) as ui:
+        assert "\n".join(ui.lines) == snapshot
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "120x40"])
+async def test_pods_of_a_run_under_way(
+    tmp_path: Path, snapshot: SnapshotAssertion, size: tuple[int, int]
+) -> None:
+    services, ports = workspace(tmp_path)
+    run = begin(services, ports, "one")
+    ports.fake.made_of = three_pods(ports, run)
+    async with running(services, size=size, places=[Place("run", run, "pods")]) as ui:
+        await ui.until("FailedScheduling")
         assert "\n".join(ui.lines) == snapshot
 
 

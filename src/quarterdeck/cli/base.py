@@ -11,6 +11,7 @@ from quarterdeck import __version__
 from quarterdeck.cli.session import Session
 from quarterdeck.model import limits
 from quarterdeck.model.errors import InvalidInputError, Problem
+from quarterdeck.model.logline import WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 else:
     _ParamType = click.ParamType  # takes no parameter before click 8.5
 
+ORIGINS: Final = ("runner", "payload", "engine", "installer", WORKER)
 pass_session = click.make_pass_decorator(Session)
 Decorated = TypeVar("Decorated", bound="Callable[..., Any] | click.Command")
 
@@ -164,6 +166,19 @@ class VersionNumber(_ParamType):
                 [Problem("version", text)], advice="`quarterdeck job versions NAME` lists them."
             )
         return str(value) if self.or_draft else int(value)
+
+
+class Origin(_ParamType):
+    """Where lines of a log come from: one of ORIGINS, or one worker."""
+
+    name = "origin"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the origin, or say which there are."""
+        kind, _, number = str(value).partition("-")
+        if value not in ORIGINS and not (kind == WORKER and number.isdecimal()):
+            self.fail(f"{value!r} is not one of {', '.join(ORIGINS)}, {WORKER}-1, …", param, ctx)
+        return str(value)
 
 
 class OneOf(_ParamType):

@@ -10,13 +10,13 @@ from typing import Any
 
 import click
 
-from quarterdeck.cli.base import Command, Whole, pass_session
+from quarterdeck.cli.base import ORIGINS, Command, Origin, Whole, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.waiting import Progress, undisturbed
+from quarterdeck.model.logline import WORKER
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Line
 
-ORIGINS = ("runner", "payload", "engine", "installer")
 Document = Mapping[str, Any]
 
 
@@ -43,8 +43,10 @@ class Printer:
         at = Cell(line["at"][11:19] + " ", "dim")
         gap = line.get("gap")
         if gap is not None:
-            count = gap["to"] - gap["from"] + 1
+            count = (gap["to"] or 0) - gap["from"] + 1
             words = f"{count} lines are missing here" if count > 0 else "lines are missing here"
+            worker = gap["source"].partition("/")[2].partition(".")[0]
+            words += f" of {worker}" if worker else ""
             return (at, Cell(f"──────── {words}: {inert.line(gap['why'])}", "busy"))
         key = (line["origin"], line["stream"])
         pieces = self._pieces.setdefault(key, [])
@@ -96,7 +98,12 @@ def follow(
 )
 @click.argument("run_id", metavar="RUN")
 @click.option("-f", "--follow", "following", is_flag=True, help="Go on until the run has ended.")
-@click.option("--origin", type=click.Choice(ORIGINS), help="Only lines of this origin.")
+@click.option(
+    "--origin",
+    type=Origin(),
+    metavar="[" + "|".join((*ORIGINS, f"{WORKER}-N")) + "]",
+    help="Only lines of this origin; `worker-2` is one worker, `worker` all.",
+)
 @click.option(
     "--search", metavar="TEXT", help="Only lines that hold this text; the whole log is searched."
 )

@@ -70,12 +70,26 @@ def runs(session: Session, /, since: str | None, until: str | None, **chosen: An
     "run-show", cls=Command, example="quarterdeck run-show RUN\nquarterdeck run-show RUN --json"
 )
 @click.argument("run_id", metavar="RUN")
+@click.option(
+    "--pods", "of_pods", is_flag=True, help="Its pods and what the cluster says of them."
+)
 @pass_session
-def run_show(session: Session, run_id: str) -> None:
+def run_show(session: Session, run_id: str, of_pods: bool) -> None:
     """Show a run: state, reason and advice first, then inputs, timeline, result. Times are UTC."""
+    if of_pods:
+        _show_pods(session, run_id)
+        return
     found = session.services.runs.show(run_id)
     look = session.look()
     session.answer(found, lambda: run_page.lines(found, look, session.out.width))
+
+
+def _show_pods(session: Session, run_id: str) -> None:
+    from quarterdeck.present import pods
+
+    found, look = session.services.parts.of(run_id), session.look()
+    ended = session.services.runs.get(run_id).is_terminal
+    session.answer(found, lambda: pods.lines(found, look, session.out.width, has_ended=ended))
 
 
 @click.command(cls=Command, example="quarterdeck compare RUN_A RUN_B")

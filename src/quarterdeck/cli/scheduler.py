@@ -83,6 +83,8 @@ class _Teller:
             self._once(f"waits {holder.token}", f"{was}waits: the lease is held by {whom}")
         for one in done.moved:
             self._say(f"run {one['run']} of {one['job']}: {one['before']} -> {one['state']}", one)
+        for one in done.checked:
+            self._say(f"cluster {one['cluster']}: {one['before']} -> {one['status']}", one)
 
     def failed(self, error: QuarterdeckError) -> None:
         """Say what kept a round from being made."""

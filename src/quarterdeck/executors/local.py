@@ -50,7 +50,7 @@ _PHASES: Final = {
 }
 
 
-class LocalExecutor:
+class LocalExecutor(processes.OneProcess):
     """One machine's attempts under `folder`, as port `Executor` says.
 
     `python` runs runner, engine and payload; it has to have the engine's packages.

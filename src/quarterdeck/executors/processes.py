@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from quarterdeck.model.parts import Parts
+from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.wire import MARKER_ENV
 
 _PROC: Final = Path("/proc")
@@ -56,6 +58,15 @@ class Marked:
 
     def __str__(self) -> str:
         return f"process {self.process.pid} ({self.name})"
+
+
+class OneProcess:
+    """An executor whose attempts are a process each: they have no parts that a cluster knows of."""
+
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return nothing."""
+        del receipt
+        return Parts()
 
 
 def boot_id() -> str:

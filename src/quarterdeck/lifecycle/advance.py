@@ -182,13 +182,14 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     is_over = isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE)
     # What an attempt left behind that ended by itself is swept at once: reaping comes next.
     if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
-        return _end_attempt(_told_by(run, fact, now), classify(fact, run.cancel), now)
+        run = steps.tell(_told_by(run, fact, now), fact.happened, _ended_at(fact, now))
+        return _end_attempt(run, classify(fact, run.cancel), now)
     if run.cancel is not None:
         return _start_cancel(run, now)
     if isinstance(fact, Silent):
         return _silence(run, fact, now)
     if isinstance(fact, Observation):
-        run = _seen(run, fact, now)
+        run = steps.tell(_seen(run, fact, now), fact.happened, now)
         if fact.failure is Reason.CONFIG_ERROR:  # it must not go on
             seen = Cancel(
                 asked_by="what was seen", asked_at=now, reason=fact.failure, object=fact.object,
@@ -251,6 +252,12 @@ def _told_by(run: Run, fact: Observation, now: datetime) -> Run:
             at = min(now, from_epoch_ms(epoch_ms))
             run = steps.enter(run, state, at, "told by the runner's last word")
     return run
+
+
+def _ended_at(fact: Observation, now: datetime) -> datetime:
+    """Return when the runner ended by its own word, or now."""
+    ended_ms = (fact.last_word or {}).get("ended_ms")
+    return min(now, from_epoch_ms(ended_ms)) if ended_ms else now
 
 
 def _overdue(run: Run, now: datetime) -> Reason | None:

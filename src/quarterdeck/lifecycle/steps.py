@@ -9,7 +9,7 @@ from typing import Final
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.observation import Room
+from quarterdeck.model.observation import Happened, Room
 from quarterdeck.model.run import (
     Act,
     ActKind,
@@ -50,6 +50,18 @@ def enter(run: Run, state: RunState, at: datetime, because: str) -> Run:
     number = len(run.attempts)
     entered = Entered(attempt=max(1, number), state=state, at=at, because=because)
     return replace(run, state=state, timeline=(*run.timeline, entered))
+
+
+def tell(run: Run, happened: tuple[Happened, ...], until: datetime) -> Run:
+    """Return the run with what befell parts of it until then in its timeline, each once; its state stays."""
+    known = {one.because for one in run.timeline}
+    number = max(1, len(run.attempts))
+    for one in happened:
+        if one.what not in known:
+            at = max(min(one.at, until), run.timeline[-1].at)
+            told = Entered(attempt=number, state=run.state, at=at, because=one.what)
+            run = replace(run, timeline=(*run.timeline, told))
+    return run
 
 
 def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck.logs import format as disk
-from quarterdeck.model.logline import ERRORS, WARNING, StoredLine
+from quarterdeck.model.logline import ERRORS, WARNING, WORKER, StoredLine
 
 BLOCK: Final = 1 << 16  # bytes that are looked through at once; then other threads have their turn
 TROUBLE: Final = (*ERRORS, WARNING)
@@ -88,7 +88,7 @@ class FolderLogReader:
 
     def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
         """Return the rows of one origin, and the gaps, ascending, from `first` on."""
-        needle = f'"{origin}",'.encode()
+        needle = (f'"{WORKER}-' if origin == WORKER else f'"{origin}",').encode()
         found = array("Q")
         for block in self._blocks(stop, first):
             for begin in sorted({*_lines_with(block, needle), *_lines_with(block, GAP)}):

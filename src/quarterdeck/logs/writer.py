@@ -11,7 +11,7 @@ from pathlib import Path
 from quarterdeck.logs import format as disk
 from quarterdeck.model.errors import StoreFaultError
 from quarterdeck.model.instants import Clock
-from quarterdeck.model.logline import Cursor, LogChunk, LogLine, StoredLine
+from quarterdeck.model.logline import UNCOUNTED, Cursor, LogChunk, LogLine, StoredLine
 
 NO_REASON = "their source does not have them any more"
 
@@ -45,8 +45,11 @@ class FolderLogWriter:
         for line in chunk.lines:
             if line.number <= last:
                 continue
-            if line.number > last + 1:
-                hole = self._hole(chunk, last + 1, line)
+            is_hole = line.number > last + 1
+            if is_hole or (chunk.is_uncounted and line is chunk.lines[0]):
+                hole = self._hole(
+                    chunk, last + 1, line, upto=line.number - 1 if is_hole else UNCOUNTED
+                )
                 found.append(replace(hole, seq=state.count + len(found) + 1))
             found.append(_stored(line, chunk.source, state.count + len(found) + 1))
             last = line.number
@@ -88,9 +91,13 @@ class FolderLogWriter:
             os.close(self._index)
             os.close(self._hidden)
 
-    def _hole(self, chunk: LogChunk, first: int, line: LogLine) -> StoredLine:
+    def last(self, source: str) -> int:
+        """Return the number of the last line of `source` that is kept."""
+        return self._state.numbers.get(source, 0)
+
+    @staticmethod
+    def _hole(chunk: LogChunk, first: int, line: LogLine, upto: int) -> StoredLine:
         text = chunk.gap or NO_REASON
-        upto = line.number - 1
         return StoredLine(0, chunk.source, first, line.at, "gap", "", text, upto=upto)
 
     def _keep(

@@ -13,15 +13,24 @@ ERRORS: Final = (
 )  # fmt: skip
 """What a line of an engine, a payload or an installer holds that reports an error."""
 WARNING: Final = "WARN"
+UNCOUNTED: Final = -1
+"""`upto` of a gap of which nobody knows how many lines it is."""
+WORKER: Final = "worker"
+"""What the origin of each worker's lines begins with: `worker-2`; alone it means all of them."""
+
+
+def is_of(origin: str, wanted: str) -> bool:
+    """Whether lines of this origin are wanted: `worker` wants those of every worker."""
+    return origin == wanted or (wanted == WORKER and origin.startswith(f"{WORKER}-"))
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`number` is the runner's own, from 1 without holes per source; `more`: the next one continues it."""
+    """`number` counts from 1 without holes per source; `more`: the next one continues it."""
 
     number: int
     at: datetime
-    origin: str  # runner payload engine installer
+    origin: str  # runner payload engine installer worker-N
     stream: str  # stdout stderr event result
     text: str
     more: bool = False
@@ -38,7 +47,8 @@ class Cursor:
 class LogChunk:
     """Lines of one source, oldest first, and the cursor behind them.
 
-    `gap` says why lines are missing before these, where the executor knows. `ended`: there will be no more.
+    `gap` says why lines are missing before these, where the executor knows; `is_uncounted`: the numbers do not
+    show them. `ended`: there will be no more.
     """
 
     source: str
@@ -46,13 +56,14 @@ class LogChunk:
     cursor: Cursor
     gap: str = ""
     ended: bool = False
+    is_uncounted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StoredLine:
     """A line as the run log keeps it: `seq` from 1 over all sources; a gap has origin `gap`.
 
-    A gap's `number` is the first missing, `upto` the last missing number; `text` says why.
+    A gap's `number` is the first missing, `upto` the last missing number (0: all the rest); `text` says why.
     """
 
     seq: int
@@ -69,3 +80,8 @@ class StoredLine:
     def is_gap(self) -> bool:
         """Whether this stands for lines that are missing."""
         return self.origin == "gap"
+
+    @property
+    def worker(self) -> str:
+        """The worker whose log it is, as its lines' origin names it; empty for a driver's."""
+        return self.source.partition("/")[2].partition(".")[0]

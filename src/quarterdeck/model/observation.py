@@ -25,6 +25,14 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """What befell a part of an attempt (a worker that died), in words that no other happening has."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """One attempt as seen at `at`.
 
@@ -46,6 +54,7 @@ class Observation:
     began_at: datetime | None = None
     placement: str = ""
     left: tuple[str, ...] = ()
+    happened: tuple[Happened, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

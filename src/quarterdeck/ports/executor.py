@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Protocol
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.observation import Observation, Silent
+from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
 
@@ -127,6 +128,10 @@ class Executor(Protocol):
 
         Following: a chunk, perhaps empty, each second until the source has ended.
         """
+        ...
+
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return what the attempt is made of now, with what its place says of it lately; for people only."""
         ...
 
     def cancel(self, receipt: Receipt, step: CancelStep) -> None:

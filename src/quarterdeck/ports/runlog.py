@@ -22,9 +22,14 @@ class LogWriter(Protocol):
     def append(self, chunk: LogChunk) -> int:
         """Keep the chunk's lines that were not seen before, with its cursor; return how many.
 
-        A number seen before is dropped; a hole in the numbers becomes one gap line. Lines and cursor are
-        kept together: after a crash both are as before the chunk, or both as after it.
+        A number seen before is dropped; a hole in the numbers, or what a chunk says is missing without one,
+        becomes one gap line. Lines and cursor are kept together: after a crash both are as before the chunk, or
+        both as after it.
         """
+        ...
+
+    def last(self, source: str) -> int:
+        """Return the number of the last line of `source` that is kept; 0 for none."""
         ...
 
     def gap(self, source: str, why: str) -> None:

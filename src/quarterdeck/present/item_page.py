@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -43,8 +44,22 @@ def checks(row: Row, look: Look) -> Iterator[Line]:
             Cell(f"  {mark} {inert.line(one['name'])}", tone),
             Cell(f"  {inert.line(one['message'])}"),
         )
+        for seen in inert.block(_seen(one.get("evidence") or "")):
+            if seen:
+                yield (Cell(f"      Seen: {seen}", "dim"),)
         if one["advice"]:
             yield (Cell("      Next: "), Cell(inert.line(one["advice"]), "key"))
+
+
+def _seen(evidence: str) -> str:
+    """Return what was seen; facts that are kept for machines by their names."""
+    try:
+        facts = json.loads(evidence)
+    except ValueError:
+        return evidence
+    if not isinstance(facts, Mapping):
+        return evidence
+    return ", ".join(f"{name} {value}" for name, value in facts.items() if value)
 
 
 def users(found: Row) -> str:

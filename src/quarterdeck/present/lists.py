@@ -136,6 +136,15 @@ def why(run: Row) -> Line:
     return Cell(f"{run['reason']}{of}. ", "bad"), Cell(inert.line(run.get("advice") or ""))
 
 
+def off(row: Row) -> Line:
+    """Return that the job's cluster takes no runs, and what to do; nothing where it does."""
+    place = row.get("cluster")
+    if not place:
+        return ()
+    told = f"Cluster {inert.line(place['name'])} is {place['status']}: no run can start"
+    return (Cell(told, "bad"), Cell("; 6 shows why."))
+
+
 def _last(row: Row, key: str) -> Any:
     return (row.get("last_run") or {}).get(key)
 
@@ -148,6 +157,8 @@ def _job_state(row: Row, look: Look) -> Cell:
 
 
 def _reason(row: Row, _: Look) -> Cell:
+    if place := row.get("cluster"):
+        return Cell(f"! {place['status']}", "bad")  # the cluster, before how the last run ended
     reason = _last(row, "reason")
     return Cell(inert.line(reason), "bad") if reason else Cell("-", "dim")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from quarterdeck.model.logline import ERRORS, WARNING
+from quarterdeck.model.logline import ERRORS, UNCOUNTED, WARNING
 from quarterdeck.present import inert, table
 from quarterdeck.present.table import Cell, Line
 
@@ -43,10 +43,14 @@ def cells(line: StoredLine, way: Way) -> Line:
     """Return time, origin and text; what is searched for stands out, a gap says how much is lost and why."""
     stamp = _time(line, way)
     if line.is_gap:
-        lost = f"{line.upto - line.number + 1:,} lines lost" if line.upto else "the rest is lost"
+        lost = "the rest is lost"
+        if line.upto:
+            is_known = line.upto != UNCOUNTED
+            lost = f"{line.upto - line.number + 1:,} lines lost" if is_known else "lines lost"
+        whose = f" of {line.worker}" if line.worker else ""
         return (
             *([Cell(stamp, "dim")] if stamp else []),
-            Cell(f"~~~~~~~~ gap: {lost} ({inert.line(line.text)}) ~~~~~~~~", "gap"),
+            Cell(f"~~~~~~~~ gap{whose}: {lost} ({inert.line(line.text)}) ~~~~~~~~", "gap"),
         )
     shown = tone(line)
     stream = "!" if line.stream == "stderr" and line.origin == "payload" else " "

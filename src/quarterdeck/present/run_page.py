@@ -88,13 +88,19 @@ def second(run: Document, look: Look) -> Iterator[Line]:
 def steps(run: Document) -> Line:
     """Return the timeline in one line: each state with its length, and their sum."""
     cells: list[Cell] = []
-    total = 0.0
-    for one in run["timeline"]:
-        shown = states.shown(one["state"])
-        total += one["seconds"]
-        if one["seconds"] < 0.05 and one is not run["timeline"][-1]:  # noqa: PLR2004  # reads as 0.0 s
+    spent: list[tuple[str, float]] = []
+    for one in run["timeline"]:  # what happened within a state is another line of the same
+        state, seconds = one["state"], one["seconds"]
+        if spent and spent[-1][0] == state:
+            spent[-1] = (state, spent[-1][1] + seconds)
+        else:
+            spent.append((state, seconds))
+    total = sum(seconds for _, seconds in spent)
+    for place, (state, seconds) in enumerate(spent, 1):
+        shown = states.shown(state)
+        if seconds < 0.05 and place < len(spent):  # noqa: PLR2004  # reads as 0.0 s
             continue
-        length = f" {ages.span(one['seconds'])}" if one["seconds"] else ""
+        length = f" {ages.span(seconds)}" if seconds else ""
         cells += [Cell(" | " if cells else "", "dim"), Cell(f"{shown.word}{length}", shown.tone)]
     return (*cells, Cell(f"  sum {ages.span(total)}", "dim"))
 

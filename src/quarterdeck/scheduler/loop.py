@@ -24,6 +24,7 @@ class Round(NamedTuple):
     lease: Lease
     is_ours: bool
     reconciled: Sequence[Mapping[str, Any]] = ()
+    checked: Sequence[Mapping[str, Any]] = ()  # clusters whose status is another one now
 
     @property
     def moved(self) -> list[Mapping[str, Any]]:
@@ -71,7 +72,9 @@ class Loop:
         lease = self._services.leases.take(self._holder, is_alive)
         if lease.holder != self._holder:
             return Round(lease, is_ours=False)
-        return Round(lease, is_ours=True, reconciled=self._services.upkeep.reconcile_all())
+        reconciled = self._services.upkeep.reconcile_all()
+        checked = self._services.upkeep.check_clusters()
+        return Round(lease, is_ours=True, reconciled=reconciled, checked=checked)
 
     def run(self) -> None:
         """Make rounds until `stop`, then give the lease back."""

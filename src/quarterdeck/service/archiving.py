@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.errors import StaleError
 from quarterdeck.model.failure import Reason
@@ -14,10 +15,15 @@ from quarterdeck.model.logline import StoredLine
 from quarterdeck.model.wire import RESULT_ROWS
 
 if TYPE_CHECKING:
-    from quarterdeck.model.run import Run
+    from quarterdeck.model.run import Attempt, Run
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.runlog import LogWriter
     from quarterdeck.service.context import Context
+
+DELETED: Final = "what held the log was deleted by others"
+UNWRITTEN: Final = "the runner could not write its last lines"
+ENDING_LOOKS: Final = 4  # at the log of an attempt that has ended, until its executor says so too
+ENDING_S: Final = 0.4
 
 
 class Archiving:
@@ -37,36 +43,54 @@ class Archiving:
             for attempt in run.attempts:
                 if attempt.receipt is None:
                     continue
-                source = attempt.receipt.id
-                for chunk in islice(
-                    executor.logs(attempt.receipt, writer.cursor, follow=False), most
-                ):
-                    if chunk.gap and chunk.ended and self._is_kept(run, attempt.number):
-                        break  # another process kept all of it, and removes the source just now
-                    writer.append(chunk)
-                if attempt.reason is Reason.DELETED_EXTERNALLY:
-                    writer.gap(source, "what held the log was deleted by others")
-                if most is None and attempt.number == len(run.attempts):
-                    self._close(run, source, writer)
+                is_last = attempt.number == len(run.attempts)
+                is_ended = self._read(run, attempt, executor, writer, most)
+                if most is None and is_last and run.is_terminal:
+                    for _ in range(ENDING_LOOKS):
+                        if is_ended or run.last_word is None:
+                            break
+                        time.sleep(
+                            ENDING_S
+                        )  # it has ended: where its log is, that is not known yet
+                        is_ended = self._read(run, attempt, executor, writer, most)
+                    self._close(run, attempt, writer)
+                elif not is_last and attempt.reason is Reason.DELETED_EXTERNALLY:
+                    writer.gap(attempt.receipt.id, DELETED)
         return True
+
+    def _read(
+        self, run: Run, attempt: Attempt, executor: Executor, writer: LogWriter, most: int | None
+    ) -> bool:
+        """Keep what there is of one attempt; True if there will be no more."""
+        receipt, is_ended = attempt.receipt, False
+        if receipt is None:
+            return True
+        for chunk in islice(executor.logs(receipt, writer.cursor, follow=False), most):
+            if chunk.gap and chunk.ended and self._is_kept(run, attempt.number):
+                return True  # another process kept all of it, and removes the source just now
+            writer.append(chunk)
+            is_ended = chunk.ended and chunk.source == receipt.id
+        return is_ended
 
     def _is_kept(self, run: Run, attempt: int) -> bool:
         now = self._context.ports.store.runs.get(run.id).value
         return now.archived or attempt < len(now.attempts)
 
-    def _close(self, run: Run, source: str, writer: LogWriter) -> None:
+    @staticmethod
+    def _close(run: Run, attempt: Attempt, writer: LogWriter) -> None:
         """Mark what is missing at the end: the last word says how many lines there are."""
-        attempt, word = run.attempts[-1], run.last_word
-        if not run.is_terminal:
+        word = run.last_word
+        if attempt.receipt is None:
             return
-        if word is None:
-            if attempt.began_at is not None:
-                writer.gap(source, "the runner ended without its last word, before it wrote more")
-        elif "lines" in word:
-            last = self._context.ports.logs.tail(run.id, 1)
-            kept = max(last[0].number, last[0].upto) if last and last[0].source == source else 0
-            if kept < word["lines"]:
-                writer.gap(source, "the runner could not write its last lines")
+        source = attempt.receipt.id
+        if word is not None and "lines" in word:
+            if writer.last(source) < word["lines"]:
+                is_deleted = attempt.reason is Reason.DELETED_EXTERNALLY
+                writer.gap(source, DELETED if is_deleted else UNWRITTEN)
+        elif attempt.reason is Reason.DELETED_EXTERNALLY:
+            writer.gap(source, DELETED)
+        elif word is None and attempt.began_at is not None:
+            writer.gap(source, "the runner ended without its last word, before it wrote more")
 
     def finish(self, run: Run, executor: Executor) -> bool:
         """Keep the rest of the log, and the result; mark the run archived. False: somebody else writes now."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.logs import Logs
     from quarterdeck.service.moving import Mover
     from quarterdeck.service.pages import Pages
+    from quarterdeck.service.parts import RunParts
     from quarterdeck.service.planning import Planning
     from quarterdeck.service.publishing import Publishing
     from quarterdeck.service.rights import Rights
@@ -131,6 +132,13 @@ class Services:
         from quarterdeck.service.logs import Logs
 
         return Logs(self.context, self.runs)
+
+    @cached_property
+    def parts(self) -> RunParts:
+        """Pods of runs."""
+        from quarterdeck.service.parts import RunParts
+
+        return RunParts(self.context, self.runs)
 
     @cached_property
     def definitions(self) -> Definitions:

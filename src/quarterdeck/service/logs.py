@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.logline import SHOWN_STREAMS, StoredLine
+from quarterdeck.model.logline import SHOWN_STREAMS, UNCOUNTED, StoredLine, is_of
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.runs import Runs
 
 TURN_CHUNKS = 20  # following: what is kept is shown before more is fetched
+AWAY_S = 30.0  # a cluster that does not answer after the end of a run is waited for
 OTHERS_S = 5.0  # another process that keeps the log is waited for
 
 
@@ -108,12 +110,20 @@ class Logs:
         """
         run = self._runs.get(run_id)
         after, idle_s = 0, 0.0
+        failing_since: float | None = None
         while True:
             if run.is_open and not self._context.read_only:
                 run = self._runs.advancing.step(run.id)
             else:
                 run = self._runs.get(run_id)
-            is_whole = self.collect(run, most=TURN_CHUNKS)
+            try:
+                is_whole = self.collect(run, most=TURN_CHUNKS)
+                failing_since = None
+            except UnreachableError:  # the run says since when; what is kept is shown
+                failing_since = failing_since or time.monotonic()
+                if run.is_terminal and time.monotonic() - failing_since > AWAY_S:
+                    raise
+                is_whole = False
             told = False
             while lines := self._context.ports.logs.lines(run.id, after=after):
                 after, told = lines[-1].seq, True
@@ -129,7 +139,10 @@ def view(line: StoredLine) -> dict[str, Any]:
     if line.is_gap:
         return {
             "seq": line.seq, "at": format_instant(line.at),
-            "gap": {"source": line.source, "from": line.number, "to": line.upto, "why": line.text},
+            "gap": {
+                "source": line.source, "from": line.number,
+                "to": None if line.upto == UNCOUNTED else line.upto, "why": line.text,
+            },
         }  # fmt: skip
     shown: dict[str, Any] = {
         "seq": line.seq, "at": format_instant(line.at), "origin": line.origin,
@@ -145,6 +158,6 @@ def _is_shown(line: StoredLine, origin: str | None, *, events: bool = False) -> 
         return True
     if line.stream == "event":
         return events
-    if origin is not None and line.origin != origin:
+    if origin is not None and not is_of(line.origin, origin):
         return False
     return line.stream in SHOWN_STREAMS

@@ -18,7 +18,10 @@ class Rights:
         self._context = context
 
     def header(self) -> dict[str, Any]:
-        """Return workspace, actor, teams, rights, and who fires schedules (None: nobody), as they are now."""
+        """Return workspace, actor, teams, rights, who fires schedules (None: nobody), as they are now.
+
+        `clusters` are those that take no runs, with their status.
+        """
         context = self._context
         actor = context.actor()
         names = context.team_names()
@@ -31,7 +34,17 @@ class Rights:
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
             "scheduler": self._scheduler(),
+            "clusters": self._clusters(),
         }
+
+    def _clusters(self) -> list[dict[str, Any]]:
+        """Return name and status of each cluster that cannot take runs."""
+        found = self._context.definitions("cluster")
+        return [
+            {"name": one.value.name, "status": one.value.status}
+            for one in found
+            if one.value.status != "active"
+        ]
 
     def _scheduler(self) -> dict[str, Any] | None:
         lease = Leases(self._context).held()

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import PrerequisiteError, QuarterdeckError, UnreachableError
+from quarterdeck.model.errors import (
+    PrerequisiteError,
+    QuarterdeckError,
+    StoreFaultError,
+    UnreachableError,
+)
 from quarterdeck.model.ids import JobId, RunId
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.limits import PAGE_MOST
 from quarterdeck.policy import access
 from quarterdeck.ports.executor import Check
 from quarterdeck.ports.store import Where
+from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.clusters import Clusters
 from quarterdeck.service.context import ALL, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import AuditRecord, Definition
     from quarterdeck.model.receipt import Owned
+    from quarterdeck.model.run import Run
     from quarterdeck.ports.executor import Executor
     from quarterdeck.service.runs import Runs
 
 
+CHECKED_EVERY = timedelta(minutes=5)
+ARCHIVED_CHUNKS = 200  # of each run in one turn
 PAGE, PAGES = 200, 20  # records that one look at the trail takes at once, and how often at most
 _WORDS = ("actor", "action", "subject", "subject_name", "outcome")
 
@@ -49,12 +59,14 @@ class Upkeep:
     def __init__(self, context: Context, runs: Runs) -> None:
         self._context = context
         self._runs = runs
+        self._archiving = Archiving(context)
 
     def reconcile_all(self) -> list[dict[str, Any]]:
         """Take up every unfinished run where it really stands; returns those, with the state before."""
         self._context.demand_writable("taking up runs")
         before = self._runs.advancing.open_runs()
         after = self._runs.advancing.reconcile(before)
+        self._archive(after)
         return [
             {
                 "run": new.id,
@@ -64,6 +76,43 @@ class Upkeep:
             }
             for old, new in zip(before, after, strict=True)
         ]
+
+    def _archive(self, runs: Sequence[Run]) -> None:
+        """Bring home what runs under way have written: what holds a log may be gone at any time.
+
+        A log that cannot be kept holds up no other; it is said at the end.
+        """
+        trouble: StoreFaultError | None = None
+        for run in runs:
+            if run.is_terminal or run.submitted_at is None:
+                continue
+            with suppress(UnreachableError):  # of which the run's own state tells
+                try:
+                    executor = self._runs.advancing.executor(run)
+                    self._archiving.collect(run, executor, most=ARCHIVED_CHUNKS)
+                except StoreFaultError as error:
+                    trouble = error
+        if trouble is not None:
+            raise trouble
+
+    def check_clusters(self) -> list[dict[str, Any]]:
+        """Check the cluster that was not looked at for longest, if that is long; returns it if its status changed.
+
+        Runs that start there are refused, and lists say so, before anybody wonders.
+        """
+        now = self._context.now()
+        due = [
+            kept.value
+            for kept in self._context.definitions("cluster")
+            if kept.value.checked_at is not None and now - kept.value.checked_at > CHECKED_EVERY
+        ]
+        if not due:
+            return []
+        oldest = min(due, key=lambda one: one.checked_at or now)
+        checked = Clusters(self._context).check(oldest.name)
+        if checked["status"] == oldest.status:
+            return []
+        return [{"cluster": oldest.name, "before": oldest.status, "status": checked["status"]}]
 
     def leftovers(self, *, remove: bool = False) -> list[dict[str, Any]]:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""

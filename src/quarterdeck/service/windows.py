@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import parse_instant
+from quarterdeck.model.job import version_id
 from quarterdeck.model.states import ENDED_BADLY, TERMINAL, RunState
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Row, Where
@@ -97,7 +98,7 @@ class Windows:
             offset = 0
             if len(found) == limit:
                 break
-        return [_job(actor, names, row) for row in found]
+        return self._placed([_job(actor, names, row) for row in found])
 
     def count_jobs(self, shown: JobsShown) -> Counts:
         """Return how many jobs there are for the actor, and how many are shown."""
@@ -130,8 +131,24 @@ class Windows:
         actor, names = self._context.actor(), self._context.team_names()
         where = Where("id", "in", list(ids)), LISTED, *readers(actor)
         found = self._context.ports.store.standings.rows(*where, limit=len(ids))
-        rows = {row.id: _job(actor, names, row) for row in found}
+        shown = self._placed([_job(actor, names, row) for row in found])
+        rows = {row["id"]: row for row in shown}
         return {one: rows.get(one) for one in ids}
+
+    def _placed(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add to each job whose cluster takes no runs which one that is, and its status, as `cluster`."""
+        clusters = {
+            kept.value.id: {"name": kept.value.name, "status": kept.value.status}
+            for kept in self._context.definitions("cluster")
+            if kept.value.status != "active"
+        }
+        if clusters and rows:
+            wanted = [version_id(row["id"], row["live_version"]) for row in rows]
+            versions = self._context.ports.store.versions
+            found = versions.rows(Where("id", "in", wanted), limit=len(wanted))
+            places = {row.body["job"]: clusters.get(row.body["spec"]["cluster"]) for row in found}
+            rows = [{**row, "cluster": places.get(row["id"])} for row in rows]
+        return rows
 
     def _job_parts(
         self, actor: Actor, names: Mapping[str, str], shown: JobsShown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
     elif header.get("read_only"):
         told.insert(0, Cell("  READ-ONLY", "bad"))
+    if header.get("clusters"):
+        told.insert(0, _clusters(header["clusters"]))
     if header.get("taken_up"):
         told.append(Cell(f"  {ages.count(header['taken_up'], 'run')} taken up again", "busy"))
     told.append(_scheduler(header.get("scheduler"), now))
@@ -36,6 +38,13 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         if room >= 0:
             left.append(cell)
     return left, right
+
+
+def _clusters(found: Sequence[Mapping[str, Any]]) -> Cell:
+    """Return the cluster that takes no runs, or how many do not."""
+    if len(found) > 1:
+        return Cell(f"  ! {len(found)} clusters not active", "bad")
+    return Cell(f"  ! cluster {inert.line(found[0]['name'])} {found[0]['status']}", "bad")
 
 
 def _scheduler(holder: Mapping[str, Any] | None, now: datetime) -> Cell:

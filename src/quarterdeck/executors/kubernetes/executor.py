@@ -20,11 +20,13 @@ from quarterdeck.executors.kubernetes import (
     manifest,
     names,
     observe,
+    parts,
     placing,
     preflight,
     rbac,
     remembered,
     watch,
+    workers,
 )
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
@@ -32,6 +34,7 @@ from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.observation import Observation, Phase, Silent
+from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Check, FencedError, Launch, Place
@@ -66,6 +69,7 @@ class KubernetesExecutor:
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
         self._placing = placing.Known(self._client)
+        self._logs = logs.Logs(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods = remembered.Pods()
@@ -165,8 +169,13 @@ class KubernetesExecutor:
         """Yield lines behind the cursor; following: a chunk, perhaps empty, each second until the end."""
         with asking():
             self._same_cluster(receipt)
-            selector = self._selector(receipt)
-            yield from logs.read(self._client, receipt, selector, cursor, follow=follow)
+            yield from self._logs.read(receipt, self._selector(receipt), cursor, follow=follow)
+
+    @asking()
+    def parts(self, receipt: Receipt) -> Parts:
+        """Return the attempt's pods with their events."""
+        self._same_cluster(receipt)
+        return parts.parts(self._client, receipt, self._selector(receipt))
 
     # --- ending
 
@@ -209,6 +218,7 @@ class KubernetesExecutor:
             time.sleep(POLL_S)
         if not left:
             self._pods.forget((receipt.run, receipt.attempt))
+        self._logs.forget(receipt.id)
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
     @asking()
@@ -241,6 +251,7 @@ class KubernetesExecutor:
     def close(self) -> None:
         """End the watches and let go of the connections."""
         self._watches.close()
+        self._logs.close()
         self._client.close()
 
     # --- within: creating
@@ -317,7 +328,8 @@ class KubernetesExecutor:
             seen = observe.Seen(shown.jobs.get(receipt.facts["name"]), here, gone)
             if (uid := observe.wants_events(receipt, seen, now)) is not None:
                 seen = replace(seen, events=self._events.of(namespace, uid))
-            found[receipt.id] = replace(observe.observation(receipt, seen, now), at=shown.at)
+            told = workers.told(seen, observe.observation(receipt, seen, now))
+            found[receipt.id] = replace(told, at=shown.at)
         return found
 
     def _namespace_is_there(self, namespace: str) -> None:

@@ -1,227 +1,297 @@
-"""Reads a driver's log from the cluster: resumes by the runner's own numbers, whatever the cluster repeats.
+"""Reads an attempt's log from the cluster: its driver's lines and its workers', by time as they come.
 
-The API filters by whole seconds, so lines come again; each carries its number, by which it is known.
+How lines are known again is `sources`' to say, how they are got `lines`'.
 """
 
 from __future__ import annotations
 
-import json
-import queue
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import names, observe
+from quarterdeck.executors.kubernetes import names, observe, sources
 from quarterdeck.executors.kubernetes.client import ApiError, Client
-from quarterdeck.model.errors import PrerequisiteError, UnreachableError
-from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.logline import Cursor, LogChunk, LogLine
+from quarterdeck.executors.kubernetes.lines import Fetched, Stream, pieces
+from quarterdeck.executors.kubernetes.sources import ENDED, Piece
+from quarterdeck.model.errors import PrerequisiteError
+from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.receipt import AttemptId, Receipt
+
+Json = Mapping[str, Any]
 
 CHUNK_LINES: Final = 1_000
 QUIET_S: Final = 1.0
-READ_S: Final = 60.0
-BUFFERED_LINES: Final = 20_000
-LINE_BYTES: Final = 1024 * 1024
-ROTATED: Final = "the node keeps only the newest part of a log"
+PODS_S: Final = 1.0  # a worker that is new is seen within that, while streams are open
+GATHER_S: Final = 0.05  # following: lines that come one by one are given together
+DRAIN_S: Final = 5.0  # how long after its container's end a stream may take to end
+SLICE_S: Final = 1.0  # how far one source's lines may run ahead of another's
+STREAMS: Final = 64  # open at once; beyond that each look asks anew
 LOST: Final = "the pod is gone, and with it the rest of its log"
-SECOND: Final = "@second"  # a position's second half: when its line was written, in whole seconds
-
-_BAD_REQUEST: Final = 400
 
 
-def read(
-    client: Client, receipt: Receipt, selector: Any, cursor: Cursor, *, follow: bool
-) -> Iterator[LogChunk]:
-    """Yield what stands behind the cursor; the last chunk of an ended source says so."""
-    tail = _Tail(client, receipt, selector, cursor)
-    while True:
-        pod, is_over = tail.pod()  # asked before reading: what it wrote until then is read below
-        has_ended = pod is not None and observe.has_said(pod)
-        if pod is None:
-            yield (
-                tail.chunk(ended=is_over == "reaped")
-                if is_over != "lost"
-                else tail.chunk(gap=LOST, ended=True)
-            )
-        elif follow and not has_ended:
-            yield from tail.followed(pod)
-        else:
-            yield from tail.plain(pod)
-            yield tail.chunk(ended=has_ended)
-        if not follow or has_ended or is_over:
+class Logs:
+    """The logs of one cluster's attempts; who looks again and again at one has its streams kept open.
+
+    One attempt is for one thread at a time: whoever writes its run's log.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._readers: dict[AttemptId, Reader] = {}
+
+    def read(
+        self, receipt: Receipt, selector: Any, cursor: Cursor, *, follow: bool
+    ) -> Iterator[LogChunk]:
+        """Yield what stands behind the cursor; the last chunk of an ended attempt says so."""
+        if follow:
+            reader = Reader(self._client, receipt, selector)
+            try:
+                yield from reader.follow(cursor)
+            finally:
+                reader.close()
             return
-        threading.Event().wait(QUIET_S if pod is None else 0.05)
+        reader = self._readers.setdefault(receipt.id, Reader(self._client, receipt, selector))
+        room = STREAMS - sum(one.streams for one in self._readers.values())
+        yield from reader.look(cursor, room=room)
+
+    def forget(self, attempt: AttemptId) -> None:
+        """End what is open of an attempt."""
+        reader = self._readers.pop(attempt, None)
+        if reader is not None:
+            reader.close()
+
+    def close(self) -> None:
+        """End what is open."""
+        for attempt in list(self._readers):
+            self.forget(attempt)
 
 
-class _Tail:
-    """Where reading stands: the number of the last line, and the second in which it was written."""
+class Reader:
+    """Reads one attempt. Streams stay open from one look to the next while the cursor is the one it gave."""
 
-    def __init__(self, client: Client, receipt: Receipt, selector: Any, cursor: Cursor) -> None:
+    def __init__(self, client: Client, receipt: Receipt, selector: Any) -> None:
         self._client = client
         self._receipt = receipt
         self._selector = selector
-        self._source: AttemptId = receipt.id
-        self._positions = dict(cursor.positions)
+        self._driver: AttemptId = receipt.id
+        self._positions: dict[str, int] = {}
+        self._given: dict[str, int] | None = None
+        self._open: dict[str, Stream] = {}
+        self._read_out: set[str] = set()  # their streams were ended by the node
+        self._news = threading.Event()
+        self._pods: list[Json] = []
+        self._is_over = ""
+        self._asked_at = 0.0
 
     @property
-    def _at(self) -> int:
-        return self._positions.get(self._source, 0)
+    def streams(self) -> int:
+        """How many streams are open."""
+        return len(self._open)
 
-    def pod(self) -> tuple[Mapping[str, Any] | None, str]:
-        """Return the driver's pod, or None and whether there will be none: `reaped` or `lost`."""
-        namespace, uid = self._receipt.facts["namespace"], self._receipt.facts["uid"]
-        try:
-            pods = self._client.get(names.pods(namespace), self._selector)["items"]
-            for pod in pods:
-                owners = pod["metadata"].get("ownerReferences") or ()
-                if any(owner["uid"] == uid for owner in owners):
-                    return pod, ""
-            job = self._client.get(f"{names.jobs(namespace)}/{self._receipt.facts['name']}")
-        except ApiError as error:
-            if error.is_gone:
-                return None, "reaped"
-            raise _refused(error) from error
-        if job["metadata"]["uid"] != uid:
-            return None, "reaped"
-        conditions = (job.get("status") or {}).get("conditions") or ()
-        is_over = any(
-            c["type"] in ("Failed", "Complete") and c["status"] == "True" for c in conditions
-        )
-        return None, "lost" if is_over else ""
+    def close(self) -> None:
+        """Let the streams end."""
+        for stream in self._open.values():
+            stream.stop()
+        self._open = {}
 
-    def chunk(
-        self, lines: tuple[LogLine, ...] = (), *, gap: str = "", ended: bool = False
-    ) -> LogChunk:
-        return LogChunk(self._source, lines, Cursor(dict(self._positions)), gap, ended)
-
-    def plain(self, pod: Mapping[str, Any]) -> Iterator[LogChunk]:
-        """Yield what the node has now."""
-        batch: list[LogLine] = []
-        for line in self._lines(pod, follow=False, read_s=READ_S):
-            batch.append(line)
-            if len(batch) == CHUNK_LINES:
-                yield self._take(batch)
-                batch = []
-        if batch:
-            yield self._take(batch)
-
-    def followed(self, pod: Mapping[str, Any]) -> Iterator[LogChunk]:
-        """Yield lines as they come, and a chunk each second, until the stream ends."""
-        lines: queue.Queue[LogLine | Exception | None] = queue.Queue(BUFFERED_LINES)
-        stopped = threading.Event()
-        reader = threading.Thread(target=self._pump, args=(pod, lines, stopped), daemon=True)
-        reader.start()
-        try:
-            is_open = True
-            while is_open:
-                batch: list[LogLine] = []
-                try:
-                    item = lines.get(timeout=QUIET_S)
-                    while True:
-                        if item is None:
-                            is_open = False
-                            break
-                        if isinstance(item, Exception):
-                            raise item
-                        batch.append(item)
-                        if len(batch) == CHUNK_LINES:
-                            break
-                        item = lines.get_nowait()
-                except queue.Empty:
-                    pass
-                yield self._take(batch)
-        finally:
-            stopped.set()
-
-    def _pump(
-        self, pod: Mapping[str, Any], lines: queue.Queue[Any], stopped: threading.Event
-    ) -> None:
-        end: Exception | None = None
-        try:
-            for line in self._lines(pod, follow=True, read_s=READ_S):
-                while not stopped.is_set():
-                    try:
-                        lines.put(line, timeout=0.2)
-                        break
-                    except queue.Full:
-                        continue
-                if stopped.is_set():
-                    return
-        except UnreachableError:
-            pass  # cut off, or silent for a minute: whoever reads asks for the pod, then goes on
-        except PrerequisiteError as error:
-            end = error
-        while not stopped.is_set():
-            try:
-                lines.put(end, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-
-    def _take(self, batch: list[LogLine]) -> LogChunk:
-        fresh = [line for line in batch if line.number > self._at]
-        if not fresh:
-            return self.chunk()
-        gap = ROTATED if fresh[0].number > self._at + 1 else ""
-        self._positions[self._source] = fresh[-1].number
-        self._positions[f"{self._source}{SECOND}"] = int(fresh[-1].at.timestamp())
-        return self.chunk(tuple(fresh), gap=gap)
-
-    def _lines(self, pod: Mapping[str, Any], *, follow: bool, read_s: float) -> Iterator[LogLine]:
-        """Yield the runner's lines from a second before the position on; some are known already."""
-        meta = pod["metadata"]
-        path = f"{names.pods(meta['namespace'])}/{meta['name']}/log"
-        query = [("container", names.CONTAINER), ("timestamps", "true")]
-        second = self._positions.get(f"{self._source}{SECOND}")
-        if second is not None:
-            since = datetime.fromtimestamp(second - 1, UTC)
-            query.append(("sinceTime", since.strftime("%Y-%m-%dT%H:%M:%SZ")))
-        if follow:
-            query.append(("follow", "true"))
-        at = self._at
-        try:
-            with self._client.stream(path, query, read_s=read_s) as blocks:
-                for raw in _split(blocks):
-                    line = _parse(raw)
-                    if line is not None and line.number > at:
-                        at = line.number
-                        yield line
-        except ApiError as error:
-            if error.is_gone or error.code == _BAD_REQUEST:  # still waiting, or gone just now
+    def follow(self, cursor: Cursor) -> Iterator[LogChunk]:
+        """Yield lines as they come, and a chunk each second, until the attempt has ended."""
+        self._given = sources.own(self._driver, cursor.positions)
+        while True:
+            self._news.clear()
+            ended = False
+            for chunk in self.look(cursor, room=STREAMS):
+                cursor, ended = chunk.cursor, chunk.ended and chunk.source == self._driver
+                yield chunk
+            if ended:
                 return
-            raise _refused(error) from error
+            if self._news.wait(QUIET_S):
+                threading.Event().wait(GATHER_S)
+
+    def look(self, cursor: Cursor, *, room: int) -> Iterator[LogChunk]:
+        """Yield what came since; a second look in a row leaves streams open, at most `room` more."""
+        self._positions = dict(cursor.positions)
+        own = sources.own(self._driver, self._positions)
+        goes_on = self._given == own
+        if not goes_on:
+            self.close()
+            self._read_out.clear()
+        self._given = own
+        self._ask(anew=not goes_on)
+        driver = next((pod for pod in self._pods if self._is_ours(pod)), None)
+        workers = [pod for pod in self._pods if names.is_worker(pod)]
+        has_ended = driver is not None and observe.has_said(driver)
+        if has_ended or self._is_over:
+            yield from self._drained(workers)
+        found: dict[str, Stream | Fetched] = {}
+        fetched: list[Iterator[Piece]] = []
+        try:
+            for pod in (*workers, *([driver] if driver is not None else ())):
+                name = self._name(pod)
+                if f"{name}{ENDED}" in self._positions or sources.started_at(pod) is None:
+                    continue
+                stream = self._open.get(name)
+                if stream is None and goes_on and room > 0 and not has_ended:
+                    stream = self._opened(pod)
+                    room -= stream is not None
+                if stream is not None:
+                    found[name] = stream
+                else:
+                    lines = self._fetch(pod, has_ended=observe.has_said(pod))
+                    fetched.append(lines)
+                    found[name] = Fetched(lines)
+            for name, stream in self._open.items():
+                found.setdefault(name, stream)  # its pod is gone; what it wrote is not
+            yield from self._merged(found)
+            yield from self._ends(workers, is_over=has_ended)
+        finally:
+            for one in fetched:
+                one.close()  # type: ignore[attr-defined]  # generators of our own
+        self._settle()
+        is_lost = self._is_over == "lost" and self._driver not in self._read_out
+        is_ended = has_ended or bool(self._is_over)
+        yield self._chunk(self._driver, gap=LOST if is_lost else "", ended=is_ended)
+
+    # --- which pods there are
+
+    def _ask(self, *, anew: bool) -> None:
+        """Ask for the attempt's pods, and where there is no driver's whether there will be one."""
+        for stream in self._open.values():
+            stream.look()
+        is_due = time.monotonic() - self._asked_at >= PODS_S
+        if not (anew or is_due or not self._open or any(s.is_over for s in self._open.values())):
+            return
+        namespace, facts = self._receipt.facts["namespace"], self._receipt.facts
+        self._is_over = ""
+        try:
+            self._pods = self._client.get(names.pods(namespace), self._selector)["items"]
+            if not any(self._is_ours(pod) for pod in self._pods):
+                job = self._client.get(f"{names.jobs(namespace)}/{facts['name']}")
+                if job["metadata"]["uid"] != facts["uid"]:
+                    self._is_over = "reaped"
+                elif _has_finished(job):
+                    self._is_over = "lost"
+        except ApiError as error:
+            if not error.is_gone:
+                raise PrerequisiteError(
+                    f"The log may not be read: {error.message}",
+                    advice="See `quarterdeck cluster rbac` for the rights that are needed.",
+                ) from error
+            self._is_over = "reaped"
+        self._asked_at = time.monotonic()
+
+    def _is_ours(self, pod: Json) -> bool:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        return any(owner["uid"] == self._receipt.facts["uid"] for owner in owners)
+
+    # --- their lines
+
+    def _name(self, pod: Json) -> str:
+        return sources.worker_name(self._driver, pod) if names.is_worker(pod) else self._driver
+
+    def _source(self, pod: Json) -> sources.Source:
+        name = self._name(pod)
+        if name == self._driver:
+            return sources.Driver(name, self._positions)
+        origin = names.worker_origin(pod)
+        return sources.Worker(name, origin, self._positions, sources.started_at(pod))
+
+    def _fetch(self, pod: Json, *, has_ended: bool) -> Iterator[Piece]:
+        return pieces(self._client, pod, self._source(pod), follow=False, has_ended=has_ended)
+
+    def _opened(self, pod: Json) -> Stream | None:
+        """Open a stream; None for a container that has ended, which is read to its end at once."""
+        if observe.has_said(pod):
+            return None
+        source = self._source(pod)
+        self._read_out.discard(source.name)
+        self._open[source.name] = Stream(self._client, pod, source, self._news)
+        return self._open[source.name]
+
+    def _merged(self, found: Mapping[str, Stream | Fetched]) -> Iterator[LogChunk]:
+        """Yield all that there is, the oldest first; a source may run a little ahead, so that chunks are few."""
+        while True:
+            heads = {
+                name: piece for name, one in found.items() if (piece := one.peek()) is not None
+            }
+            if not heads:
+                return
+            name = min(heads, key=lambda one: heads[one].at)
+            others = [piece.at for other, piece in heads.items() if other != name]
+            yield self._taken(name, found[name], min(others, default=None))
+
+    def _taken(self, name: str, one: Stream | Fetched, other: Any) -> LogChunk:
+        """Return one source's next lines, until another's turn or a gap comes."""
+        batch: list[Piece] = []
+        count = 0
+        while (piece := one.peek()) is not None:
+            is_ahead = other is not None and (piece.at - other).total_seconds() > SLICE_S
+            if batch and (piece.gap or is_ahead or count + len(piece.lines) > CHUNK_LINES):
+                break
+            batch.append(piece)
+            count += len(piece.lines)
+            one.pop()
+        self._positions.update(batch[-1].mark)
+        lines = tuple(line for piece in batch for line in piece.lines)
+        return self._chunk(name, lines, gap=batch[0].gap)
+
+    def _drained(self, workers: list[Json]) -> Iterator[LogChunk]:
+        """Yield what open streams hold at the driver's end, and let go of them: the rest is asked for anew."""
+        living = {self._name(pod) for pod in workers if not observe.has_said(pod)}
+        until = time.monotonic() + DRAIN_S
+        while True:
+            self._news.clear()
+            yield from self._merged(self._open)
+            waits = any(not one.is_over for name, one in self._open.items() if name not in living)
+            if not waits or time.monotonic() > until:
+                break
+            self._news.wait(GATHER_S)
+        self._settle()
+        self.close()
+
+    def _ends(self, workers: list[Json], *, is_over: bool) -> Iterator[LogChunk]:
+        """Yield the end of each worker that has ended and was read, and of each that is gone.
+
+        A run's log ends with its driver: what a worker says after that belongs to no run.
+        """
+        there = {self._name(pod): pod for pod in workers}
+        for name, pod in there.items():
+            is_told = f"{name}{ENDED}" in self._positions
+            if not is_told and (is_over or observe.has_said(pod)) and name not in self._open:
+                yield self._end(name)
+        for name in sources.workers_of(self._driver, self._positions):
+            stream = self._open.get(name)
+            is_told = f"{name}{ENDED}" in self._positions
+            if is_told or name in there or (stream is not None and not stream.is_over):
+                continue
+            is_whole = name in self._read_out or (stream is not None and stream.is_clean)
+            yield self._end(name, gap="" if is_whole else LOST)
+
+    def _end(self, name: str, gap: str = "") -> LogChunk:
+        self._positions[f"{name}{ENDED}"] = 1
+        return self._chunk(name, gap=gap, ended=True)
+
+    def _settle(self) -> None:
+        """Let go of streams that are over: the next look asks how their containers stand."""
+        for name, stream in list(self._open.items()):
+            if stream.is_over:
+                del self._open[name]
+                if stream.error is not None:
+                    raise stream.error
+                if stream.is_clean:
+                    self._read_out.add(name)
+
+    def _chunk(
+        self, source: str, lines: Any = (), *, gap: str = "", ended: bool = False
+    ) -> LogChunk:
+        cursor = Cursor(dict(self._positions))
+        self._given = sources.own(self._driver, self._positions)
+        is_uncounted = bool(gap and lines and source != self._driver)
+        return LogChunk(source, lines, cursor, gap, ended, is_uncounted)
 
 
-def _split(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield whole lines; the rest of one that was cut off is left out, for it comes again."""
-    rest = b""
-    for block in blocks:
-        *whole, rest = (rest + block).split(b"\n")
-        yield from whole
-        if len(rest) > LINE_BYTES:
-            rest = b""
-
-
-def _parse(raw: bytes) -> LogLine | None:
-    """Return the runner's line behind the kubelet's time; UnreachableError for what is no log at all."""
-    stamp, _, text = raw.partition(b" ")
-    if not raw.strip():
-        return None
-    if stamp[:2] != b"20" or b"T" not in stamp:
-        raise UnreachableError(
-            f"The node cannot give the log: {raw[:200].decode(errors='replace')}"
-        )
-    try:
-        number, at_ms, origin, stream, more, said = json.loads(text)
-        return LogLine(number, from_epoch_ms(at_ms), origin, stream, said, bool(more))
-    except (ValueError, TypeError):
-        return None
-
-
-def _refused(error: ApiError) -> PrerequisiteError:
-    return PrerequisiteError(
-        f"The log may not be read: {error.message}",
-        advice="See `quarterdeck cluster rbac` for the rights that are needed.",
-    )
+def _has_finished(job: Json) -> bool:
+    """Whether no pod will come of the Job any more."""
+    conditions = (job.get("status") or {}).get("conditions") or ()
+    return any(c["type"] in ("Failed", "Complete") and c["status"] == "True" for c in conditions)

@@ -89,6 +89,16 @@ def is_driver(pod: Mapping[str, Any]) -> bool:
     return bool(pod["metadata"]["labels"].get(ROLE) == DRIVER)
 
 
+def is_worker(pod: Mapping[str, Any]) -> bool:
+    """Whether this is the pod of one of the engine's workers."""
+    return bool((pod["metadata"].get("labels") or {}).get(ROLE) == WORKER)
+
+
+def worker_origin(pod: Mapping[str, Any]) -> str:
+    """Return what the pod's lines are marked with: `worker-` and the engine's number of it."""
+    return f"{WORKER}-{pod['metadata']['name'].rpartition('-')[2]}"
+
+
 def jobs(namespace: str) -> str:
     """Return where the API has a namespace's Jobs."""
     return f"/apis/batch/v1/namespaces/{namespace}/jobs"

@@ -117,6 +117,11 @@ def has_said(pod: Json) -> bool:
     return _terminated(pod) is not None
 
 
+def why_ended(pod: Json) -> Finding | None:
+    """Return what the pod itself says of why it ended, or is about to."""
+    return _why_ended(None, pod, _terminated(pod) or {})
+
+
 # --- one pod ------------------------------------------------------------------------------
 
 

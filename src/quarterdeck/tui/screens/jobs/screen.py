@@ -33,7 +33,7 @@ class JobsPage(ListPage, JobActs, RunActs):
     FOOTER: ClassVar = (
         "app.help", "list.filter", "job.log", "run.start", "job.edit", "job.versions", "run.cancel", "app.palette",
     )  # fmt: skip
-    WATCHES: ClassVar = frozenset({"standings"})
+    WATCHES: ClassVar = frozenset({"standings", "definitions"})
     COLUMNS: ClassVar = lists.JOBS
     ORDERS: ClassVar = ("attention", "name", "state", "last_run", "team")
     EMPTY: ClassVar = (
@@ -79,6 +79,12 @@ class JobsPage(ListPage, JobActs, RunActs):
             group="preview",
         )
 
+    def changed(self, changes: list[tuple[str, str, str]]) -> None:
+        """Take in what changed; who changed a definition is not said here, only what that means for a job."""
+        super().changed(
+            [(table, one, by if table == "standings" else "") for table, one, by in changes]
+        )
+
     def _shown(self) -> JobsShown:
         from quarterdeck.service.windows import JobsShown
 
@@ -105,6 +111,8 @@ class JobsPage(ListPage, JobActs, RunActs):
 
     def detail(self, row: Row) -> list[Cell]:
         """Return why the last run ended as it did and what to do, or owner and type."""
+        if place := lists.off(row):
+            return [*place]
         last = row.get("last_run") or {}
         if last.get("reason"):
             return [*lists.why(last)]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PIECES: Final = 1_000  # rows before and behind one that are looked through for pieces of its line
 HUGE: Final = 20_000  # characters
-ORIGINS: Final = ("", "payload", "engine", "runner", "installer")
+ORIGINS: Final = ("", "payload", "engine", "worker", "runner", "installer")
 
 
 @dataclass

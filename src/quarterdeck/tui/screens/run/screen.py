@@ -17,6 +17,7 @@ from quarterdeck.tui.acts import JobActs, RunActs
 from quarterdeck.tui.moving import Tabbed
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.run.log import LogActs
+from quarterdeck.tui.screens.run.pods import PodsTab
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView, folded
 from quarterdeck.tui.widgets.log_view import LogView
@@ -33,10 +34,10 @@ BANNER: Final = 5  # lines that the reason may take on a terminal of TALL lines
 TALL: Final = 24
 
 
-class RunPage(LogActs, Tabbed, RunActs, JobActs):
+class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
     """The place's name is the run's id, its tab one of TABS."""
 
-    TABS: ClassVar = ("log", "timeline", "inputs", "result")
+    TABS: ClassVar = ("log", "timeline", "pods", "inputs", "result")
     BINDINGS = actions.bindings(
         *actions.MOVES, "list.open", "tabs.prev", "tabs.next", "job.edit", "job.versions", "run.again",
         "run.cancel", "run.compare", "run.version", "log.follow", "log.search", "log.next",
@@ -76,6 +77,7 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
 
     def on_mount(self) -> None:
         """Begin with the tab that was asked for."""
+        super().on_mount()
         self.turn(self.tab)
         self.begin_log()
 
@@ -159,6 +161,8 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
         self.query_one("#side", LinesView).show(list(run_page.timeline(run, look, 48)))
         self.query_one("#inputs", LinesView).show(list(run_page.inputs(run, look)))
         self.query_one("#result", LinesView).show(self._result(run, wide))
+        self.draw_pods()
+        self.ask_pods()
         row = self.opened.more.get("row")
         self.open_log(at=row if isinstance(row, int) else None)
         self.draw_frame()
@@ -186,6 +190,7 @@ class RunPage(LogActs, Tabbed, RunActs, JobActs):
         for name in self.TABS:
             self.query_one(f"#{name}").display = name == tab
         self.set_focus(self.view if tab == "log" else None)
+        self.ask_pods()
         self.draw_frame()
 
     def footer_acts(self) -> tuple[str, ...]:

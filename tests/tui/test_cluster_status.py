@@ -1,0 +1,51 @@
+"""A cluster that takes no runs: said in header and jobs list, explained on its page, checked by a key."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from quarterdeck.ports.executor import Check
+from quarterdeck.service.bundle import Services
+from tests.support.services import FakePorts, workspace
+from tests.tui.pages import running
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> tuple[Services, FakePorts]:
+    return workspace(tmp_path)
+
+
+@pytest.mark.row("A15")
+async def test_a_cluster_that_stops_being_active_is_said_in_header_and_jobs_list(
+    fake: tuple[Services, FakePorts],
+) -> None:
+    services, ports = fake
+    services.clusters.check("local")
+    async with running(services) as ui:
+        assert "not active" not in ui.screen
+        ports.fake.checks = [
+            Check("engine", "failed", "pysail is not installed.", "Install it.", "looked in /opt")
+        ]
+        ports.clock.tick(400)
+        [told] = services.upkeep.check_clusters()  # as the scheduler does
+        assert told == {"cluster": "local", "before": "active", "status": "inactive"}
+        shown = await ui.until("! cluster local inactive")
+        shown = await ui.until("! inactive ")
+        assert "Cluster local is inactive: no run can start; 6 shows why." in shown
+        await ui.press("6", "enter")
+        shown = await ui.until("Next: Install it.")
+        assert "Seen: looked in /opt" in shown
+        assert "checked" in shown
+        ports.fake.checks = []
+        await ui.press("c")
+        await ui.until("cluster local is active")
+        end_s = time.monotonic() + 10
+        while "! cluster" in ui.header and time.monotonic() < end_s:
+            await ui.settle()
+            await asyncio.sleep(0.05)
+        assert "! cluster" not in ui.header
+        assert services.upkeep.check_clusters() == []

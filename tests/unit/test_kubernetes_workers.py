@@ -1,0 +1,160 @@
+"""What the pods of workers mean for a run: who died of what, and when that is the run's own end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from quarterdeck.executors.kubernetes import names, workers
+from quarterdeck.executors.kubernetes.observe import Seen, observation
+from quarterdeck.lifecycle import steps
+from quarterdeck.lifecycle.classify import classify
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.observation import Happened, Observation
+from tests.support.builders import a_run
+from tests.unit.test_executors_kubernetes import NOW, RECEIPT, a_job, a_pod, ended, true, word
+
+Json = dict[str, Any]
+DIED = "2026-11-28T11:59:40Z"
+LOST = "SparkRuntimeException: h2 protocol error: error reading a body from connection"
+
+
+def a_worker(number: int, state: Json | None = None, *, status: Any = (), **meta: Any) -> Json:
+    name = f"qd-rx0000000000-a1-w-abc-{number}"
+    container = [{"name": "worker", "state": state or {"running": {"startedAt": DIED}}}]
+    return {
+        "metadata": {"name": name, "uid": name, "labels": {names.ROLE: names.WORKER}, **meta},
+        "spec": {
+            "nodeName": "n2", "activeDeadlineSeconds": 3600,
+            "containers": [{"name": "worker", "resources": {"limits": {"memory": "400Mi"}}}],
+        },
+        "status": {"phase": "Running", "containerStatuses": container, **dict(status)},
+    }  # fmt: skip
+
+
+def killed(reason: str = "OOMKilled", code: int = 137) -> Json:
+    return {"terminated": {"exitCode": code, "reason": reason, "finishedAt": DIED}}
+
+
+RUNNING = {"running": {"startedAt": "2026-11-28T11:59:10Z"}}
+
+
+def look(driver: Json, *there: Json, gone: tuple[Json, ...] = ()) -> Observation:
+    driver["status"]["containerStatuses"][0]["started"] = True
+    seen = Seen(a_job(), [driver, *there], gone)
+    return workers.told(seen, observation(RECEIPT, seen, NOW))
+
+
+def failed(message: str) -> Json:
+    said = word("failed", "user_error", 1)
+    return a_pod(ended(1, message=said[:-1] + f', "message": "{message}"}}'))
+
+
+@pytest.mark.row("F-26")
+def test_a_worker_that_dies_while_the_run_goes_on_is_told_once_with_its_time() -> None:
+    seen = look(a_pod(RUNNING), a_worker(1, killed()), a_worker(2))
+    [happened] = seen.happened
+    assert happened.at == datetime(2026, 11, 28, 11, 59, 40, tzinfo=UTC)
+    assert happened.what.startswith(
+        "worker-1 (pod qd-rx0000000000-a1-w-abc-1 on n2) died: OOMKilled"
+    )
+    assert seen.failure is None
+
+
+@pytest.mark.row("F-26")
+def test_a_worker_whose_pod_vanishes_is_told_while_others_work() -> None:
+    seen = look(a_pod(RUNNING), a_worker(2), gone=(a_worker(1),))
+    assert [one.what for one in seen.happened] == [
+        "worker-1 (pod qd-rx0000000000-a1-w-abc-1 on n2) is gone: its pod was deleted"
+    ]
+
+
+GOING: Json = {"deletionTimestamp": "2026-11-28T12:00:05Z"}
+QUIET: list[tuple[str, tuple[Json, ...], tuple[Json, ...]]] = [
+    ("completed", (a_worker(1, killed("Completed", 0)), a_worker(2)), ()),
+    ("asked to go", (a_worker(1, killed("Error"), **GOING), a_worker(2)), ()),
+    ("asked to go, gone", (a_worker(2),), (a_worker(1, **GOING),)),
+    ("all let go of", (a_worker(2, **GOING),), (a_worker(1),)),
+    ("completed, gone", (a_worker(2),), (a_worker(1, killed("Completed", 0)),)),
+]
+
+
+@pytest.mark.parametrize(("name", "there", "gone"), QUIET, ids=[one[0] for one in QUIET])
+def test_workers_that_the_engine_lets_go_of_are_nothing_to_tell(
+    name: str, there: tuple[Json, ...], gone: tuple[Json, ...]
+) -> None:
+    del name
+    assert look(a_pod(RUNNING), *there, gone=gone).happened == ()
+
+
+ENDS: list[tuple[str, tuple[Json, ...], tuple[Json, ...], Reason]] = [
+    ("memory", (a_worker(1, killed()), a_worker(2, **GOING)), (), Reason.OOM_WORKER),
+    ("memory, gone", (), (a_worker(2, **GOING), a_worker(1, killed())), Reason.OOM_WORKER),
+    (
+        "memory before another", (a_worker(1, killed("Error", 1)), a_worker(2, killed())), (),
+        Reason.OOM_WORKER,
+    ),
+    ("crash", (a_worker(1, killed("Error", 139)),), (), Reason.ENGINE_LOST),
+    (
+        "drained",
+        (a_worker(1, killed("Error"), status={
+            "conditions": [true("DisruptionTarget", "EvictionByEvictionAPI")]}, **GOING),), (),
+        Reason.EVICTED,
+    ),
+    (
+        "preempted",
+        (), (a_worker(1, status={"conditions": [true("DisruptionTarget", "PreemptionByScheduler")]}),),
+        Reason.PREEMPTED,
+    ),
+    ("deleted", (a_worker(2, **GOING),), (a_worker(1),), Reason.DELETED_EXTERNALLY),
+    ("nobody saw", (), (a_worker(1), a_worker(2)), Reason.ENGINE_LOST),
+]  # fmt: skip
+
+
+@pytest.mark.row("F-19")
+@pytest.mark.parametrize(("name", "there", "gone", "reason"), ENDS, ids=[one[0] for one in ENDS])
+def test_a_run_that_ends_by_a_lost_worker_has_the_workers_reason(
+    name: str, there: tuple[Json, ...], gone: tuple[Json, ...], reason: Reason
+) -> None:
+    seen = look(failed(LOST), *there, gone=gone)
+    end = classify(seen, None)
+    assert end.failure is not None
+    assert end.failure.reason is reason
+    if name == "nobody saw":
+        assert "nobody saw which" in " ".join(end.failure.evidence)
+        return
+    culprit = "worker-2" if name == "memory before another" else "worker-1"
+    assert end.failure.object.startswith(culprit)
+    assert culprit in " ".join(one.what for one in seen.happened)
+    if reason is Reason.OOM_WORKER:
+        said = " ".join(end.failure.evidence)
+        assert "memory limit 400Mi" in said
+        assert "peak" in said
+
+
+def test_a_statement_that_fails_by_itself_keeps_its_reason() -> None:
+    seen = look(failed("no table nowhere"), a_worker(1, killed()), a_worker(2))
+    end = classify(seen, None)
+    assert end.failure is not None
+    assert end.failure.reason is Reason.USER_ERROR
+    assert "worker-1" in seen.happened[0].what  # which the timeline has all the same
+
+
+def test_a_run_in_one_pod_has_no_worker_to_blame() -> None:
+    end = classify(look(failed(LOST)), None)
+    assert end.failure is not None
+    assert end.failure.reason is Reason.USER_ERROR
+
+
+def test_what_happened_later_than_the_end_is_told_at_the_end() -> None:
+    run = a_run()
+    until = run.timeline[-1].at + timedelta(seconds=5)
+    happened = (Happened(until + timedelta(seconds=9), "worker-1 died"),)
+    told = steps.tell(run, happened, until)
+    assert (told.timeline[-1].at, told.timeline[-1].because) == (until, "worker-1 died")
+    assert told.state is run.state
+    assert steps.tell(told, happened, until) == told
+    assert replace(told, timeline=run.timeline) == run
