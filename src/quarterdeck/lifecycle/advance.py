@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import retry, steps
+from quarterdeck.lifecycle import nodes, retry, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
 from quarterdeck.lifecycle.states import ORDER
 from quarterdeck.lifecycle.steps import Decision
@@ -54,8 +54,6 @@ NEXT_STEP: Final = {
     CancelStep.FORCE: None,
 }
 REAP_AFTER: Final = (timedelta(0), timedelta(seconds=60), timedelta(minutes=5))
-RUNNER_GRACE: Final = timedelta(seconds=90)
-"""How long past its timeout the runner may take to end a run before we do."""
 SILENCE: Final = timedelta(minutes=30)
 SEEN_EVERY: Final = timedelta(seconds=10)
 _PHASES: Final = {
@@ -212,6 +210,7 @@ def _seen(run: Run, fact: Observation, now: datetime) -> Run:
         run = replace(run, seen_at=now, silent_since=None)
     if fact.placement and fact.placement != run.placement:
         run = replace(run, placement=fact.placement)
+    run = _on_node(run, fact)
     what = {
         RunState.SUBMITTED: "the runner",
         RunState.PENDING: "a place",
@@ -224,7 +223,7 @@ def _told_by(run: Run, fact: Observation, now: datetime) -> Run:
     """Enter the states that nobody watched, at the times that the runner's last word gives."""
     word, attempt = fact.last_word, run.attempt
     run = replace(run, seen_at=now, silent_since=None, placement=fact.placement or run.placement)
-    run = replace(run, last_word=word)
+    run = _on_node(replace(run, last_word=word), fact)
     if word is None or attempt is None or not word.get("began_ms"):
         return run
     began = from_epoch_ms(word["began_ms"])
@@ -240,12 +239,20 @@ def _told_by(run: Run, fact: Observation, now: datetime) -> Run:
     return run
 
 
+def _on_node(run: Run, fact: Observation) -> Run:
+    """Keep where the attempt runs: once its node is lost, nobody else says it."""
+    attempt = run.attempt
+    if attempt is None or not fact.node or fact.node == attempt.node:
+        return run
+    return steps.with_attempt(run, replace(attempt, node=fact.node))
+
+
 def _overdue(run: Run, now: datetime) -> Reason | None:
     due = steps.deadline(run)
     if due is None:
         return None
     if run.state is RunState.RUNNING:
-        return Reason.TIMEOUT if now >= due + RUNNER_GRACE else None
+        return Reason.TIMEOUT if now >= due + nodes.RUNNER_GRACE else None
     if now < due:
         return None
     return Reason.UNSCHEDULABLE if run.state is RunState.PENDING else Reason.ENGINE_START
@@ -336,9 +343,20 @@ def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if cancel is not None:
         end = ended_by(cancel, "cancelled between two attempts")
         return steps.end(replace(run, last_word=None), end, now)
-    if isinstance(fact, Silent):
-        run = steps.wait(run, "the clean-up of the last attempt", fact.why, now)
-    if not isinstance(fact, Reaped) or fact.report.left:
+    is_clear = isinstance(fact, Reaped) and not fact.report.left
+    if attempt.reason is Reason.NODE_LOST:
+        if is_clear and not attempt.cleared_by:
+            attempt = replace(attempt, cleared_by="the cluster")
+            run = steps.with_attempt(run, attempt)
+        if nodes.is_held(run, attempt, now):
+            why = fact.why if isinstance(fact, Silent) else ""
+            if isinstance(fact, Reaped):
+                why = ", ".join(fact.report.left)
+            run = steps.wait(run, f"{attempt.object} to be back", why, now) if why else run
+            return run, run.act
+    elif not is_clear:
+        if isinstance(fact, Silent):
+            run = steps.wait(run, "the clean-up of the last attempt", fact.why, now)
         ended = attempt.ended_at or now
         if now < ended + SILENCE or attempt.state is None or attempt.reason is None:
             return run, run.act

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from datetime import datetime
 from typing import Any, Final
 
 from quarterdeck.executors import environment
@@ -17,6 +17,8 @@ from quarterdeck.executors.kubernetes import (
     logs,
     manifest,
     names,
+    namespaces,
+    nodes,
     observe,
     preflight,
     rbac,
@@ -192,6 +194,15 @@ class KubernetesExecutor:
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
     @asking()
+    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+        """Say why the attempt's containers may run on: a pod that is there, or what its node says."""
+        self._same_cluster(receipt)
+        for pod in self._list_pods(receipt):
+            if observe.is_alive(pod) and pod["spec"].get("nodeName") == node:
+                return f"pod {pod['metadata']['name']} on node {node} has not ended"
+        return nodes.why_not_ended(self._client, node, since, self._clock())
+
+    @asking()
     def owned(self) -> list[Owned]:
         """Return every attempt of this workspace that has a Job or a pod in a namespace of its teams."""
         selector = (("labelSelector", names.selector(self._workspace)),)
@@ -264,7 +275,7 @@ class KubernetesExecutor:
         for pod in self._list(names.pods(namespace), selector):
             pods[names.attempt_of(pod["metadata"]["labels"])].append(pod)
         if not jobs and not pods:
-            self._namespace_is_there(namespace)
+            namespaces.look(self._client, namespace)
         now = self._clock()
         found = {}
         for receipt in receipts:
@@ -273,7 +284,8 @@ class KubernetesExecutor:
             seen = observe.Seen(jobs.get(receipt.facts["name"]), here, gone)
             if (uid := observe.wants_events(receipt, seen, now)) is not None:
                 seen = observe.Seen(seen.job, here, gone, self._events(namespace, uid))
-            found[receipt.id] = observe.observation(receipt, seen, now)
+            told = observe.observation(receipt, seen, now)
+            found[receipt.id] = namespaces.told(self._client, namespace, told)
         return found
 
     def _remember(self, receipt: Receipt, here: list[Json]) -> list[Json]:
@@ -294,11 +306,6 @@ class KubernetesExecutor:
             PrerequisiteError
         ):  # they are evidence, never truth: without the right there are none
             return []
-
-    def _namespace_is_there(self, namespace: str) -> None:
-        """Raise UnreachableError unless an empty answer is an answer: a missing namespace lists as empty, too."""
-        with suppress(ApiError):
-            self._client.get(f"/api/v1/namespaces/{namespace}")
 
     def _list(self, path: str, query: Any) -> list[Json]:
         try:
