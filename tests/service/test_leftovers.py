@@ -8,8 +8,13 @@ import pytest
 
 from quarterdeck.cli.main import main
 from quarterdeck.model.ids import RunId
-from quarterdeck.model.receipt import attempt_id
+from quarterdeck.model.observation import Phase
+from quarterdeck.model.receipt import Receipt, attempt_id
+from quarterdeck.ports.executor import Launch
 from quarterdeck.ports.store import Store
+from quarterdeck.scheduler.loop import Loop, this_process
+from quarterdeck.service.bundle import Services
+from tests.support.fakes import CrashError
 from tests.support.services import FakePorts, workspace
 
 pytestmark = pytest.mark.row("F16", "F-27")
@@ -47,6 +52,36 @@ def test_what_no_run_owns_is_removed_and_what_a_run_owns_stays(
     capsys.readouterr()
     assert main(["doctor", "--leftovers", "--remove", "--yes", "--json"], ports) == 0
     assert list(ports.fake.attempts) == [mine]
+
+
+def test_the_scheduler_removes_what_came_late_for_an_ended_run_alone(ports: FakePorts) -> None:
+    """A process that stood still prepares for a run that others ended meanwhile, and is killed then."""
+    services = Services(ports, "ana")
+    [under_way] = ports.fake.attempts
+    ports.fake.move(under_way, Phase.RUNNING)
+    services.upkeep.reconcile_all()
+    late, prepare = services.runs.start("daily")["id"], ports.fake.prepare
+
+    def stands_still(launch: Launch) -> Receipt:
+        ports.fake.prepare = prepare  # type: ignore[method-assign]  # once
+        other = Services(ports, "ben")
+        other.runs.dispatch(late)
+        ports.fake.end(attempt_id(RunId(late), 1))
+        for _ in range(4):
+            other.upkeep.reconcile_all()
+            ports.clock.tick(200)
+        prepare(launch)
+        raise CrashError("killed")
+
+    ports.fake.prepare = stands_still  # type: ignore[method-assign]  # the race, every time
+    with pytest.raises(CrashError):
+        services.runs.dispatch(late)
+    forget(ports.store, ports)
+    loop = Loop(services, this_process(services), lambda _: None, lambda _: None)
+    assert f"{late}-1" in ports.fake.attempts
+    loop.step()
+    assert list(ports.fake.attempts) == [under_way, "rforgotten0000000-1"]
+    assert ports.fake.starts[attempt_id(RunId(late), 1)] == 1
 
 
 def test_a_cluster_that_does_not_answer_is_named(

@@ -71,7 +71,11 @@ class Upkeep:
             for old, new in zip(before, after, strict=True)
         ]
 
-    def leftovers(self, *, remove: bool = False) -> Leftovers:
+    def sweep(self) -> Leftovers:
+        """Remove what came late for runs that have ended; the rest is for a person to say."""
+        return self.leftovers(remove=True, of_ended_runs=True)
+
+    def leftovers(self, *, remove: bool = False, of_ended_runs: bool = False) -> Leftovers:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""
         found, silent = [], []
         for kept in self._context.definitions("cluster"):
@@ -81,7 +85,8 @@ class Upkeep:
             try:
                 for owned in executor.owned():
                     run = self._context.ports.store.runs.find(owned.receipt.run)
-                    if run is not None and run.value.is_open:
+                    is_open = run is not None and run.value.is_open
+                    if is_open or (run is None and of_ended_runs):
                         continue
                     row = {"cluster": name, "name": owned.name, "alive": owned.alive}
                     if remove and not self._context.read_only:
