@@ -6,7 +6,7 @@ import base64
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -68,26 +68,68 @@ def receipt_of(run: Json) -> Receipt:
     return Receipt(shown["kind"], RunId(shown["run"]), shown["attempt"], shown["facts"])
 
 
+def evict(place: Place, pod: Json) -> None:
+    name = pod["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name}}
+    place.client.create(f"{names.pods(place.namespace)}/{name}/eviction", eviction)
+
+
+def preempt(place: Place, pod: Json) -> None:
+    """Let a pod of higher priority want the CPU that it has."""
+    document = {
+        "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "value": 1_000,
+        "metadata": {"name": place.namespace},
+    }  # fmt: skip
+    place.client.create("/apis/scheduling.k8s.io/v1/priorityclasses", document)
+    container = {
+        "name": "hog", "image": kubernetes.IMAGE, "command": ["sleep", "300"],
+        "resources": {"requests": {"cpu": "1500m"}},
+    }  # fmt: skip
+    spec = {
+        "priorityClassName": place.namespace, "containers": [container],
+        "nodeSelector": {"kubernetes.io/hostname": pod["spec"]["nodeName"]},
+        "terminationGracePeriodSeconds": 0,
+    }  # fmt: skip
+    meta = {"name": "hog"}
+    hog = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
+    place.client.create(names.pods(place.namespace), hog)
+
+
 @pytest.mark.row("F-20", "F-21")
-def test_an_evicted_attempt_is_followed_by_another_in_the_same_run(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("push", "reason"), [(evict, "evicted"), (preempt, "preempted")], ids=["evicted", "preempted"]
+)
+def test_an_attempt_that_had_to_go_is_followed_by_another_in_the_same_run(
+    place: Place, push: Callable[[Place, Json], None], reason: str
+) -> None:
+    profile = {
+        "name": "big", "mode": "standalone", "driver": {"disk_gib": 1, "cpu": 1.2},
+        "team": place.deck.actor,
+    }  # fmt: skip
+    place.deck.ok("profile", "create", "-f", "-", text=json.dumps(profile))
     text = (
         "import os, time\n"
         "print('attempt', os.environ['QUARTERDECK_ATTEMPT'][-1], flush=True)\n"
         "time.sleep(300 if os.environ['QUARTERDECK_ATTEMPT'].endswith('-1') else 0)"
     )
     retry = {"attempts": 2, "backoff": "1s", "on": ["evicted", "preempted"]}
-    run = place.running(text, retry=retry)
-    [pod] = place.pods(run["id"])
+    run = place.running(text, profile="big", retry=retry)
+    [pod] = place.client.get(names.pods(place.namespace))["items"]
     follower = place.deck.start("logs", run["id"], "-f")  # or the log would go with the pod
-    seen_by = kubernetes.eventually(lambda: "attempt 1" in place.deck.call("logs", run["id"]).out)
-    assert seen_by
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
-    place.client.create(f"{names.pods(place.namespace)}/{pod}/eviction", eviction)
-    ended = place.deck.until(run["id"])
+    assert kubernetes.eventually(lambda: "attempt 1" in place.deck.call("logs", run["id"]).out)
+    try:
+        push(place, pod)
+        ended = place.deck.until(run["id"], deadline_s=90)
+    finally:
+        with suppress(ApiError):
+            place.client.delete(f"{names.pods(place.namespace)}/hog", {})
+        with suppress(ApiError):
+            path = f"/apis/scheduling.k8s.io/v1/priorityclasses/{place.namespace}"
+            place.client.delete(path, {})
     assert ended["state"] == "succeeded"
     first, second = ended["attempts"]
-    assert (first["state"], first["reason"]) == ("failed", "evicted")
-    assert first["rule"] == "evicted is retried, attempt 2 of 2"
+    assert (first["state"], first["reason"]) == ("failed", reason)
+    assert first["rule"] == f"{reason} is retried, attempt 2 of 2"
     assert (second["number"], second["state"], second["reason"]) == (2, "succeeded", None)
     assert first["receipt"]["facts"]["uid"] != second["receipt"]["facts"]["uid"]
     words = place.deck.call("run-show", run["id"]).out

@@ -15,6 +15,7 @@ from quarterdeck.model.instants import format_instant
 from quarterdeck.model.observation import Observation, Phase, Silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from quarterdeck.model.run import Attempt, Run
@@ -57,13 +58,13 @@ def left(run: Run, executor: Executor) -> tuple[str, ...]:
     return (why,) if why else ()
 
 
-def demand_cleared(context: Context, run: Run, executor: Executor) -> None:
+def demand_cleared(context: Context, run: Run, executor_of: Callable[[Run], Executor]) -> None:
     """Raise PrerequisiteError while the run's last attempt may still run on a lost node."""
     attempt, now = run.attempt, context.now()
     if attempt is None or not nodes.is_held(run, attempt, now):
         return
     try:
-        words = left(run, executor)
+        words = left(run, executor_of(run))
     except UnreachableError as error:
         words = (error.message,)
     if not words:

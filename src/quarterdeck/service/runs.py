@@ -277,7 +277,7 @@ class Runs:
                 return self._row(self.advancing.step(run.id))
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
-        lost_nodes.demand_cleared(context, old, self.advancing.executor(old))
+        lost_nodes.demand_cleared(context, old, self.advancing.executor)
         raise_problems(self._prerequisites(old.spec))
         run = self._new(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
@@ -295,7 +295,7 @@ class Runs:
                 advice=f"`quarterdeck retry {run_id}` resolves everything anew.",
             )
         raise_problems([p for p in self._prerequisites(old.spec) if p.path == "spec.cluster"])
-        lost_nodes.demand_cleared(context, old, self.advancing.executor(old))
+        lost_nodes.demand_cleared(context, old, self.advancing.executor)
         frozen = freezing.frozen_spec(context, old.frozen_sha256)
         cluster = context.ports.store.definitions.get(old.cluster).value
         gone = freezing.differs(context, frozen, cluster)
