@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from quarterdeck.model.errors import UnreachableError
+from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
 from quarterdeck.model.observation import Happened, Observation, Phase, Silent
@@ -57,6 +58,8 @@ class FakeAttempt:
     evidence: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
     left: tuple[str, ...] = ()
+    node: str = ""
+    failure: Reason | None = None
     steps: list[CancelStep] = field(default_factory=list)
 
     @property
@@ -85,6 +88,8 @@ class FakeExecutor:
         self.silent_since: datetime | None = None
         self.calls: list[str] = []
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
+        self.nodes: dict[str, str | None] = {}  # why what ran on one may run on there
+        self.between: Callable[[], None] = lambda: None  # what happens before and after each call
         self._place = place
         self._faults: dict[str, list[tuple[str, BaseException]]] = {}
 
@@ -134,6 +139,22 @@ class FakeExecutor:
             "reason": None,
             "exit_code": 0,
         } | word
+
+    def vanish(self, attempt: AttemptId) -> None:
+        """Let somebody else delete it, from outside."""
+        del self.attempts[attempt]
+
+    def lose_node(self, attempt: AttemptId, node: str) -> None:
+        """Let its node be lost: nobody sees its containers, which may run on."""
+        one = self.attempts[attempt]
+        one.phase, one.node, one.failure = Phase.ENDED, node, Reason.NODE_LOST
+        one.because = f"node {node} does not answer"
+        self.nodes[node] = f"node {node} does not answer; the containers may run on there"
+
+    def work(self) -> None:
+        """Forget the faults that were not met yet, and answer."""
+        self._faults.clear()
+        self.speak()
 
     # --- the port
 
@@ -186,12 +207,15 @@ class FakeExecutor:
     def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:
         """Say of each what the script left it in."""
         self.calls.append("observe")
+        self.between()
         for when, error in self._faults.pop("observe", []):
             assert when == "before", "an observation has no effect to be lost"
             raise error
         if self.silent_since is not None:
             return {r.id: Silent(self.silent_since, "no answer") for r in receipts}
-        return {receipt.id: self._observe(receipt) for receipt in receipts}
+        seen = {receipt.id: self._observe(receipt) for receipt in receipts}
+        self.between()
+        return seen
 
     def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
         """Yield what was said behind the cursor, which counts lines."""
@@ -235,6 +259,12 @@ class FakeExecutor:
             del self.attempts[receipt.id]
         return self._leave("reap", report)
 
+    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+        """Return the scripted word of the node."""
+        self._enter("may_run")
+        del receipt, since
+        return self._leave("may_run", self.nodes.get(node, ""))
+
     def owned(self) -> list[Owned]:
         """Return all that there is."""
         self._enter("owned")
@@ -251,12 +281,14 @@ class FakeExecutor:
 
     def _enter(self, call: str) -> None:
         self.calls.append(call)
+        self.between()
         if self.silent_since is not None:
             raise UnreachableError(f"{call}: no answer.")
         self._raise(call, "before")
 
     def _leave(self, call: str, answer: T) -> T:
         self._raise(call, "after")
+        self.between()
         return answer
 
     def _raise(self, call: str, when: str) -> None:
@@ -271,15 +303,16 @@ class FakeExecutor:
         if self.auto and one.is_released and one.is_alive:
             self._go_on(one)
         seen = Observation(
-            self.clock(), one.phase, one.because or f"it is {one.phase}",
-            began_at=one.began_at, happened=one.happened,
+            self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at,
+            happened=one.happened, node=one.node,
         )  # fmt: skip
         if one.is_alive:
             return seen
         code = one.last_word["exit_code"] if one.last_word else None
         return replace(
-            seen, last_word=one.last_word, evidence=one.evidence, exit_code=code, left=one.left
-        )
+            seen, last_word=one.last_word, evidence=one.evidence, exit_code=code, left=one.left,
+            failure=one.failure, object=f"node {one.node}" if one.node else "",
+        )  # fmt: skip
 
     def _go_on(self, one: FakeAttempt) -> None:
         if one.phase is Phase.STARTING:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import manifest, names, observe, placing, pods
+from quarterdeck.executors.kubernetes import manifest, names, nodes, observe, placing, pods
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
@@ -449,3 +449,34 @@ def test_events_are_asked_for_only_where_something_stands_still() -> None:
     assert observe.wants_events(RECEIPT, seen(a_job()), NOW) == "u1"
     assert observe.wants_events(RECEIPT, seen(a_job()), early) is None
     assert observe.wants_events(RECEIPT, seen(a_job(), a_pod({"running": {}})), NOW) is None
+
+
+def a_ready_node(ready: str, changed_s: int, made_s: int = -86_400) -> Json:
+    def at(seconds: int) -> str:
+        return f"{NOW + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+
+    condition = {"type": "Ready", "status": ready, "lastTransitionTime": at(changed_s)}
+    return {
+        "metadata": {"name": "n1", "creationTimestamp": at(made_s)},
+        "status": {"conditions": [condition]},
+    }
+
+
+@pytest.mark.row("F-22")
+@pytest.mark.parametrize(
+    ("node", "words"),
+    [
+        (None, "is gone from the cluster"),
+        (a_ready_node("Unknown", -300), "does not answer since 2026-11-28 11:55:00 UTC"),
+        (a_ready_node("False", -1), "does not answer"),
+        (a_ready_node("True", -3_600), ""),  # ready since before the attempt began
+        (a_ready_node("True", -30), "is back since 11:59:30 UTC"),
+        (a_ready_node("True", -61), ""),
+        (a_ready_node("True", -86_000, -30), "is back"),  # registered anew
+        (a_ready_node("True", -86_000, -61), ""),
+    ],
+)
+def test_a_node_says_whether_what_it_ran_may_run_on(node: Json | None, words: str) -> None:
+    found = nodes.judge("n1", node, NOW - timedelta(minutes=10), NOW)
+    assert words in found
+    assert bool(found) is bool(words)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quarterdeck.lifecycle import retry
+from quarterdeck.lifecycle import nodes, retry
 from quarterdeck.lifecycle.advance import NEXT_STEP, STEP_S, advance
 from quarterdeck.lifecycle.advice import ADVICE
 from quarterdeck.lifecycle.states import FOLLOWS, ORDER
@@ -31,7 +31,16 @@ from quarterdeck.model.observation import (
     Stepped,
 )
 from quarterdeck.model.receipt import ReapReport
-from quarterdeck.model.run import TERMINAL, Act, ActKind, Cancel, CancelStep, Run, RunState
+from quarterdeck.model.run import (
+    TERMINAL,
+    Act,
+    ActKind,
+    Attempt,
+    Cancel,
+    CancelStep,
+    Run,
+    RunState,
+)
 from tests.support.builders import NOW, a_receipt, a_run, a_spec
 
 FREE = Room(free=True)
@@ -370,6 +379,16 @@ def test_a_next_attempt_keeps_the_frozen_spec_and_starts_after_its_wait() -> Non
     assert run.frozen_sha256 == "ab" * 32
 
 
+def test_what_ends_a_run_that_waits_for_its_second_attempt_is_of_the_second() -> None:
+    run = a_run(spec=a_spec(retry=POLICY | {"on": ["evicted"]}))
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.EVICTED), run=run)
+    run, _ = advance(run, Reaped(ReapReport()), NOW)
+    run, _ = advance(asked(run), None, NOW)
+    assert [(one.attempt, one.state) for one in run.timeline[-2:]] == [
+        (2, RunState.QUEUED), (2, RunState.CANCELLED),
+    ]  # fmt: skip
+
+
 def test_a_next_attempt_has_a_queue_deadline_of_its_own() -> None:
     run = a_run(spec=a_spec(retry=POLICY))
     patience, late = run.queue_deadline - run.queued_at, NOW
@@ -390,16 +409,91 @@ def test_a_next_attempt_has_a_queue_deadline_of_its_own() -> None:
 
 
 def test_no_next_attempt_while_the_last_one_cannot_be_cleared_away() -> None:
-    run = a_run(spec=a_spec(retry=POLICY))
-    run, act = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.NODE_LOST), run=run)
+    run = a_run(spec=a_spec(retry=POLICY | {"on": ["evicted"]}))
+    run, act = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.EVICTED), run=run)
     run, act = advance(run, Silent(NOW, "no route"), NOW)
     assert act == Act(ActKind.NEXT_ATTEMPT)
     stuck = Reaped(ReapReport(left=("pid 7",)))
     run, act = advance(run, stuck, NOW + timedelta(minutes=29))
     assert (run.is_terminal, act) == (False, Act(ActKind.NEXT_ATTEMPT))
     run, act = advance(run, stuck, NOW + timedelta(minutes=30))
-    assert (run.state, run.reason) == (RunState.FAILED, Reason.NODE_LOST)
+    assert (run.state, run.reason) == (RunState.FAILED, Reason.EVICTED)
     assert act == Act(ActKind.REAP)
+
+
+def lost(**facts: Any) -> Attempt:
+    kept: dict[str, Any] = {"reason": Reason.NODE_LOST, "ended_at": NOW + timedelta(minutes=10)}
+    return Attempt(1, NOW, **(kept | {"began_at": NOW + timedelta(minutes=1)} | facts))
+
+
+HELD = timedelta(seconds=3600 + 90)
+
+
+@pytest.mark.row("F-22")
+@pytest.mark.parametrize(
+    ("attempt", "until"),
+    [
+        (lost(), timedelta(minutes=1) + HELD),
+        (lost(began_at=None), timedelta(minutes=10) + HELD),  # it began before it was lost
+        (lost(began_at=None, ended_at=None), HELD),
+        (lost(cleared_by="the cluster"), None),
+        (lost(cleared_by="ana"), None),
+        *((lost(reason=reason), None) for reason in (None, Reason.EVICTED, Reason.LOST)),
+    ],
+)
+def test_a_lost_node_holds_its_attempt_until_that_ones_own_deadline(
+    attempt: Attempt, until: timedelta | None
+) -> None:
+    assert nodes.held_until(a_run(), attempt) == (None if until is None else NOW + until)
+    if until is not None:
+        assert nodes.is_held(a_run(), attempt, NOW + until - timedelta(seconds=1))
+    assert not nodes.is_held(a_run(), attempt, NOW + (until or timedelta(0)))
+
+
+GONE = Reaped(ReapReport(left=("node n1 is gone",)))
+
+
+@pytest.mark.row("F-22")
+@pytest.mark.parametrize(
+    ("fact", "seconds", "is_next"),
+    [
+        (None, 60, False),
+        (Silent(NOW, "no route"), 60, False),
+        (GONE, 60, False),
+        (GONE, 1_800, False),  # no other bound ends the wait
+        (GONE, 3_689, False),
+        (Reaped(ReapReport()), 60, True),  # the node is back, and nothing of it runs there
+        (GONE, 3_690, True),
+        (Silent(NOW, "no route"), 3_690, True),
+        (None, 3_690, True),
+    ],
+)
+def test_after_a_lost_node_the_next_attempt_waits(
+    fact: Fact | None, seconds: int, is_next: bool
+) -> None:
+    run = a_run(spec=a_spec(retry=POLICY))
+    end = seen(Phase.ENDED, failure=Reason.NODE_LOST, object="node n1", began_at=NOW)
+    run, act = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW, node="n1"), end, run=run)
+    assert run.attempts[0].node == "n1"
+    run, act = advance(run, fact, NOW + timedelta(seconds=seconds))
+    assert (run.state is RunState.QUEUED) is is_next
+    if not is_next:
+        assert act == Act(ActKind.NEXT_ATTEMPT)
+        assert deadline(run) == NOW + HELD
+    if fact is GONE and not is_next:
+        assert run.waiting is not None
+        assert run.waiting.what == "node n1 to be back"
+        assert run.waiting.last_fact == "node n1 is gone"
+
+
+@pytest.mark.row("F-22")
+def test_a_person_who_says_that_the_machine_is_off_lets_the_next_attempt_start() -> None:
+    run = a_run(spec=a_spec(retry=POLICY))
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, failure=Reason.NODE_LOST), GONE, run=run)
+    assert run.state is not RunState.QUEUED
+    run = replace(run, attempts=(replace(run.attempts[0], cleared_by="ana"),))
+    run, _ = advance(run, None, NOW)
+    assert run.state is RunState.QUEUED
 
 
 def test_a_deadline_of_ours_gives_the_reason_though_the_runner_was_only_asked_to_end() -> None:

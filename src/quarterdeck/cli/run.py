@@ -102,16 +102,24 @@ def cancel(session: Session, run_id: str, wait: bool) -> int:
     return 0 if not wait or shown["state"] == "cancelled" else 1
 
 
-@click.command(cls=Command, example="quarterdeck retry RUN --wait")
+@click.command(
+    cls=Command, example="quarterdeck retry RUN --wait\nquarterdeck retry RUN --node-off"
+)
 @click.argument("run_id", metavar="RUN")
 @click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@click.option(
+    "--node-off",
+    is_flag=True,
+    help="The lost node's machine is off: nothing of the run runs there.",
+)
 @pass_session
-def retry(session: Session, run_id: str, wait: bool) -> int:
+def retry(session: Session, run_id: str, wait: bool, node_off: bool) -> int:
     """Run the same version (or draft text) again; what it refers to is read anew.
 
     To run the live version instead: `quarterdeck run NAME`.
     """
-    return started(session, session.services.runs.retry(run_id), wait=wait)
+    made = session.services.runs.retry(run_id, node_off=node_off)
+    return started(session, made, wait=wait)
 
 
 @click.command(cls=Command, example="quarterdeck rerun RUN --exact --wait")

@@ -130,14 +130,18 @@ def _workspace(session: Session) -> list[dict[str, Any]]:
 
 def _leftovers(session: Session, *, remove: bool, yes: bool) -> int:
     upkeep = session.services.upkeep
-    found = upkeep.leftovers()
+    found, silent = upkeep.leftovers()
     if remove and found:
         effect = lay_out(columns.LEFTOVERS, found, session.look(), session.out.width)
         if not session.confirm(f"removing {len(found)} leftovers", effect, yes=yes):
             return 1
-        found = upkeep.leftovers(remove=True)
+        found, silent = upkeep.leftovers(remove=True)
     session.listing(found, columns.LEFTOVERS, "Nothing was left behind.")
-    return 6 if any(one.get("left") for one in found) else 0
+    for one in silent:
+        session.out.note(f"Not looked at: cluster {one}")
+    if any(one.get("left") for one in found):
+        return 6
+    return 7 if silent else 0
 
 
 # --- workspace

@@ -68,11 +68,8 @@ class LocalExecutor(processes.OneProcess):
 
     def check(self, launch: Launch | None) -> list[Check]:
         """Check engine, folder and isolation; for a launch also what its frozen spec asks of the place."""
-        found = [
-            *environment.engine_checks(),
-            environment.folder_check(self._work),
-            environment.isolation_check(),
-        ]
+        found = [*environment.engine_checks(), environment.folder_check(self._work)]
+        found.append(environment.isolation_check())
         if launch is not None and not any(check.level == "failed" for check in found):
             found += environment.launch_checks(launch.frozen, self.place(), self.kind)
         return found
@@ -209,6 +206,10 @@ class LocalExecutor(processes.OneProcess):
                 receipt = self._found_receipt(RunId(match[1]), int(match[2]))
                 found.append(Owned(name, receipt, name in alive))
         return found
+
+    def may_run(self, *_: object) -> str:
+        """Return nothing: this machine is the only node, and says itself what runs."""
+        return ""
 
     def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
         """Refuse: whoever runs this program may run jobs on this machine."""

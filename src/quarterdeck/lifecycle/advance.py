@@ -6,12 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import retry, steps
+from quarterdeck.lifecycle import nodes, observed, retry, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
-from quarterdeck.lifecycle.states import ORDER
 from quarterdeck.lifecycle.steps import Decision
 from quarterdeck.model.failure import Failure, Reason
-from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.observation import (
     Checked,
     Fact,
@@ -54,15 +52,7 @@ NEXT_STEP: Final = {
     CancelStep.FORCE: None,
 }
 REAP_AFTER: Final = (timedelta(0), timedelta(seconds=60), timedelta(minutes=5))
-RUNNER_GRACE: Final = timedelta(seconds=90)
-"""How long past its timeout the runner may take to end a run before we do."""
 SILENCE: Final = timedelta(minutes=30)
-SEEN_EVERY: Final = timedelta(seconds=10)
-_PHASES: Final = {
-    Phase.PENDING: RunState.PENDING,
-    Phase.STARTING: RunState.STARTING,
-    Phase.RUNNING: RunState.RUNNING,
-}
 
 
 def advance(run: Run, fact: Fact | None, now: datetime) -> Decision:
@@ -182,14 +172,16 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     is_over = isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE)
     # What an attempt left behind that ended by itself is swept at once: reaping comes next.
     if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
-        run = steps.tell(_told_by(run, fact, now), fact.happened, _ended_at(fact, now))
+        run = steps.tell(
+            observed.told_by(run, fact, now), fact.happened, observed.ended_at(fact, now)
+        )
         return _end_attempt(run, classify(fact, run.cancel), now)
     if run.cancel is not None:
         return _start_cancel(run, now)
     if isinstance(fact, Silent):
         return _silence(run, fact, now)
     if isinstance(fact, Observation):
-        run = steps.tell(_seen(run, fact, now), fact.happened, now)
+        run = steps.tell(observed.seen(run, fact, now), fact.happened, now)
         if fact.failure is Reason.CONFIG_ERROR:  # it must not go on
             seen = Cancel(
                 asked_by="what was seen", asked_at=now, reason=fact.failure, object=fact.object,
@@ -209,63 +201,12 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     return run, None
 
 
-def _seen(run: Run, fact: Observation, now: datetime) -> Run:
-    attempt = run.attempt
-    if attempt is not None and attempt.began_at is None and fact.began_at is not None:
-        run = steps.with_attempt(run, replace(attempt, began_at=fact.began_at))
-        run = replace(run, started_at=run.started_at or fact.began_at)
-    state = _PHASES.get(fact.phase)
-    if state is not None and ORDER[state] > ORDER[run.state]:
-        at = fact.began_at if state is RunState.STARTING and fact.began_at else fact.at
-        run = steps.enter(run, state, at, fact.because)
-        run = replace(run, phase=state.value, seen_at=fact.at)
-    if run.seen_at is None or now - run.seen_at >= SEEN_EVERY or run.silent_since is not None:
-        run = replace(run, seen_at=fact.at, silent_since=None)
-    if fact.placement and fact.placement != run.placement:
-        run = replace(run, placement=fact.placement)
-    what = {
-        RunState.SUBMITTED: "the runner",
-        RunState.PENDING: "a place",
-        RunState.STARTING: "the engine",
-    }
-    waits = what.get(run.state, "the end of the payload")
-    if fact.failure is Reason.QUOTA:
-        waits = steps.HELD
-    return steps.wait(run, waits, fact.because, now)
-
-
-def _told_by(run: Run, fact: Observation, now: datetime) -> Run:
-    """Enter the states that nobody watched, at the times that the runner's last word gives."""
-    word, attempt = fact.last_word, run.attempt
-    run = replace(run, seen_at=now, silent_since=None, placement=fact.placement or run.placement)
-    run = replace(run, last_word=word)
-    if word is None or attempt is None or not word.get("began_ms"):
-        return run
-    began = from_epoch_ms(word["began_ms"])
-    run = steps.with_attempt(run, replace(attempt, began_at=attempt.began_at or began))
-    run = replace(run, started_at=run.started_at or began, phase=word.get("phase") or run.phase)
-    for state, epoch_ms in (
-        (RunState.STARTING, word["began_ms"]),
-        (RunState.RUNNING, word.get("running_ms")),
-    ):
-        if epoch_ms and ORDER[state] > ORDER[run.state] and run.state is not RunState.CANCELLING:
-            at = min(now, from_epoch_ms(epoch_ms))
-            run = steps.enter(run, state, at, "told by the runner's last word")
-    return run
-
-
-def _ended_at(fact: Observation, now: datetime) -> datetime:
-    """Return when the runner ended by its own word, or now."""
-    ended_ms = (fact.last_word or {}).get("ended_ms")
-    return min(now, from_epoch_ms(ended_ms)) if ended_ms else now
-
-
 def _overdue(run: Run, now: datetime) -> Reason | None:
     due = steps.deadline(run)
     if due is None:
         return None
     if run.state is RunState.RUNNING:
-        return Reason.TIMEOUT if now >= due + RUNNER_GRACE else None
+        return Reason.TIMEOUT if now >= due + nodes.RUNNER_GRACE else None
     if now < due:
         return None
     return Reason.UNSCHEDULABLE if run.state is RunState.PENDING else Reason.ENGINE_START
@@ -315,7 +256,7 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if cancel is None or cancel.next_step_at is None:
         raise AssertionError(f"{run.id} is cancelling without a step")
     if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
-        return _end_attempt(_told_by(run, fact, now), classify(fact, cancel), now)
+        return _end_attempt(observed.told_by(run, fact, now), classify(fact, cancel), now)
     if isinstance(fact, Stepped):
         run = replace(run, act=None)
     if isinstance(fact, Observation) and fact.left != cancel.left:
@@ -356,9 +297,20 @@ def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if cancel is not None:
         end = ended_by(cancel, "cancelled between two attempts")
         return steps.end(replace(run, last_word=None), end, now)
-    if isinstance(fact, Silent):
-        run = steps.wait(run, "the clean-up of the last attempt", fact.why, now)
-    if not isinstance(fact, Reaped) or fact.report.left:
+    is_clear = isinstance(fact, Reaped) and not fact.report.left
+    if attempt.reason is Reason.NODE_LOST:
+        if is_clear and not attempt.cleared_by:
+            attempt = replace(attempt, cleared_by="the cluster")
+            run = steps.with_attempt(run, attempt)
+        if nodes.is_held(run, attempt, now):
+            why = fact.why if isinstance(fact, Silent) else ""
+            if isinstance(fact, Reaped):
+                why = ", ".join(fact.report.left)
+            run = steps.wait(run, f"{attempt.object} to be back", why, now) if why else run
+            return run, run.act
+    elif not is_clear:
+        if isinstance(fact, Silent):
+            run = steps.wait(run, "the clean-up of the last attempt", fact.why, now)
         ended = attempt.ended_at or now
         if now < ended + SILENCE or attempt.state is None or attempt.reason is None:
             return run, run.act

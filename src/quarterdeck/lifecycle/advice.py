@@ -14,7 +14,7 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.OOM_WORKER: "Raise `worker.memory` or `worker.max_nodes` in the compute profile.",
     Reason.EVICTED: "The node ran short: lower the request, raise `disk_gib`, or list `evicted` under `retry.on`.",
     Reason.PREEMPTED: "Use `capacity_type: on_demand`, or list `preempted` under `retry.on`.",
-    Reason.NODE_LOST: "See whether the node is back; then `quarterdeck retry RUN`.",
+    Reason.NODE_LOST: "Bring the node back, then `quarterdeck retry RUN`; is its machine off: `--node-off`.",
     Reason.IMAGE_PULL: "Check `image` and `image_pull_secrets` of the cluster.",
     Reason.CREATE_CONTAINER: "Check that the Secret, ConfigMap or command named above exists.",
     Reason.VOLUME: "Check the volume named above and the cluster's `storage_class`.",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from quarterdeck.lifecycle import nodes
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
@@ -31,6 +32,8 @@ def deadline(run: Run) -> datetime | None:
     attempt = run.attempt
     if run.is_terminal:
         return None
+    if attempt is not None and attempt.state is not None and run.state is not RunState.QUEUED:
+        return nodes.held_until(run, attempt)  # between two attempts
     if run.state is RunState.QUEUED or attempt is None or attempt.released_at is None:
         return run.queue_deadline
     if attempt.began_at is not None and run.state is not RunState.STARTING:
@@ -45,10 +48,11 @@ def enter(run: Run, state: RunState, at: datetime, because: str) -> Run:
     """Return the run in `state`, its timeline one line longer and never running backwards."""
     if state not in FOLLOWS[run.state]:
         raise AssertionError(f"{run.id}: {run.state} is never followed by {state}")
+    number = max(1, len(run.attempts))
     if run.timeline:
         at = max(at, run.timeline[-1].at)
-    number = len(run.attempts)
-    entered = Entered(attempt=max(1, number), state=state, at=at, because=because)
+        number = max(number, run.timeline[-1].attempt)  # queued for the next one already
+    entered = Entered(attempt=number, state=state, at=at, because=because)
     return replace(run, state=state, timeline=(*run.timeline, entered))
 
 

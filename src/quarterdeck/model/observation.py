@@ -39,7 +39,7 @@ class Observation:
     `because` is the fact that moved it (event, exit code, condition). `last_word` is the runner's, parsed
     and checked for run and attempt; without it an ended attempt is never green. `evidence` is kept.
     `failure` is the executor's own finding (image, node, memory), if it has one. `began_at` is the
-    runner's first line.
+    runner's first line. `node` is where it runs, if that can be lost without it.
     """
 
     at: datetime
@@ -53,6 +53,7 @@ class Observation:
     signal: int | None = None
     began_at: datetime | None = None
     placement: str = ""
+    node: str = ""
     left: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
 

@@ -81,6 +81,10 @@ class Attempt:
     evidence: tuple[str, ...] = ()
     rule: str = ""  # why a next attempt was or was not made
     next_at: datetime | None = None
+    node: str = ""  # where its containers run, as the cluster calls it
+    cleared_by: str = (
+        ""  # of a lost node: who said that nothing of the attempt runs there any more
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from quarterdeck.model.ids import RunId
@@ -140,6 +141,13 @@ class Executor(Protocol):
 
     def reap(self, receipt: Receipt) -> ReapReport:
         """Leave nothing behind; say what was found. Safe to repeat. The log must have been archived before."""
+        ...
+
+    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+        """Say why what the attempt ran on this node at `since` may run on though nobody saw it; empty: it ended.
+
+        None: nobody here may look.
+        """
         ...
 
     def owned(self) -> list[Owned]:

@@ -125,7 +125,8 @@ def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
             ("claimed", attempt["claimed_at"]), ("released", attempt["released_at"]),
             ("receipt", _receipt(attempt["receipt"], (*_NAMES, *_HELD_BY))),
             ("frozen", (run["frozen"] or {}).get("sha256")), ("object", attempt["object"]),
-            ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
+            ("node", attempt["node"]), ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
+            ("cleared by", attempt["cleared_by"]),
         ]  # fmt: skip
         rows += [("evidence", one) for one in attempt["evidence"]]
         yield from _named(rows)

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import QuarterdeckError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from quarterdeck.service.bundle import Services
 
 TURN_S: Final = 2.0  # between rounds
+SWEEP_AFTER: Final = timedelta(minutes=10)  # how often what came late for ended runs is looked for
 BACK_OFF_S: Final = (2.0, 5.0, 10.0, 20.0)  # after rounds that failed; the last one stays
 
 
@@ -66,15 +68,20 @@ class Loop:
         self._tell = tell
         self._failed = failed
         self._stopped = threading.Event()
+        self._swept_at: datetime | None = None
 
     def step(self) -> Round:
         """Make one round: nothing but a look at the lease while another holds it."""
         lease = self._services.leases.take(self._holder, is_alive)
         if lease.holder != self._holder:
             return Round(lease, is_ours=False)
-        reconciled = self._services.upkeep.reconcile_all()
-        checked = self._services.upkeep.check_clusters()
-        return Round(lease, is_ours=True, reconciled=reconciled, checked=checked)
+        upkeep, now = self._services.upkeep, self._services.ports.clock()
+        reconciled = upkeep.reconcile_all()
+        done = Round(lease, is_ours=True, reconciled=reconciled, checked=upkeep.check_clusters())
+        if self._swept_at is None or now - self._swept_at >= SWEEP_AFTER:
+            self._swept_at = now
+            upkeep.sweep()
+        return done
 
     def run(self) -> None:
         """Make rounds until `stop`, then give the lease back."""

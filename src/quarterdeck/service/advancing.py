@@ -35,7 +35,7 @@ from quarterdeck.model.receipt import ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Run, RunState
 from quarterdeck.ports.executor import FencedError
 from quarterdeck.ports.store import Documents, Kept
-from quarterdeck.service import freezing
+from quarterdeck.service import freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL, OPEN, Context
 
@@ -241,6 +241,7 @@ class Advancing:
         reports = [self.executor(run).reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)
+        left += lost_nodes.left(run, self.executor(run))
         return Reaped(ReapReport(removed, left))
 
     # --- observing
@@ -260,12 +261,16 @@ class Advancing:
 
     def _observe_cluster(self, runs: list[Run]) -> dict[RunId, Fact]:
         receipts = {run.id: _receipt(run) for run in runs}
+        executor, now = self.executor(runs[0]), self._context.now()
         try:
-            seen = self.executor(runs[0]).observe(list(receipts.values()))
+            seen = executor.observe(list(receipts.values()))
         except UnreachableError as error:
-            now = self._context.now()
             return {run.id: Silent(run.silent_since or now, error.message) for run in runs}
-        return {run: seen[receipt.id] for run, receipt in receipts.items() if receipt.id in seen}
+        return {
+            run.id: lost_nodes.seen_on_its_node(run, seen[receipts[run.id].id], executor, now)
+            for run in runs
+            if receipts[run.id].id in seen
+        }
 
 
 def _place(run: Run, ahead: Iterable[Run]) -> int:

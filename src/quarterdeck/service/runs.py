@@ -22,7 +22,7 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
-from quarterdeck.service import freezing, views
+from quarterdeck.service import freezing, lost_nodes, views
 from quarterdeck.service.advancing import WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
@@ -283,11 +283,24 @@ class Runs:
             break
         return self._whole(self.advancing.step(run.id))
 
-    def retry(self, run_id: str) -> dict[str, Any]:
-        """Make a new run of the same version (or the same draft text); what it refers to is resolved anew."""
+    def retry(self, run_id: str, *, node_off: bool = False) -> dict[str, Any]:
+        """Make a new run of the same version (or the same draft text); what it refers to is resolved anew.
+
+        `node_off`: the actor says that the machine of the lost node is off; a run that waits for it goes on.
+        """
         context, actor = self._context, self._context.actor()
+        if node_off:
+            run = self.get(run_id)
+            owner = context.job_by_id(run.job)
+            if owner is not None:
+                context.demand(
+                    actor, "run_draft" if run.draft else "retry", f"run {run_id}", owner
+                )
+            if not lost_nodes.say_off(context, run_id, actor.name).is_terminal:
+                return self._row(self.advancing.step(run.id))
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
+        lost_nodes.demand_cleared(context, old, self.advancing.executor)
         raise_problems(self.prerequisites(old.spec))
         run = self.made(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
@@ -305,6 +318,7 @@ class Runs:
                 advice=f"`quarterdeck retry {run_id}` resolves everything anew.",
             )
         raise_problems([p for p in self.prerequisites(old.spec) if p.path == "spec.cluster"])
+        lost_nodes.demand_cleared(context, old, self.advancing.executor)
         frozen = freezing.frozen_spec(context, old.frozen_sha256)
         cluster = context.ports.store.definitions.get(old.cluster).value
         gone = freezing.differs(context, frozen, cluster)

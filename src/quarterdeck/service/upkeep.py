@@ -26,7 +26,6 @@ from quarterdeck.service.context import ALL, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import AuditRecord, Definition
-    from quarterdeck.model.receipt import Owned
     from quarterdeck.model.run import Run
     from quarterdeck.ports.executor import Executor
     from quarterdeck.service.runs import Runs
@@ -51,6 +50,13 @@ class Trail(NamedTuple):
 
     rows: list[dict[str, Any]]
     next: str | None
+
+
+class Leftovers(NamedTuple):
+    """What no unfinished run owns, and which clusters did not say, with why."""
+
+    rows: list[dict[str, Any]]
+    silent: list[str]
 
 
 class Upkeep:
@@ -114,36 +120,37 @@ class Upkeep:
             return []
         return [{"cluster": oldest.name, "before": oldest.status, "status": checked["status"]}]
 
-    def leftovers(self, *, remove: bool = False) -> list[dict[str, Any]]:
+    def sweep(self) -> Leftovers:
+        """Remove what came late for runs that have ended; the rest is for a person to say."""
+        return self.leftovers(remove=True, of_ended_runs=True)
+
+    def leftovers(self, *, remove: bool = False, of_ended_runs: bool = False) -> Leftovers:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""
-        found = []
+        found, silent = [], []
         for kept in self._context.definitions("cluster"):
-            executor = self._executor(kept.value)
+            executor, name = self._executor(kept.value), kept.value.name
             if executor is None:
                 continue
-            for owned in self._owned(executor):
-                run = self._context.ports.store.runs.find(owned.receipt.run)
-                if run is not None and run.value.is_open:
-                    continue
-                row = {"cluster": kept.value.name, "name": owned.name, "alive": owned.alive}
-                if remove and not self._context.read_only:
-                    report = executor.reap(owned.receipt)
-                    row |= {"removed": list(report.removed), "left": list(report.left)}
-                found.append(row)
-        return found
+            try:
+                for owned in executor.owned():
+                    run = self._context.ports.store.runs.find(owned.receipt.run)
+                    is_open = run is not None and run.value.is_open
+                    if is_open or (run is None and of_ended_runs):
+                        continue
+                    row = {"cluster": name, "name": owned.name, "alive": owned.alive}
+                    if remove and not self._context.read_only:
+                        report = executor.reap(owned.receipt)
+                        row |= {"removed": list(report.removed), "left": list(report.left)}
+                    found.append(row)
+            except UnreachableError as error:
+                silent.append(f"{name}: {error.message}")
+        return Leftovers(found, silent)
 
     def _executor(self, cluster: Definition) -> Executor | None:
         try:
             return self._context.ports.executor(cluster)
         except PrerequisiteError:
             return None  # what cannot run jobs leaves nothing; its check says why it cannot
-
-    @staticmethod
-    def _owned(executor: Executor) -> list[Owned]:
-        try:
-            return list(executor.owned())
-        except UnreachableError:
-            return []
 
     def checks(self) -> list[dict[str, Any]]:
         """Return the workspace's half of `doctor`: store, clusters, leftovers; each with what to do."""
@@ -152,10 +159,10 @@ class Upkeep:
             name = kept.value.name
             checks = Clusters(self._context).look(name)
             found += [_row(f"cluster {name}: {check.name}", check) for check in checks]
-        left = self.leftovers()
-        text = f"{len(left)} without an owner" if left else "none"
+        left, silent = self.leftovers()
+        text = "; ".join([f"{len(left)} without an owner" if left else "none found", *silent])
         advice = "`quarterdeck doctor --leftovers --remove --yes` removes them." if left else ""
-        level = "warning" if left else "ok"
+        level = "warning" if left or silent else "ok"
         found.append(_row("leftovers", Check("leftovers", level, text, advice)))
         return found
 

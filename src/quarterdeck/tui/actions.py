@@ -121,6 +121,8 @@ _TABLE: Final = (
            "quarterdeck retry {run}", writes=True, verb="retry"),
     Action("run.exact", "", "Run exactly", "run again exactly what ran", _RUN, "quarterdeck rerun {run} --exact",
            writes=True, verb="run"),
+    Action("run.node_off", "", "Node is off", "say that the lost node's machine is off, and try again; asks", _RUN,
+           "quarterdeck retry {run} --node-off", writes=True, verb="retry"),
     Action("run.cancel", "x", "Cancel", "end the run; asks", _RUN, "quarterdeck cancel {run}",
            writes=True, verb="cancel"),
     Action("run.compare", "c", "Compare", "with the last good run, or the marked one", _RUN,

@@ -8,17 +8,20 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
     creating,
+    ending,
     launching,
     logs,
     manifest,
     names,
+    namespaces,
+    nodes,
     observe,
     parts,
     placing,
@@ -43,13 +46,6 @@ Json = dict[str, Any]
 
 REAP_S: Final = 10.0  # how long reaping waits for what it deleted
 POLL_S: Final = 0.1
-GRACE_S: Final = {
-    CancelStep.ASK: 60,
-    CancelStep.END: 20,
-    CancelStep.DELETE: 1,
-    CancelStep.FORCE: 0,
-}
-_INVALID: Final = 422
 
 
 class KubernetesExecutor:
@@ -134,7 +130,7 @@ class KubernetesExecutor:
         try:
             self._client.patch(path, patch)
         except ApiError as error:
-            if error.is_gone or error.code == _INVALID:
+            if error.is_gone or error.code == ending.INVALID:
                 raise FencedError(
                     f"Job {receipt.facts['name']} is not the one that was prepared; nothing was started:"
                     f" {error.message}"
@@ -186,17 +182,17 @@ class KubernetesExecutor:
         Whoever is asked a second time is deleted with less grace; from `delete` on the Job goes, too.
         """
         self._same_cluster(receipt)
-        self._mark(receipt, step)
+        ending.mark(self._client, receipt, step)
         alive = [pod for pod in self._list_pods(receipt) if observe.is_alive(pod)]
         if step in (CancelStep.DELETE, CancelStep.FORCE) or not alive:
-            self._delete_job(receipt, only_unfinished=True)
+            ending.delete_job(self._client, receipt, only_unfinished=True)
         for pod in alive:
             is_gentle = step in (CancelStep.ASK, CancelStep.END)
             is_asked = "activeDeadlineSeconds" in pod["spec"] or not pod["spec"].get("nodeName")
             if is_gentle and names.is_driver(pod) and not is_asked:
-                self._end_time(pod)
+                ending.end_time(self._client, pod)
             elif step is not CancelStep.ASK or not is_asked or not pod["spec"].get("nodeName"):
-                self._delete_pod(pod, GRACE_S[step])
+                ending.delete_pod(self._client, pod, ending.GRACE_S[step])
 
     @asking()
     def reap(self, receipt: Receipt) -> ReapReport:
@@ -205,11 +201,11 @@ class KubernetesExecutor:
         found: dict[str, None] = {}
         deadline = time.monotonic() + REAP_S
         while True:
-            job = self._delete_job(receipt)
+            job = ending.delete_job(self._client, receipt)
             pods = self._list_pods(receipt)
             for pod in pods:
                 if not pod["metadata"].get("deletionTimestamp"):
-                    self._delete_pod(pod, 1 if observe.is_alive(pod) else 0)
+                    ending.delete_pod(self._client, pod, 1 if observe.is_alive(pod) else 0)
             left = [f"pod {pod['metadata']['name']}" for pod in pods]
             left += [f"Job {receipt.facts['name']}"] if job else []
             found |= dict.fromkeys(left)
@@ -220,6 +216,15 @@ class KubernetesExecutor:
             self._pods.forget((receipt.run, receipt.attempt))
         self._logs.forget(receipt.id)
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
+
+    @asking()
+    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+        """Say why the attempt's containers may run on: a pod that is there, or what its node says."""
+        self._same_cluster(receipt)
+        for pod in self._list_pods(receipt):
+            if observe.is_alive(pod) and pod["spec"].get("nodeName") == node:
+                return f"pod {pod['metadata']['name']} on node {node} has not ended"
+        return nodes.why_not_ended(self._client, node, since, self._clock())
 
     @asking()
     def owned(self) -> list[Owned]:
@@ -309,7 +314,7 @@ class KubernetesExecutor:
         }
         pods = self._list(names.pods(namespace), selector)
         if not jobs and not pods:
-            self._namespace_is_there(namespace)
+            namespaces.look(self._client, namespace)
         self._all_of_this_cluster(receipts)  # the context may have been changed while it was asked
         return self._read(namespace, receipts, watch.Shown(jobs, pods, now))
 
@@ -329,13 +334,9 @@ class KubernetesExecutor:
             if (uid := observe.wants_events(receipt, seen, now)) is not None:
                 seen = replace(seen, events=self._events.of(namespace, uid))
             told = workers.told(seen, observe.observation(receipt, seen, now))
+            told = namespaces.told(self._client, namespace, told)
             found[receipt.id] = replace(told, at=shown.at)
         return found
-
-    def _namespace_is_there(self, namespace: str) -> None:
-        """Raise UnreachableError unless an empty answer is an answer: a missing namespace lists as empty, too."""
-        with suppress(ApiError):
-            self._client.get(f"/api/v1/namespaces/{namespace}")
 
     def _list(self, path: str, query: Any) -> list[Json]:
         try:
@@ -352,68 +353,3 @@ class KubernetesExecutor:
     def _selector(self, receipt: Receipt) -> tuple[tuple[str, str], ...]:
         text = names.selector(self._workspace, receipt.run, receipt.attempt)
         return (("labelSelector", text),)
-
-    # --- within: deleting
-
-    def _delete_job(self, receipt: Receipt, *, only_unfinished: bool = False) -> bool:
-        """Delete the attempt's Job and what it owns; False if it is gone."""
-        path = f"{names.jobs(receipt.facts['namespace'])}/{receipt.facts['name']}"
-        try:
-            job = self._client.get(path)
-            if job["metadata"]["uid"] != receipt.facts["uid"]:
-                return False
-            is_finished = (job.get("status") or {}).get("completionTime") or any(
-                one["type"] == "Failed"
-                for one in (job.get("status") or {}).get("conditions") or ()
-            )
-            if not job["metadata"].get("deletionTimestamp") and not (
-                only_unfinished and is_finished
-            ):
-                options = {
-                    "propagationPolicy": "Foreground",
-                    "preconditions": {"uid": receipt.facts["uid"]},
-                }
-                self._client.delete(path, options)
-        except ApiError as error:
-            if error.is_gone or error.is_conflict:
-                return False
-            raise refused(error) from error
-        return True
-
-    def _mark(self, receipt: Receipt, step: CancelStep) -> None:
-        """Leave on the Job that it was us."""
-        annotation = f"/metadata/annotations/{names.CANCELLED.replace('/', '~1')}"
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": receipt.facts["uid"]},
-            {"op": "add", "path": annotation, "value": step.value},
-        ]
-        path = f"{names.jobs(receipt.facts['namespace'])}/{receipt.facts['name']}"
-        try:
-            self._client.patch(path, patch)
-        except ApiError as error:
-            if not (error.is_gone or error.code == _INVALID):
-                raise refused(error) from error
-
-    def _end_time(self, pod: Json) -> None:
-        """End the pod's time: SIGTERM with its whole grace, and the object stays with its last word and log."""
-        meta = pod["metadata"]
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": meta["uid"]},
-            {"op": "add", "path": "/spec/activeDeadlineSeconds", "value": 1},
-        ]
-        try:
-            self._client.patch(f"{names.pods(meta['namespace'])}/{meta['name']}", patch)
-        except ApiError as error:
-            if error.is_forbidden:  # without the right it is asked the costlier way
-                self._delete_pod(pod, GRACE_S[CancelStep.ASK])
-            elif not (error.is_gone or error.code == _INVALID):
-                raise refused(error) from error
-
-    def _delete_pod(self, pod: Json, grace_s: int) -> None:
-        meta = pod["metadata"]
-        options = {"gracePeriodSeconds": grace_s, "preconditions": {"uid": meta["uid"]}}
-        try:
-            self._client.delete(f"{names.pods(meta['namespace'])}/{meta['name']}", options)
-        except ApiError as error:
-            if not (error.is_gone or error.is_conflict):
-                raise refused(error) from error

@@ -20,8 +20,11 @@ Json = Mapping[str, Any]
 
 EVENTS_AFTER: Final = timedelta(seconds=5)
 """How long something may wait before its events are worth a question."""
-LOST_AFTER: Final = timedelta(minutes=2)
-"""How long a node must have been unreachable before its pods count as lost with it."""
+LOST_AFTER: Final = timedelta(seconds=50)
+"""How long past its grace a pod may be there before it counts as lost with its node.
+
+The cluster itself asks a pod to go only after minutes of its node's silence.
+"""
 _MEMORY_KILLED: Final = "OOMKilled"
 _KILLED: Final = 137
 _IMAGE: Final = frozenset(
@@ -68,7 +71,8 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     if pod is not None and pod in seen.pods:
         found = _finding_of_pod(pod, seen.events, now)
         if found is not None and found.reason is Reason.NODE_LOST:
-            return _with(found, Observation(now, Phase.ENDED, found.because, left=left))
+            node = str(pod["spec"].get("nodeName") or "")
+            return _with(found, Observation(now, Phase.ENDED, found.because, node=node, left=left))
         is_running = "running" in (_container(pod).get("state") or {})
         if _status(pod).get("phase") == "Failed" and not is_running:  # it never ran
             return replace(_ended(receipt, job, pod, {}, now), left=left)
@@ -134,10 +138,11 @@ def _of_living(pod: Json, now: datetime) -> Observation:
         is_begun = bool(_container(pod).get("started"))
         phase = Phase.RUNNING if is_begun else Phase.STARTING
         because = "the payload has begun" if is_begun else "the container runs"
-        return Observation(now, phase, because, began_at=began, placement=where)
+        return Observation(now, phase, because, began_at=began, placement=where, node=node or "")
     if node:
         waiting = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
-        return Observation(now, Phase.STARTING, f"{waiting} on {node}", placement=where)
+        because = f"{waiting} on {node}"
+        return Observation(now, Phase.STARTING, because, placement=where, node=node)
     return Observation(now, Phase.PENDING, "the pod waits for a node", placement=where)
 
 
@@ -220,7 +225,7 @@ def _ended(
     return Observation(
         now, Phase.ENDED, because, last_word=word, evidence=evidence,
         failure=found.reason if found else None, object=found.object if found else name,
-        exit_code=code, began_at=began, placement=where,
+        exit_code=code, began_at=began, placement=where, node=pod["spec"].get("nodeName") or "",
     )  # fmt: skip
 
 
@@ -298,8 +303,11 @@ def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime
     name = f"Job {job['metadata']['name']}"
     why, said = failed.get("reason") or "", failed.get("message") or ""
     disrupted = _condition(pod, "DisruptionTarget") if pod is not None else None
+    node = str(pod["spec"].get("nodeName") or "") if pod is not None else ""
     if disrupted is not None:
         found = _disrupted(name, disrupted)
+        if found.reason is Reason.NODE_LOST:  # its object was deleted, and with it the pod's
+            found = replace(found, object=f"node {node}")
     elif why == "DeadlineExceeded":
         found = Finding(Reason.TIMEOUT, f"{why}: the Job's own deadline passed", name, (said,))
     elif why == "PodFailurePolicy":
@@ -307,7 +315,7 @@ def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime
     else:
         because = f"{why}: the pod was deleted from outside, or its node went; {said}"
         found = Finding(Reason.DELETED_EXTERNALLY, because, name, (said,))
-    return _with(found, Observation(now, Phase.ENDED, found.because))
+    return _with(found, Observation(now, Phase.ENDED, found.because, node=node))
 
 
 def _refused_pod(job: Json, events: Sequence[Json]) -> Finding | None:

@@ -216,6 +216,10 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
             if self.run is not None and self.run["state"] in TERMINAL:
                 return False
             return True if self.rights is None or "cancel" in self.rights else None
+        if action.id == "run.node_off":
+            attempts = (self.run or {}).get("attempts", ())
+            if not any(one["reason"] == "node_lost" for one in attempts):
+                return False
         if action.id == "run.again" and (self.run is None or self.run["state"] not in TERMINAL):
             return False
         return super().verdict(action)
@@ -311,6 +315,41 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
     def action_run_exact(self) -> None:
         """Run exactly what ran."""
         self._dispatch(self.services.runs.rerun_exactly)
+
+    def action_run_node_off(self) -> None:
+        """Ask, then say that nothing of the run runs on its lost node any more."""
+        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+
+        lost = next(
+            (a for a in (self.run or {}).get("attempts", ()) if a["reason"] == "node_lost"), None
+        )
+        if lost is None:
+            self.say("no attempt of this run was lost with its node", "dim", keep=False)
+            return
+        lines = [
+            (Cell(inert.line(f"Attempt {lost['number']} may still run on {lost['object']}.")),),
+            (Cell("If it does, two run at the same time. It is kept that you said it."),),
+        ]
+        choices = [Choice("off", "It is off", "y")]
+        dialog = Dialog("Is the machine off?", lines, choices, harmful=True)
+        self.app.push_screen(dialog, self._answered_off)
+
+    def _answered_off(self, answer: Answer | None) -> None:
+        if answer is not None:
+            runs, run = self.services.runs, self.run_id
+
+            def go_on() -> Mapping[str, Any]:
+                return runs.dispatch(runs.retry(run, node_off=True)["id"])
+
+            self.ask("the next attempt", go_on, self._went_on)
+
+    def _went_on(self, run: Mapping[str, Any]) -> None:
+        """Stay where the same run goes on; a run that had ended is followed by another."""
+        if run["id"] != self.run_id:
+            self._started(run)
+            return
+        self.say(f"run {run['id']} goes on: {run['state']}", "good")
+        self.load()
 
     def _dispatch(self, make: Callable[[str], Mapping[str, Any]]) -> None:
         runs, run = self.services.runs, self.run_id
