@@ -207,10 +207,6 @@ class LocalExecutor(processes.OneProcess):
                 found.append(Owned(name, receipt, name in alive))
         return found
 
-    def may_run(self, *_: object) -> str:
-        """Return nothing: this machine is the only node, and says itself what runs."""
-        return ""
-
     def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
         """Refuse: whoever runs this program may run jobs on this machine."""
         del full
