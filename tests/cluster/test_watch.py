@@ -161,6 +161,21 @@ def test_a_pod_that_others_deleted_between_two_looks_keeps_its_word(world: World
     assert world.seen(receipt).phase is Phase.GONE  # reaped: nothing is kept
 
 
+def test_a_pod_that_went_while_there_was_no_answer_keeps_the_word_that_was_seen(
+    world: World,
+) -> None:
+    receipt = world.running()
+    world.watch(receipt)
+    world.end_pod(receipt)
+    time.sleep(0.5)  # the watch sees it, nobody looks
+    world.proxy.away()
+    world.remove_job(receipt)
+    world.proxy.back()
+    seen = world.until(receipt, lambda seen: isinstance(seen, Observation), 30)
+    assert isinstance(seen, Observation)
+    assert seen.last_word is not None
+
+
 def test_a_version_that_is_too_old_is_listed_again_and_nothing_is_missed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

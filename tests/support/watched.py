@@ -105,9 +105,11 @@ class World:
     def remove_job(self, receipt: Receipt) -> None:
         """Delete the Job with all that it owns, as its time to live does."""
         self._remove(f"{names.jobs(self.namespace)}/{receipt.facts['name']}")
+        self.remove_pod(receipt)  # the collector comes when it comes
 
     def _remove(self, path: str) -> None:
-        self.admin.delete(path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
+        with suppress(ApiError):
+            self.admin.delete(path, {"gracePeriodSeconds": 0, "propagationPolicy": "Background"})
 
         def is_gone() -> bool:
             with suppress(ApiError):

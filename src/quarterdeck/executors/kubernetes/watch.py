@@ -117,7 +117,7 @@ class Watch:
     ) -> None:  # fmt: skip
         self._client, self._path, self._selector = client, path, selector
         self._clock = clock
-        self._keep = keep  # is given what goes, before it goes
+        self._keep = keep  # is given all that is seen, for it may be gone at the next look
         self._lock = threading.Lock()
         self._objects: dict[str, Json] = {}  # by UID
         self._version: str | None = None  # None: what is known has to be listed again
@@ -226,7 +226,7 @@ class Watch:
         version = _version(found)
         if self._client.target() != target:
             raise UnreachableError("The context was changed while it was asked.")
-        self._keep([one for uid, one in self._objects.items() if uid not in objects])
+        self._keep(objects.values())
         with self._lock:
             self._objects, self._version, self._target = objects, version, target
             self._in_vain = 0
@@ -255,9 +255,8 @@ class Watch:
             with self._lock:
                 self._stream = None
         lasted_s = time.monotonic() - began
-        if (
-            not is_moving and lasted_s < lasts_s / 2
-        ):  # else it would be asked again without a pause
+        # An end that comes at once would be asked for again without a pause.
+        if not is_moving and lasted_s < lasts_s / 2:
             raise UnreachableError(f"The watch of {self._path} was ended after {lasted_s:.1f} s.")
         with self._lock:
             self._failures = 0
@@ -286,8 +285,7 @@ class Watch:
             uid, one = "", found
         else:
             uid, one = _kept(found)
-        if kind == "DELETED":
-            self._keep([*filter(None, [self._objects.get(uid)]), one])
+            self._keep([one])
         with self._lock:
             if kind == "DELETED":
                 self._objects.pop(uid, None)
