@@ -254,9 +254,10 @@ def test_what_was_rotated_away_while_nobody_looked_is_one_named_gap(
     assert gap["why"] == ROTATED
     said = [text for text in texts(lines) if text.startswith("line ")]
     numbers = [int(text.split()[1]) for text in said]
-    assert numbers == list(range(numbers[0], 160_000))
-    assert numbers[0] > 1_000
+    first = 160_000 - len(numbers)  # none, if the node rotated once more behind them
+    assert numbers == list(range(first, 160_000))
+    assert first > 1_000
     assert gap["from"] == 1
-    assert gap["to"] > numbers[0]  # the runner's and the engine's own lines were before them
+    assert gap["to"] > first  # the runner's and the engine's own lines were before them
     assert texts(lines)[-1] == "the end"
     assert kubernetes.left(namespace) == []

@@ -146,6 +146,7 @@ def test_a_worker_that_dies_is_named_and_the_run_goes_as_its_engine_does(
     if ended["state"] == "succeeded":
         assert any(line.get("text") == "second 10" for line in log)
     else:
-        assert ended["reason"] == "deleted_externally", ended["evidence"]
-        assert name in ended["object"]
+        # Where looks are far apart its engine had removed the others, too: then nobody saw who was first.
+        known = {"deleted_externally": name, "engine_lost": "a worker"}
+        assert known[ended["reason"]] in ended["object"], ended["evidence"]
     assert kubernetes.left(namespace) == []

@@ -7,10 +7,11 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.cli.exits import INTERRUPTED, TERMINATED, StoppedError
+from quarterdeck.model.errors import StoreFaultError, UnreachableError
 from quarterdeck.present import ages, inert, states
 from quarterdeck.present.table import cut
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from quarterdeck.model.run import Run
 
 _PAUSE_S: Final = (0.03, 0.5)  # between two looks: at first, at most
+_KEPT_S: Final = 1.0  # who waits archives: what holds a log may be gone at the end
+_KEPT_CHUNKS: Final = 200
 _ARCHIVE_S: Final = 15.0  # another process may still be writing the log of a run that has ended
 
 
@@ -83,6 +86,7 @@ def until_end(session: Session, run_id: str) -> dict[str, Any]:
     runs, progress = session.services.runs, Progress(session)
     pause_s, most_s = _PAUSE_S
     ended_at: float | None = None
+    kept_at = 0.0
     with undisturbed(session, run_id):
         try:
             while True:
@@ -92,6 +96,12 @@ def until_end(session: Session, run_id: str) -> dict[str, Any]:
                     ended_at = ended_at or time.monotonic()
                     if run.archived or time.monotonic() - ended_at > _ARCHIVE_S:
                         break
+                elif run.submitted_at is not None and time.monotonic() - kept_at >= _KEPT_S:
+                    kept_at = time.monotonic()
+                    with suppress(
+                        UnreachableError, StoreFaultError
+                    ):  # said by the run, or at its end
+                        session.services.logs.collect(run, most=_KEPT_CHUNKS)
                 progress.show(run)
                 time.sleep(pause_s)
                 pause_s = min(most_s, pause_s * 1.5)
