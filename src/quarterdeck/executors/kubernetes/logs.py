@@ -52,7 +52,7 @@ class Logs:
                 reader.close()
             return
         reader = self._readers.setdefault(receipt.id, Reader(self._client, receipt, selector))
-        room = STREAMS - sum(one.streams for one in self._readers.values())
+        room = STREAMS - sum(one.streams for one in list(self._readers.values()))
         yield from reader.look(cursor, room=room)
 
     def forget(self, attempt: AttemptId) -> None:
