@@ -123,6 +123,7 @@ async def test_random_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int
 ) -> None:
     chance = random.Random(f"{place} {count}")  # noqa: S311  # keys, not secrets
+    monkeypatch.chdir(tmp_path)  # a log may be saved to any name
     services, _, run = deck(tmp_path)
     guard = Guard(services, monkeypatch)
     wanted = PLACES[place]._replace(name=PLACES[place].name.replace("RUN", run))
