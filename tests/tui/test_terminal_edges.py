@@ -299,3 +299,16 @@ def test_read_only_is_lifted_from_the_palette_after_a_question(deck: Quarterdeck
         terminal.press("\x11")
         assert terminal.end() == 0
     assert deck.ok("job", "draft", "orders")["spec"]["source"]["text"].startswith("X")
+
+
+@pytest.mark.row("T3")
+def test_a_page_that_was_closed_with_the_last_keys_is_not_come_back_to(deck: Quarterdeck) -> None:
+    with opened(deck) as terminal:
+        terminal.until("| orders")
+        terminal.press("6")
+        terminal.until("| local")
+        time.sleep(1.2)  # it is remembered by now
+        terminal.press("q", "q")
+        assert terminal.end() == 0
+    with opened(deck) as terminal:
+        terminal.until("| orders")

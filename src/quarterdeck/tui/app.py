@@ -254,6 +254,7 @@ class Quarterdeck(AtWorkspace):
         """End, once what was typed is saved, or after a second; runs go on."""
         if self.is_open:
             self.calls.submit(self._count_unfinished)
+        self.remember()  # the next look would come too late for a page that was closed just now
         self.end_with(0)
 
     def end_with(self, code: int) -> None:
