@@ -186,7 +186,7 @@ def test_workers_go_with_a_driver_that_was_killed(place: Place) -> None:
     place.deck.ok("profile", "create", "-f", "-", text=json.dumps(profile))
     text = (
         "import time\nfrom pyspark.sql import SparkSession\n"
-        "print(SparkSession.active().range(0, 1000, 1, 2).count(), flush=True)\ntime.sleep(300)"
+        "print(SparkSession.builder.getOrCreate().range(0, 1000, 1, 2).count(), flush=True)\ntime.sleep(300)"
     )
     run = place.running(text, profile="wide")
     assert kubernetes.eventually(lambda: len(place.pods(run["id"])) == 3)
@@ -209,9 +209,8 @@ ENDS: list[tuple[str, str, str, str, list[str]]] = [
         "failed", "user_error", ["4"],
     ),
     ("running", "import time\ntime.sleep(300)", "timed_out", "timeout", ["running"]),
-    ("starting", "print('late')", "timed_out", "timeout", ["starting"]),
 ]  # fmt: skip
-TIMEOUTS = {"running": "12s", "starting": "1s"}
+TIMEOUTS = {"running": "12s"}  # in `starting` it is tested where a start can be held up
 
 
 @pytest.mark.row("F-31", "F-32")

@@ -175,6 +175,10 @@ class Proxy:
         verb = method.lower()
         if verb == "get" and words[-1] == plural:
             verb = "watch" if "watch" in query else "list"
+        elif (
+            words[-1] == "log"
+        ):  # a stream of a run; where no node stands behind the pod it ends at once
+            verb = "log"
         asked = Asked(f"{verb} {plural}", parts.path, query)
         with self._lock:
             self.asked.append(asked)

@@ -95,7 +95,7 @@ def look(logs: Logs, cursor: Cursor) -> tuple[list[str], Cursor, list[LogChunk]]
 
 def test_sources_come_by_time_and_streams_take_over_without_loss() -> None:
     api = Api()
-    logs = Logs(api)  # type: ignore[arg-type]
+    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
     for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
         api.add(name, role)
     for second, name in ((1, DRIVER), (3, ONE), (5, DRIVER), (7, ONE)):
@@ -135,7 +135,7 @@ def test_sources_come_by_time_and_streams_take_over_without_loss() -> None:
 
 def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> None:
     api = Api()
-    logs = Logs(api)  # type: ignore[arg-type]
+    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
     for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
         api.add(name, role)
         for second in (1, 2, 3):
@@ -144,19 +144,19 @@ def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> No
     again, same, _ = look(logs, Cursor())  # as if nothing had been kept
     assert (len(first), again, same) == (6, first, cursor)
     del api.pods[ONE]
-    said, cursor, [gone] = look(Logs(api), same)  # type: ignore[arg-type]
+    said, cursor, [gone] = look(Logs(api, lambda _: None), same)  # type: ignore[arg-type]
     assert (said, gone.source) == ([], f"{RECEIPT.id}/worker-1.abc")
     assert "with it the rest of its log" in gone.gap
-    assert look(Logs(api), cursor)[2] == []  # type: ignore[arg-type]
+    assert look(Logs(api, lambda _: None), cursor)[2] == []  # type: ignore[arg-type]
     api.pods.clear()
     api.job = {
         "metadata": {"uid": "u1"},
         "status": {"conditions": [{"type": "Failed", "status": "True"}]},
     }
-    [lost] = look(Logs(api), cursor)[2]  # type: ignore[arg-type]
+    [lost] = look(Logs(api, lambda _: None), cursor)[2]  # type: ignore[arg-type]
     assert (lost.source, lost.ended) == (RECEIPT.id, True)
     assert lost.gap
     api.job = None
-    [reaped] = look(Logs(api), cursor)[2]  # type: ignore[arg-type]
+    [reaped] = look(Logs(api, lambda _: None), cursor)[2]  # type: ignore[arg-type]
     assert (reaped.ended, reaped.gap) == (True, "")
     logs.close()

@@ -33,6 +33,7 @@ from quarterdeck.executors.kubernetes import (
 )
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
+from quarterdeck.executors.kubernetes.logs import Known
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
@@ -65,13 +66,13 @@ class KubernetesExecutor:
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
         self._placing = placing.Known(self._client)
-        self._logs = logs.Logs(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods = remembered.Pods()
         self._events = remembered.Events(self._client)
         self._watches = watch.Watches(self._client, workspace, clock, keep=self._pods.see)
         self._silences = remembered.Silences()
+        self._logs = logs.Logs(self._client, self._known)
 
     # --- what is there
 
@@ -337,6 +338,15 @@ class KubernetesExecutor:
             told = namespaces.told(self._client, namespace, told)
             found[receipt.id] = replace(told, at=shown.at)
         return found
+
+    def _known(self, receipt: Receipt) -> Known | None:
+        """Return what the watches have of an attempt; None while the cluster must be asked."""
+        shown = self._watches.look(receipt.facts["namespace"])
+        if shown is None:
+            return None
+        key = receipt.run, receipt.attempt
+        pods = [one for one in shown.pods if names.attempt_of(one["metadata"]["labels"]) == key]
+        return Known(pods, shown.jobs.get(receipt.facts["name"]))
 
     def _list(self, path: str, query: Any) -> list[Json]:
         try:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from quarterdeck.executors.kubernetes import names, observe, sources
 from quarterdeck.executors.kubernetes.client import ApiError, Client
@@ -30,14 +30,23 @@ STREAMS: Final = 64  # open at once; beyond that each look asks anew
 LOST: Final = "the pod is gone, and with it the rest of its log"
 
 
+class Known(NamedTuple):
+    """An attempt's pods, and its Job, as a watch has them."""
+
+    pods: Sequence[Json]
+    job: Json | None
+
+
 class Logs:
     """The logs of one cluster's attempts; who looks again and again at one has its streams kept open.
 
-    One attempt is for one thread at a time: whoever writes its run's log.
+    One attempt is for one thread at a time: whoever writes its run's log. `known` says what a watch
+    has; None: ask.
     """
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, known: Callable[[Receipt], Known | None]) -> None:
         self._client = client
+        self._known = known
         self._readers: dict[AttemptId, Reader] = {}
 
     def read(
@@ -45,13 +54,15 @@ class Logs:
     ) -> Iterator[LogChunk]:
         """Yield what stands behind the cursor; the last chunk of an ended attempt says so."""
         if follow:
-            reader = Reader(self._client, receipt, selector)
+            reader = Reader(self._client, receipt, selector, self._known)
             try:
                 yield from reader.follow(cursor)
             finally:
                 reader.close()
             return
-        reader = self._readers.setdefault(receipt.id, Reader(self._client, receipt, selector))
+        reader = self._readers.setdefault(
+            receipt.id, Reader(self._client, receipt, selector, self._known)
+        )
         room = STREAMS - sum(one.streams for one in list(self._readers.values()))
         yield from reader.look(cursor, room=room)
 
@@ -70,8 +81,12 @@ class Logs:
 class Reader:
     """Reads one attempt. Streams stay open from one look to the next while the cursor is the one it gave."""
 
-    def __init__(self, client: Client, receipt: Receipt, selector: Any) -> None:
+    def __init__(
+        self, client: Client, receipt: Receipt, selector: Any,
+        known: Callable[[Receipt], Known | None],
+    ) -> None:  # fmt: skip
         self._client = client
+        self._known = known
         self._receipt = receipt
         self._selector = selector
         self._driver: AttemptId = receipt.id
@@ -80,7 +95,7 @@ class Reader:
         self._open: dict[str, Stream] = {}
         self._read_out: set[str] = set()  # their streams were ended by the node
         self._news = threading.Event()
-        self._pods: list[Json] = []
+        self._pods: Sequence[Json] = []
         self._is_over = ""
         self._asked_at = 0.0
 
@@ -159,11 +174,19 @@ class Reader:
         """Ask for the attempt's pods, and where there is no driver's whether there will be one."""
         for stream in self._open.values():
             stream.look()
+        known = self._known(self._receipt)
         is_due = time.monotonic() - self._asked_at >= PODS_S
-        if not (anew or is_due or not self._open or any(s.is_over for s in self._open.values())):
+        if known is None and not (
+            anew or is_due or not self._open or any(s.is_over for s in self._open.values())
+        ):
             return
         namespace, facts = self._receipt.facts["namespace"], self._receipt.facts
         self._is_over = ""
+        if known is not None and (
+            any(map(self._is_ours, known.pods)) or self._is_going(known.job)
+        ):
+            self._pods = known.pods
+            return
         try:
             self._pods = self._client.get(names.pods(namespace), self._selector)["items"]
             if not any(self._is_ours(pod) for pod in self._pods):
@@ -180,6 +203,13 @@ class Reader:
                 ) from error
             self._is_over = "reaped"
         self._asked_at = time.monotonic()
+
+    def _is_going(self, job: Json | None) -> bool:
+        return (
+            job is not None
+            and job["metadata"]["uid"] == self._receipt.facts["uid"]
+            and not _has_finished(job)
+        )
 
     def _is_ours(self, pod: Json) -> bool:
         owners = pod["metadata"].get("ownerReferences") or ()
