@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import Ui, running
 
+MANY = int(os.environ.get("QUARTERDECK_TEST_KEYS", "2000"))
 SIZES = [(10, 3), (40, 12), (59, 20), (80, 24), (120, 40), (200, 50), (300, 100)]
 PLACES = {
     "jobs": Place("jobs"),
@@ -118,7 +120,7 @@ async def wander(ui: Ui, keys: list[str], sizes: random.Random) -> None:
 @pytest.mark.row("T1")
 @pytest.mark.row("T5")
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("count", [40, pytest.param(2_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [40, pytest.param(MANY, marks=pytest.mark.long)])
 async def test_random_keys(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, count: int
 ) -> None:
