@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual.timer import Timer
 
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.observation import Happened
 from quarterdeck.model.parts import Part, Parts, Told
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.run.screen import RunPage
 from tests.support.quarterdeck import Quarterdeck
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import running
@@ -116,3 +119,21 @@ async def test_a_run_on_this_machine_has_no_pods(tmp_path: Path) -> None:
     assert "it has no pods" in answer.out
     document = deck.ok("run-show", run, "--pods")
     assert (document["has_pods"], document["pods"], document["events"]) == (False, [], [])
+
+
+async def test_the_cluster_is_asked_once_at_a_time(
+    fake: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = fake
+    run = begin(services, ports, "one")
+    begun: list[object] = []
+    set_interval = RunPage.set_interval
+
+    def counted(page: RunPage, wait_s: float, callback: Any, **more: Any) -> Timer:
+        if callback == page.ask_pods:
+            begun.append(page)
+        return set_interval(page, wait_s, callback, **more)
+
+    monkeypatch.setattr(RunPage, "set_interval", counted)
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        assert begun == [ui.page]

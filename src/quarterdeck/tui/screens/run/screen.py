@@ -77,7 +77,6 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
 
     def on_mount(self) -> None:
         """Begin with the tab that was asked for."""
-        super().on_mount()
         self.turn(self.tab)
         self.begin_log()
 
