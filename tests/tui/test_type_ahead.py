@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
+from quarterdeck.tui import app, routes
 from tests.support.services import workspace
 from tests.tui.pages import held, running
 
@@ -80,3 +83,19 @@ async def test_a_draft_that_is_live_is_not_run_as_one(tmp_path: Path) -> None:
     async with running(services) as ui:
         await ui.press("e", "ctrl+r")
         assert "nothing differs from live" in ui.status
+
+
+async def test_the_patience_for_one_page_does_not_end_that_for_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module of the second page takes longer than what is left of the first page's time."""
+    monkeypatch.setattr(app, "HELD_S", 0.8)
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        await ui.press("2", "1")
+        await asyncio.sleep(0.4)
+        monkeypatch.setattr(routes, "is_there", lambda _: False)
+        monkeypatch.setattr(routes, "fetch", lambda _: time.sleep(0.6))
+        for key in ("e", "X", "Y"):
+            ui.post(key)
+        await ui.until("1  XYSELECT 1 AS v", deadline_s=5)

@@ -27,6 +27,8 @@ from quarterdeck.tui.place import Place, to_document
 from quarterdeck.tui.workspace import AtWorkspace, Making
 
 if TYPE_CHECKING:
+    from textual.timer import Timer
+
     from quarterdeck.present.table import Line
     from quarterdeck.service.bundle import Services
     from quarterdeck.tui.page import Page
@@ -84,6 +86,7 @@ class Quarterdeck(AtWorkspace):
         self._undo: Undo | None = None
         self._held: list[events.Key] | None = None  # keys for the page that is being opened
         self._awaited: Page | None = None
+        self._held_long: Timer | None = None
         self.open_error: BaseException | None = None
         if self._keys:
             self.set_keymap(self._keys)
@@ -184,7 +187,9 @@ class Quarterdeck(AtWorkspace):
     def open(self, place: Place) -> None:
         """Go to a place; keys are held until it is there, so that none is taken for one of the page before."""
         self._awaited, self._held = None, self._held or []
-        self.set_timer(HELD_S, partial(self.arrived, None))
+        if self._held_long is not None:
+            self._held_long.stop()  # it was about the page before
+        self._held_long = self.set_timer(HELD_S, partial(self.arrived, None))
         self.post_message(Open(place))
 
     def arrived(self, page: object) -> None:
