@@ -83,12 +83,6 @@ class Chaos:
                 scheduler.communicate()
 
 
-@pytest.fixture
-def namespace() -> Iterator[str]:
-    with kubernetes.namespace() as name:
-        yield name
-
-
 def killed_at_random(folder: Path, namespace: str, count: int) -> None:
     """Dispatch so many runs, kill every process that moves them on at random, and hold all against what ran."""
     chaos = Chaos(folder, namespace)

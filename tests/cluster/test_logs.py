@@ -49,12 +49,6 @@ time.sleep(1)
 
 
 @pytest.fixture
-def namespace() -> Iterator[str]:
-    with kubernetes.namespace() as name:
-        yield name
-
-
-@pytest.fixture
 def deck(tmp_path: Path, namespace: str) -> Quarterdeck:
     return a_deck(tmp_path, namespace)
 

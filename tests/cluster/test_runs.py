@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,6 @@ from tests.support import kubernetes
 from tests.support.quarterdeck import Quarterdeck, python, sql
 
 pytestmark = pytest.mark.cluster
-
-
-@pytest.fixture
-def namespace() -> Iterator[str]:
-    with kubernetes.namespace() as name:
-        yield name
 
 
 @pytest.fixture

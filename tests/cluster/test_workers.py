@@ -58,10 +58,9 @@ print("second", len(spark.range(0, 20, 1, 2).select(slow("id").alias("n")).colle
 
 
 @pytest.fixture
-def namespace() -> Iterator[str]:
-    with kubernetes.namespace() as name:
-        kubernetes.give_driver_rights(name)
-        yield name
+def namespace(namespace: str) -> str:
+    kubernetes.give_driver_rights(namespace)
+    return namespace
 
 
 def wide(folder: Path, namespace: str, text: str, **worker: Any) -> tuple[Quarterdeck, str]:

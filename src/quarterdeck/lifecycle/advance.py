@@ -112,12 +112,11 @@ def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
         return _refused(run, fact, now)
     match fact:
         case Frozen() if act.kind is ActKind.FREEZE:
-            notes = tuple(dict.fromkeys((*run.notes, *fact.notes)))
-            frozen = replace(run, frozen_sha256=fact.sha256, timeout_s=fact.timeout_s, notes=notes)
+            frozen = replace(run, frozen_sha256=fact.sha256, timeout_s=fact.timeout_s)
+            frozen = _noted(frozen, fact)
             return steps.pend(frozen, Act(ActKind.CHECK))
         case Checked() if act.kind is ActKind.CHECK:
-            notes = tuple(dict.fromkeys((*run.notes, *fact.notes)))
-            return steps.pend(replace(run, notes=notes), Act(ActKind.PREPARE))
+            return steps.pend(_noted(run, fact), Act(ActKind.PREPARE))
         case Prepared() if act.kind is ActKind.PREPARE:
             kept = steps.with_attempt(run, replace(attempt, receipt=fact.receipt))
             return (
@@ -134,6 +133,11 @@ def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
             return _unanswered(run, fact, now)
         case _:
             return run, act
+
+
+def _noted(run: Run, fact: Frozen | Checked) -> Run:
+    """Keep what was noted, each once: a run that waits for room is looked at again and again."""
+    return replace(run, notes=tuple(dict.fromkeys((*run.notes, *fact.notes))))
 
 
 def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
+from quarterdeck.model.instants import parse_instant
 
 SETTLED: Final = timedelta(seconds=60)
 """How long a node must be ready again until what it is not told to run has ended: a kubelet looks for such
@@ -39,8 +40,8 @@ def judge(name: str, node: Json | None, since: datetime, now: datetime) -> str:
     conditions = (node.get("status") or {}).get("conditions") or ()
     ready: Json = next((one for one in conditions if one["type"] == "Ready"), {})
     changed = max(
-        _at(ready.get("lastTransitionTime") or node["metadata"]["creationTimestamp"]),
-        _at(node["metadata"]["creationTimestamp"]),
+        parse_instant(ready.get("lastTransitionTime") or node["metadata"]["creationTimestamp"]),
+        parse_instant(node["metadata"]["creationTimestamp"]),
     )
     if ready.get("status") != "True":
         return (
@@ -50,7 +51,3 @@ def judge(name: str, node: Json | None, since: datetime, now: datetime) -> str:
     if changed > since and now - changed < SETTLED:
         return f"node {name} is back since {changed:%H:%M:%S} UTC and ends what ran there"
     return ""
-
-
-def _at(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -63,7 +63,7 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     job = seen.job if seen.job is not None and seen.job["metadata"]["uid"] == uid else None
     pod = _driver(seen, uid)
     left = tuple(_named(one) for one in seen.pods if is_alive(one))
-    if pod is not None and (terminated := _terminated(pod)) is not None:
+    if pod is not None and (terminated := podfacts.terminated(pod)) is not None:
         return replace(_ended(receipt, job, pod, terminated, now), left=left)
     if job is None:
         because = f"the Job {name} is gone"
@@ -73,7 +73,7 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
         if found is not None and found.reason is Reason.NODE_LOST:
             node = str(pod["spec"].get("nodeName") or "")
             return _with(found, Observation(now, Phase.ENDED, found.because, node=node, left=left))
-        is_running = "running" in (_container(pod).get("state") or {})
+        is_running = "running" in (podfacts.container(pod).get("state") or {})
         if _status(pod).get("phase") == "Failed" and not is_running:  # it never ran
             return replace(_ended(receipt, job, pod, {}, now), left=left)
         return _with(found, _of_living(pod, now))
@@ -85,7 +85,7 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     found = _refused_pod(job, seen.events)
     if found is not None and found.reason is Reason.CONFIG_ERROR:
         return _with(found, Observation(now, Phase.ENDED, found.because))
-    started = _at((job.get("status") or {}).get("startTime"))
+    started = podfacts.instant((job.get("status") or {}).get("startTime"))
     is_fresh = started is None or now - started <= EVENTS_AFTER
     is_held = found is not None and found.reason is Reason.QUOTA
     # What a full quota holds back is no pod that waits for a node; whether it does is known after a moment.
@@ -99,12 +99,12 @@ def wants_events(receipt: Receipt, seen: Seen, now: datetime) -> str | None:
     if job is None or job["spec"].get("suspend"):
         return None
     if pod is None:
-        started = _at((job.get("status") or {}).get("startTime"))
+        started = podfacts.instant((job.get("status") or {}).get("startTime"))
         waits = started is not None and now - started > EVENTS_AFTER
         return str(job["metadata"]["uid"]) if waits else None
     if _status(pod).get("phase") != "Pending":
         return None
-    made = _at(pod["metadata"].get("creationTimestamp"))
+    made = podfacts.instant(pod["metadata"].get("creationTimestamp"))
     waits = made is not None and now - made > EVENTS_AFTER
     return str(pod["metadata"]["uid"]) if waits else None
 
@@ -112,18 +112,19 @@ def wants_events(receipt: Receipt, seen: Seen, now: datetime) -> str | None:
 def is_alive(pod: Json) -> bool:
     """Whether containers of the pod may still run."""
     return _status(pod).get("phase") not in ("Succeeded", "Failed") and not (
-        _terminated(pod) is not None and len(_status(pod).get("containerStatuses") or ()) == 1
+        podfacts.terminated(pod) is not None
+        and len(_status(pod).get("containerStatuses") or ()) == 1
     )
 
 
 def has_said(pod: Json) -> bool:
     """Whether the pod's container has ended: what is seen now will not be seen better."""
-    return _terminated(pod) is not None
+    return podfacts.terminated(pod) is not None
 
 
 def why_ended(pod: Json) -> Finding | None:
     """Return what the pod itself says of why it ended, or is about to."""
-    return _why_ended(None, pod, _terminated(pod) or {})
+    return _why_ended(None, pod, podfacts.terminated(pod) or {})
 
 
 # --- one pod ------------------------------------------------------------------------------
@@ -132,10 +133,10 @@ def why_ended(pod: Json) -> Finding | None:
 def _of_living(pod: Json, now: datetime) -> Observation:
     node = pod["spec"].get("nodeName")
     where = f"pod {pod['metadata']['name']}" + (f" on {node}" if node else "")
-    state = _container(pod).get("state") or {}
+    state = podfacts.container(pod).get("state") or {}
     if "running" in state:
-        began = _at(state["running"].get("startedAt"))
-        is_begun = bool(_container(pod).get("started"))
+        began = podfacts.instant(state["running"].get("startedAt"))
+        is_begun = bool(podfacts.container(pod).get("started"))
         phase = Phase.RUNNING if is_begun else Phase.STARTING
         because = "the payload has begun" if is_begun else "the container runs"
         return Observation(now, phase, because, began_at=began, placement=where, node=node or "")
@@ -149,12 +150,12 @@ def _of_living(pod: Json, now: datetime) -> Observation:
 def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding | None:
     """Return why a pod that has not ended stands still or must not go on, or None."""
     name = _named(pod)
-    if (other := podfacts.other_image(pod, _container(pod))) is not None:
+    if (other := podfacts.other_image(pod, podfacts.container(pod))) is not None:
         return other
-    waiting = (_container(pod).get("state") or {}).get("waiting") or {}
+    waiting = (podfacts.container(pod).get("state") or {}).get("waiting") or {}
     words = tuple(filter(None, [waiting.get("message")]))
     if waiting.get("reason") in _IMAGE:
-        image = _container(pod).get("image") or pod["spec"]["containers"][0].get("image")
+        image = podfacts.container(pod).get("image") or pod["spec"]["containers"][0].get("image")
         return Finding(Reason.IMAGE_PULL, f"{waiting['reason']}: {image}", f"image {image}", words)
     if waiting.get("reason") in _CREATE:
         because = f"{waiting['reason']}: {waiting.get('message') or 'no word why'}"
@@ -180,12 +181,12 @@ def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding
 
 def is_stuck(pod: Json, now: datetime) -> bool:
     """Whether the pod should have gone minutes ago and nobody on its node says that it has."""
-    deleted = _at(pod["metadata"].get("deletionTimestamp"))  # the grace is in it
+    deleted = podfacts.instant(pod["metadata"].get("deletionTimestamp"))  # the grace is in it
     return (
         bool(pod["spec"].get("nodeName"))
         and deleted is not None
         and now - deleted > LOST_AFTER
-        and _terminated(pod) is None
+        and podfacts.terminated(pod) is None
     )
 
 
@@ -204,7 +205,7 @@ def _ended(
     except lastword.DamagedWordError as error:
         evidence = (str(error), *message.splitlines()[-6:])
     found = _why_ended(job, pod, terminated)
-    if (other := podfacts.other_image(pod, _container(pod))) is not None:
+    if (other := podfacts.other_image(pod, podfacts.container(pod))) is not None:
         said = f"its last word was {word['state']}" if word else "it said no last word"
         found, word, evidence = other, None, (*evidence, said)
     if word is not None:
@@ -219,7 +220,7 @@ def _ended(
         because = f"the container ended with exit code {code} and without a last word"
         if code == _KILLED:
             because = "the container was killed (exit code 137) before it said its last word"
-    began = _at(terminated.get("startedAt"))
+    began = podfacts.instant(terminated.get("startedAt"))
     if word is not None and word.get("began_ms"):
         began = from_epoch_ms(word["began_ms"])
     return Observation(
@@ -372,18 +373,6 @@ def _status(pod: Json) -> Json:
     return pod.get("status") or {}
 
 
-def _container(pod: Json) -> Json:
-    found = _status(pod).get("containerStatuses") or ()
-    return next(
-        (one for one in found if one["name"] in (names.CONTAINER, names.WORKER_CONTAINER)), {}
-    )
-
-
-def _terminated(pod: Json) -> Json | None:
-    found = (_container(pod).get("state") or {}).get("terminated")
-    return found if found is None or isinstance(found, Mapping) else None
-
-
 def _condition(of: Json, kind: str) -> Json | None:
     for one in (of.get("status") or {}).get("conditions") or ():
         if one["type"] == kind and (one["status"] == "True" or kind == "PodScheduled"):
@@ -394,7 +383,3 @@ def _condition(of: Json, kind: str) -> Json | None:
 def _memory_limit(pod: Json) -> str:
     limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
     return str(limits.get("memory") or "")
-
-
-def _at(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None

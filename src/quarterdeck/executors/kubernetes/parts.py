@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import names, podfacts
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
+from quarterdeck.executors.kubernetes.remembered import events_of
 from quarterdeck.model.parts import Part, Parts, Told
 from quarterdeck.model.receipt import Receipt
 
@@ -29,9 +30,8 @@ def parts(client: Client, receipt: Receipt, selector: Sequence[tuple[str, str]])
     about = [(receipt.facts["uid"], "Job"), *((pod["metadata"]["uid"], role(pod)) for pod in pods)]
     events: list[Told] = []
     for uid, what in about[:ASKED]:
-        query = (("fieldSelector", f"involvedObject.uid={uid}"),)
         try:
-            found = client.get(f"/api/v1/namespaces/{namespace}/events", query)["items"]
+            found = events_of(client, namespace, uid)
         except ApiError as error:
             if error.is_forbidden:
                 break
@@ -68,7 +68,7 @@ def part(pod: Json) -> Part:
     return Part(
         name=meta["name"], role=role(pod), node=pod["spec"].get("nodeName") or "", phase=phase,
         restarts=sum(int(one.get("restartCount") or 0) for one in containers),
-        made_at=_at(meta.get("creationTimestamp")), why=why,
+        made_at=podfacts.instant(meta.get("creationTimestamp")), why=why,
     )  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def told(event: Json, about: str) -> Told:
     series = event.get("series") or {}
     at = event.get("lastTimestamp") or series.get("lastObservedTime") or event.get("eventTime")
     return Told(
-        at=_at(at), about=about, reason=str(event.get("reason") or ""),
+        at=podfacts.instant(at), about=about, reason=str(event.get("reason") or ""),
         message=str(event.get("message") or ""),
         count=int(series.get("count") or event.get("count") or 1),
         is_warning=event.get("type") == "Warning",
@@ -87,7 +87,3 @@ def told(event: Json, about: str) -> Told:
 def _number(pod: Json) -> int:
     number = pod["metadata"]["name"].rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
-
-
-def _at(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

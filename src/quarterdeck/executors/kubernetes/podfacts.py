@@ -1,13 +1,15 @@
-"""What a pod's document tells of the image that its node runs and of the Secrets that it wants. Pure."""
+"""What a pod's document tells: its container, the image that its node runs, the Secrets that it wants. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.model.failure import Reason
+from quarterdeck.model.instants import parse_instant
 
 Json = Mapping[str, Any]
 
@@ -20,6 +22,25 @@ class Finding:
     because: str
     object: str = ""
     evidence: tuple[str, ...] = ()
+
+
+def container(pod: Json) -> Json:
+    """Return the status of our container in a driver or worker; empty while there is none."""
+    found = (pod.get("status") or {}).get("containerStatuses") or ()
+    return next(
+        (one for one in found if one["name"] in (names.CONTAINER, names.WORKER_CONTAINER)), {}
+    )
+
+
+def terminated(pod: Json) -> Json | None:
+    """Return how our container ended; None while it has not."""
+    found = (container(pod).get("state") or {}).get("terminated")
+    return found if found is None or isinstance(found, Mapping) else None
+
+
+def instant(text: str | None) -> datetime | None:
+    """Return a time as the cluster writes it; None for none."""
+    return parse_instant(text) if text else None
 
 
 def other_image(pod: Json, container: Json) -> Finding | None:

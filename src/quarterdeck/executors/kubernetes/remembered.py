@@ -83,17 +83,20 @@ class Events:
         return events
 
     def _ask(self, namespace: str, uid: str) -> list[Json]:
-        query = (("fieldSelector", f"involvedObject.uid={uid}"),)
         try:
-            items: list[Json] = self._client.get(f"/api/v1/namespaces/{namespace}/events", query)[
-                "items"
-            ]
+            return events_of(self._client, namespace, uid)
         except ApiError as error:
             failure = refused(error)
             if isinstance(failure, PrerequisiteError):
                 return []  # they are evidence, never truth: without the right there are none
             raise failure from error
-        return items
+
+
+def events_of(client: Client, namespace: str, uid: str) -> list[Json]:
+    """Ask for the events of the object with this UID."""
+    query = (("fieldSelector", f"involvedObject.uid={uid}"),)
+    found: list[Json] = client.get(f"/api/v1/namespaces/{namespace}/events", query)["items"]
+    return found
 
 
 class Silences:

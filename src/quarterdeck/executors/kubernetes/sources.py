@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import names, podfacts
 from quarterdeck.model import wire
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import from_epoch_ms
@@ -162,12 +162,10 @@ def own(attempt: str, positions: Mapping[str, int]) -> dict[str, int]:
 
 def started_at(pod: Mapping[str, Any]) -> datetime | None:
     """Return when a pod's container started, if it has."""
-    for one in (pod.get("status") or {}).get("containerStatuses") or ():
-        if one["name"] in (names.CONTAINER, names.WORKER_CONTAINER):
-            state = one.get("state") or {}
-            found = (state.get("running") or state.get("terminated") or {}).get("startedAt")
-            return datetime.fromisoformat(found) if found else None
-    return None
+    state = podfacts.container(pod).get("state") or {}
+    return podfacts.instant(
+        (state.get("running") or state.get("terminated") or {}).get("startedAt")
+    )
 
 
 def stamped(raw: bytes) -> tuple[bytes, bytes]:

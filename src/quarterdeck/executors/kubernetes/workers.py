@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import names, observe
+from quarterdeck.executors.kubernetes import names, observe, podfacts
 from quarterdeck.executors.kubernetes.observe import Seen
 from quarterdeck.executors.kubernetes.podfacts import Finding
 from quarterdeck.model.failure import Reason
@@ -83,7 +83,11 @@ def _dead(seen: Seen, now: datetime) -> list[Death]:
     for pod in (*seen.pods, *seen.gone_pods):
         if not names.is_worker(pod):
             continue
-        who, why, code = _who(pod), observe.why_ended(pod), _end(pod).get("exitCode")
+        who, why, code = (
+            _who(pod),
+            observe.why_ended(pod),
+            _end(pod).get("exitCode"),
+        )
         reason, evidence = Reason.ENGINE_LOST, tuple[str, ...]()
         because = f"its container ended with exit code {code}"
         if why is not None:
@@ -123,15 +127,8 @@ def _who(pod: Json) -> str:
 
 
 def _end(pod: Json) -> Json:
-    """Return how the worker's container ended; empty while it has not."""
-    containers = (pod.get("status") or {}).get("containerStatuses") or ()
-    states = [
-        one.get("state") or {} for one in containers if one["name"] == names.WORKER_CONTAINER
-    ]
-    found: Json = next((state["terminated"] for state in states if state.get("terminated")), {})
-    return found
+    return podfacts.terminated(pod) or {}
 
 
 def _ended_at(pod: Json) -> datetime | None:
-    found = _end(pod).get("finishedAt")
-    return datetime.fromisoformat(found) if found else None
+    return podfacts.instant(_end(pod).get("finishedAt"))
