@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +39,13 @@ def opened(
     environment = {**deck.environ(), **more}
     environment.pop("COLUMNS", None)  # it would go before the terminal's own size
     return Terminal(command, environment, width=width, height=height)
+
+
+def until(is_so: Callable[[], object]) -> None:
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 @pytest.mark.row("H11")
@@ -97,14 +104,11 @@ def test_stopped_and_continued_it_is_where_it_was(deck: Quarterdeck) -> None:
         terminal.press("j")
         terminal.until("| stock")
         terminal.send(signal.SIGTSTP)
-        end = time.monotonic() + 10
-        while b"\x1b[?1049l" not in terminal.raw and time.monotonic() < end:
-            time.sleep(0.02)
-        assert b"\x1b[?1049l" in terminal.raw
+        # It gives the terminal back before it stops; a shell goes on only once it has stopped.
+        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOWAIT)
+        until(lambda: b"\x1b[?1049l" in terminal.raw)
         terminal.send(signal.SIGCONT)
-        end = time.monotonic() + 10
-        while terminal.raw.count(b"\x1b[?1049h") < 2 and time.monotonic() < end:
-            time.sleep(0.02)
+        until(lambda: terminal.raw.count(b"\x1b[?1049h") == 2)
         terminal.until("| stock")
         terminal.press("q")
         assert terminal.end() == 0

@@ -6,23 +6,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.quarterdeck import Quarterdeck
 from tests.support.screen import Terminal
-from tests.tui.test_terminal import LEFT, deck, opened
+from tests.tui.test_terminal import LEFT, deck, opened, until
 
 __all__ = ["deck"]
-
-
-def until(is_so: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def configured(deck: Quarterdeck, name: str, text: str) -> None:
