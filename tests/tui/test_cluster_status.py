@@ -49,3 +49,19 @@ async def test_a_cluster_that_stops_being_active_is_said_in_header_and_jobs_list
             await asyncio.sleep(0.05)
         assert "! cluster" not in ui.header
         assert services.upkeep.check_clusters() == []
+
+
+@pytest.mark.row("A15")
+async def test_a_long_name_of_a_cluster_leaves_room_for_workspace_and_actor(
+    fake: tuple[Services, FakePorts],
+) -> None:
+    services, ports = fake
+    ports.fake.checks = [Check("engine", "failed", "pysail is not installed.", "Install it.", "")]
+    name = "the-far-away-cluster-of-the-platform-team"
+    services.definitions.create("cluster", {"name": name, "kind": "local"})
+    services.clusters.check(name)
+    async with running(services) as ui:
+        await ui.until("! cluster the-far-away-")
+        assert "… inactive" in ui.header
+        assert "fake" in ui.header
+        assert "ana" in ui.header

@@ -9,6 +9,9 @@ from typing import Any
 from quarterdeck.present import ages, inert, table
 from quarterdeck.present.table import Cell
 
+_CLUSTER = 8
+"""Columns of a cluster's name that are shown at least; its page has all of it."""
+
 
 def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Cell], list[Cell]]:
     """Return the cells at the left and the right; what does not fit into `width` columns is left out whole.
@@ -27,24 +30,27 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
     elif header.get("read_only"):
         told.insert(0, Cell("  READ-ONLY", "bad"))
+    room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
     if header.get("clusters"):
-        told.insert(0, _clusters(header["clusters"]))
+        rest = room - sum(table.width(cell.text) for cell in told)
+        told.insert(0, _clusters(header["clusters"], rest))
     if header.get("taken_up"):
         told.append(Cell(f"  {ages.count(header['taken_up'], 'run')} taken up again", "busy"))
     told.append(_scheduler(header.get("scheduler"), now))
-    room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
     for cell in told:
-        room -= table.width(cell.text)
-        if room >= 0:
+        if table.width(cell.text) <= room:
+            room -= table.width(cell.text)
             left.append(cell)
     return left, right
 
 
-def _clusters(found: Sequence[Mapping[str, Any]]) -> Cell:
-    """Return the cluster that takes no runs, or how many do not."""
+def _clusters(found: Sequence[Mapping[str, Any]], room: int) -> Cell:
+    """Return the cluster that takes no runs, its name cut to what `room` leaves of it, or how many do not."""
     if len(found) > 1:
         return Cell(f"  ! {len(found)} clusters not active", "bad")
-    return Cell(f"  ! cluster {inert.line(found[0]['name'])} {found[0]['status']}", "bad")
+    before, after = "  ! cluster ", f" {found[0]['status']}"
+    most = max(_CLUSTER, room - len(before) - len(after))
+    return Cell(before + table.cut(inert.line(found[0]["name"]), most) + after, "bad")
 
 
 def _scheduler(holder: Mapping[str, Any] | None, now: datetime) -> Cell:
