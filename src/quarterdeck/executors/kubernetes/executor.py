@@ -24,7 +24,6 @@ from quarterdeck.executors.kubernetes import (
     nodes,
     observe,
     parts,
-    placing,
     preflight,
     rbac,
     remembered,
@@ -34,6 +33,7 @@ from quarterdeck.executors.kubernetes import (
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
 from quarterdeck.executors.kubernetes.logs import Known
+from quarterdeck.executors.kubernetes.recent import Recent
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
@@ -65,7 +65,7 @@ class KubernetesExecutor:
         self._workspace = workspace
         self._clock = clock
         self._client = Client(cluster.get("kubeconfig"), cluster["context"])
-        self._placing = placing.Known(self._client)
+        self._recent = Recent(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         self._place = preflight.known_place(known, cluster["image"])
         self._pods = remembered.Pods()
@@ -82,7 +82,7 @@ class KubernetesExecutor:
             found = environment.launch_checks(launch.frozen, self.place(), self.kind)
             where = self._namespace(launch)
             return found + launching.checks(
-                self._client, launch, self._cluster, self._workspace, where, self._placing
+                self._client, launch, self._cluster, self._workspace, where, self._recent
             )
         found = preflight.checks(self._client, self._cluster, self._workspace)
         self._place = preflight.place_of(found) or self._place

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quarterdeck.executors import environment
-from quarterdeck.executors.kubernetes import access, manifest, names, placing, pods, references
+from quarterdeck.executors.kubernetes import manifest, names, placing, pods, references
 from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.executors.kubernetes.recent import Recent
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.ports.executor import Check, Launch
 
@@ -22,10 +23,10 @@ _NO_DRY_RUN = "does not support dry run"
 
 def checks(
     client: Client, launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str,
-    known: placing.Known,
+    recent: Recent,
 ) -> list[Check]:  # fmt: skip
     """Return every check of the launch. A full quota is `failed` with the code `quota`."""
-    found = [access.own(client, namespace)]
+    found = [recent.own_rights(namespace)]
     if found[0].level == "failed":
         return found  # all else would be refused for it, in other words
     try:
@@ -37,7 +38,7 @@ def checks(
     templates = {"driver": job["spec"]["template"]}
     if frozen["profile"]["mode"] == "cluster":
         templates["worker"] = _worker(documents[-1]["template"], frozen, cluster)
-        found.append(access.drivers(client, namespace, account(launch, cluster)))
+        found.append(recent.drivers_rights(namespace, account(launch, cluster)))
     found += [
         secret(client, namespace, name, None, "pull secret")
         for name in cluster.get("image_pull_secrets") or ()
@@ -48,7 +49,7 @@ def checks(
     ]
     found += _admission(client, namespace, job, templates)
     specs = {what: template["spec"] for what, template in templates.items()}
-    found.append(placing.check(known.now(), specs))
+    found.append(placing.check(recent.nodes(), specs))
     return found
 
 

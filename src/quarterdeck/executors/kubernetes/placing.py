@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,29 +12,12 @@ from quarterdeck.ports.executor import Check
 Json = Mapping[str, Any]
 
 PAGE: Final = 500
-KEPT_S: Final = 60.0
 _UNITS: Final = {
     "": 1.0, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
     "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60,
 }  # fmt: skip
 _QUANTITY: Final = re.compile(r"([0-9.]+(?:[eE][+-]?[0-9]+)?)([A-Za-z]*)")
 _KEEPS_OFF: Final = frozenset({"NoSchedule", "NoExecute"})
-
-
-class Known:
-    """A cluster's nodes as they were a minute ago at most: there may be thousands, and they change slowly."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._at = -KEPT_S
-        self._found: list[Json] | Check = []
-
-    def now(self) -> list[Json] | Check:
-        """Return them, or the check that says why they were not looked at."""
-        at = time.monotonic()
-        if at - self._at >= KEPT_S:
-            self._found, self._at = listed(self._client), at
-        return self._found
 
 
 def listed(client: Client) -> list[Json] | Check:

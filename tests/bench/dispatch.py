@@ -1,0 +1,172 @@
+"""What a dispatch to a cluster costs beside its own API calls, in a process that is warm.
+
+`python -m tests.bench.dispatch [--small] [--runs N]` prints one JSON document. It needs the tests' cluster
+(`QUARTERDECK_TEST_KUBECONFIG`). Each run is dispatched by the service in this process; right after it the calls
+that it made are made once more, bare: the same documents under another name, over one open connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+from urllib.parse import urlencode
+
+import urllib3
+
+from quarterdeck import config
+from quarterdeck.executors.kubernetes import client as api
+from quarterdeck.executors.kubernetes import names
+from quarterdeck.model.ids import RunId
+from quarterdeck.model.run import RunState
+from quarterdeck.wiring import open_services
+from tests.bench.commands import show
+from tests.support import kubernetes
+from tests.support.quarterdeck import Quarterdeck, python
+
+GOAL_RATIO = 1.5
+GOAL_S = 0.3
+WARM = 2  # runs before the first that counts
+OTHER = "rbare"  # the begin of the bare calls' run ids, as long as it replaces
+
+
+class Call(NamedTuple):
+    """One call of the API as it was made."""
+
+    method: str
+    path: str
+    query: api.Query
+    body: Any
+    content: str
+
+
+class Recorded:
+    """Every call that a `Client` of this process makes."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Note them in the block."""
+        request = api.Client._request
+
+        def noted(client: api.Client, *given: Any) -> Any:
+            self.calls.append(Call(*given[:5]))
+            return request(client, *given)
+
+        with mock.patch.object(api.Client, "_request", noted):
+            yield
+
+
+class Bare:
+    """The same API over one connection, and nothing in between."""
+
+    def __init__(self) -> None:
+        client = api.Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
+        found = client._ready().configuration
+        self._host = found.host
+        self._pool = urllib3.PoolManager(
+            ca_certs=found.ssl_ca_cert, cert_file=found.cert_file, key_file=found.key_file
+        )
+        self._client = client
+
+    def again(self, calls: list[Call], run: str) -> float:
+        """Make the calls of a run's dispatch once more under another run's name; return the seconds."""
+        was, now, took_s = "", "", 0.0
+        other = OTHER + run[len(OTHER) :]
+        for call in calls:
+            body = None if call.body is None else json.dumps(call.body).replace(run, other)
+            path, headers = call.path.replace(run, other), {"Accept": "application/json"}
+            if body is not None:
+                headers["Content-Type"] = call.content
+                body = body.replace(was, now) if was else body
+            url = self._host + path + (f"?{urlencode(call.query)}" if call.query else "")
+            begun = time.perf_counter()
+            answer = self._pool.request(call.method, url, body=body, headers=headers)
+            took_s += time.perf_counter() - begun
+            assert answer.status < 300, (call.method, path, answer.data[:300])
+            if call.method == "POST" and path.endswith("/jobs") and not call.query[1:]:
+                now = answer.json()["metadata"]["uid"]
+                was = next(one.body[0]["value"] for one in calls if one.method == "PATCH")
+        return took_s
+
+    def close(self) -> None:
+        self._pool.clear()
+        self._client.close()
+
+
+def measure(*, runs: int) -> dict[str, Any]:
+    """Dispatch so many runs; return times from `dispatching` to `submitted` beside the bare calls'."""
+    with tempfile.TemporaryDirectory() as folder, kubernetes.namespace() as namespace:
+        deck = Quarterdeck(Path(folder))
+        document = {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(namespace)}
+        deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
+        deck.create("quick", cluster="kube", source=python("print(1)"))
+        services = open_services(
+            config.load({"store": str(deck.store)}, {"QUARTERDECK_ACTOR": deck.actor})
+        )
+        bare, took, beside, calls = Bare(), [], [], 0
+        try:
+            for number in range(WARM + runs):
+                recorded = Recorded()
+                with recorded.listening():
+                    run = services.runs.start("quick")["id"]
+                    shown = services.runs.dispatch(run)
+                assert shown["state"] == "submitted", shown
+                at = {one.state: one.at for one in services.runs.get(run).timeline}
+                bare_s = bare.again(recorded.calls, run)
+                if number >= WARM:
+                    took.append(
+                        (at[RunState.SUBMITTED] - at[RunState.DISPATCHING]).total_seconds()
+                    )
+                    beside.append(bare_s)
+                    calls = len(recorded.calls)
+                _let_end(services, bare, namespace, run)
+        finally:
+            bare.close()
+            services.close()
+        ratios = [one / other for one, other in zip(took, beside, strict=True)]
+        return {
+            "bench": "dispatch", "runs": runs, "calls": calls,
+            "dispatch_s": _spread(took), "bare_calls_s": _spread(beside), "ratio": _spread(ratios),
+            "goal_ratio": GOAL_RATIO, "goal_s": GOAL_S,
+            "met": statistics.median(ratios) <= GOAL_RATIO and max(took) <= GOAL_S,
+        }  # fmt: skip
+
+
+def _let_end(services: Any, bare: Bare, namespace: str, run: str) -> None:
+    """Wait for the run's end, that the next one's times are its own; the bare calls' Job goes, too."""
+    other = names.k8s_job(RunId(OTHER + run[len(OTHER) :]), 1)
+    options = {"propagationPolicy": "Background"}
+    bare._client.delete(f"{names.jobs(namespace)}/{other}", options)
+    end = time.monotonic() + 60
+    while services.runs.reconcile([run])[0]["state"] != "succeeded":
+        assert time.monotonic() < end, services.runs.stored(run)
+        time.sleep(0.2)
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {
+        "least": round(min(values), 4), "median": round(statistics.median(values), 4),
+        "most": round(max(values), 4),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--runs", type=int, default=20)
+    asked = parser.parse_args()
+    if kubernetes.VARIABLE not in os.environ:
+        sys.exit(f"{kubernetes.VARIABLE} names no kubeconfig")
+    show(measure(runs=2 if asked.small else asked.runs))
