@@ -10,8 +10,10 @@ import pytest
 
 from quarterdeck.ports.executor import Check
 from quarterdeck.service.bundle import Services
+from quarterdeck.tui.place import Place
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import running
+from tests.tui.test_run import begin
 
 
 @pytest.fixture
@@ -65,3 +67,33 @@ async def test_a_long_name_of_a_cluster_leaves_room_for_workspace_and_actor(
         assert "… inactive" in ui.header
         assert "fake" in ui.header
         assert "ana" in ui.header
+
+
+@pytest.mark.row("F-8")
+async def test_while_a_cluster_is_silent_a_run_is_refused_and_a_cancel_waits_and_says_so(
+    fake: tuple[Services, FakePorts],
+) -> None:
+    services, ports = fake
+    services.clusters.check("local")
+    run = begin(services, ports, "one")
+    ports.fake.silence()
+    ports.fake.checks = [
+        Check("api", "failed", "It does not answer.", "Look.", "", code="unreachable")
+    ]
+    ports.clock.tick(400)
+    services.upkeep.check_clusters()
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        await ui.until("(no fact for over 30 s)")
+        await ui.press("x")
+        await ui.confirm("y")
+        shown = await ui.until("the cluster to answer")
+        assert "CANCELLING" in shown
+        ports.clock.tick(600)
+        services.runs.dispatch(run)
+        assert services.runs.get(run).state == "cancelling"
+        await ui.press("1")
+        await ui.press("r")
+        await ui.confirm("l")
+        await ui.until("cluster local is unreachable")
+        ports.fake.speak()
+        await ui.until("- cancelled")

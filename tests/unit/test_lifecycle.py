@@ -324,6 +324,53 @@ def test_silence_is_no_end_until_timeout_and_half_an_hour() -> None:
     assert (run.state, run.reason, run.object) == (RunState.LOST, Reason.LOST, f"{run.id}-1")
 
 
+@pytest.mark.row("G6")
+def test_while_nobody_asks_it_is_no_silence() -> None:
+    run, _ = after(*DISPATCH)
+    run, _ = advance(run, Silent(NOW, "no route"), NOW)
+    morning = NOW + timedelta(hours=9)  # this machine slept
+    run, _ = advance(run, Silent(morning, "no route"), morning)
+    assert (run.state, run.silent_since) == (RunState.SUBMITTED, NOW)
+    late = morning + timedelta(minutes=30)
+    run, _ = advance(run, Silent(morning, "no route"), late - timedelta(seconds=1))
+    assert run.state is RunState.SUBMITTED
+    run, _ = advance(run, Silent(morning, "no route"), late)
+    assert (run.state, run.reason) == (RunState.LOST, Reason.LOST)
+
+
+@pytest.mark.row("F-8", "G6")
+def test_a_cancel_waits_for_a_cluster_that_does_not_answer() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    run, act = advance(asked(run), None, NOW)
+    assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+    for minutes in range(20):
+        run, act = advance(run, Silent(NOW, "no route"), NOW + timedelta(minutes=minutes))
+        assert (run.state, act) == (RunState.CANCELLING, None)
+        assert run.waiting is not None
+        assert run.waiting.what == "the cluster to answer"
+    back = NOW + timedelta(minutes=20)
+    run, act = advance(run, seen(Phase.RUNNING), back)
+    assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+    run, act = advance(run, Stepped(), back)
+    assert (act, run.silent_since) == (None, None)
+    run, _ = advance(run, seen(Phase.ENDED), back + timedelta(seconds=1))
+    assert run.state is RunState.CANCELLED
+
+
+def test_a_cancel_step_that_is_refused_gives_way_to_the_next() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    run, act = advance(asked(run), None, NOW)
+    run, act = advance(run, Stepped("no right to delete pods"), NOW)
+    assert act == Act(ActKind.CANCEL, CancelStep.ASK)
+    assert run.waiting is not None
+    assert run.waiting.last_fact == "no right to delete pods"
+    run, act = advance(run, seen(Phase.RUNNING), NOW + timedelta(seconds=20))
+    assert act == Act(ActKind.CANCEL, CancelStep.END)
+    for seconds in (30, 40, 60):
+        run, act = advance(run, seen(Phase.RUNNING), NOW + timedelta(seconds=seconds))
+    assert (run.state, run.reason) == (RunState.LOST, Reason.LOST)
+
+
 def test_reaping_looks_three_times_and_then_closes_the_run() -> None:
     run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
     looks = []
@@ -573,10 +620,11 @@ def test_every_run_comes_to_an_end_when_nothing_answers_any_more(
     for fact, seconds, _ in steps:
         now += timedelta(seconds=seconds)
         run, _ = advance(run, fact, now)
+    since = now
     for _ in range(6_000):
         if run.is_terminal:
             break
         now += timedelta(minutes=1)
-        run, _ = advance(run, Silent(now, "no route"), now)
+        run, _ = advance(run, Silent(since, "no route"), now)
     assert run.is_terminal
     assert run.reason is not None

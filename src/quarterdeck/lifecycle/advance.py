@@ -217,8 +217,8 @@ def _overdue(run: Run, now: datetime) -> Reason | None:
 
 
 def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
-    since = run.silent_since or fact.since
-    run = replace(run, silent_since=since)
+    run = replace(run, silent_since=run.silent_since or fact.since)
+    since = fact.since  # while nobody asked, before that, it was no silence
     attempt = run.attempt
     latest = (
         run.queued_at
@@ -261,8 +261,14 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
         raise AssertionError(f"{run.id} is cancelling without a step")
     if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
         return _end_attempt(observed.told_by(run, fact, now), classify(fact, cancel), now)
+    if isinstance(fact, Silent):  # a step that may not have arrived is not late
+        return _silence(run, fact, now)
     if isinstance(fact, Stepped):
-        run = replace(run, act=None)
+        run = steps.wait(run, "what is left to end", fact.refused or f"step {cancel.step}", now)
+        run = run if fact.refused else replace(run, act=None)
+    if isinstance(fact, Observation) and run.silent_since is not None and cancel.step is not None:
+        cancel = replace(cancel, next_step_at=now + timedelta(seconds=STEP_S[cancel.step]))
+        run = replace(run, cancel=cancel, silent_since=None)
     if isinstance(fact, Observation) and fact.left != cancel.left:
         cancel = replace(cancel, left=fact.left)
         run = replace(run, cancel=cancel, seen_at=now)

@@ -13,7 +13,7 @@ from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.observation import Observation, Phase
 from quarterdeck.model.run import Run, RunState
 
-SEEN_EVERY: Final = timedelta(seconds=10)
+SEEN_EVERY: Final = timedelta(seconds=15)
 _PHASES: Final = {
     Phase.PENDING: RunState.PENDING,
     Phase.STARTING: RunState.STARTING,

@@ -60,7 +60,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The executor got no answer since `since`."""
+    """The executor asked again and again since `since`, and got no answer."""
 
     since: datetime
     why: str
@@ -121,7 +121,9 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True)
 class Stepped:
-    """A cancel step was asked for."""
+    """A cancel step was asked for; `refused` says why it could not be."""
+
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,10 @@ class Advancing:
         A fact about an earlier attempt than the one that is under way by now says nothing.
         """
         store = self._context.ports.store
+        if seen.state is not RunState.QUEUED:
+            run, act = advance(seen, fact, self._context.now())
+            if run == seen and act is None:
+                return seen, None  # what others did meanwhile is for the next look
         for _ in range(20):
             kept = store.runs.get(seen.id)
             if kept.value.state is RunState.QUEUED:
@@ -227,7 +231,10 @@ class Advancing:
     def _cancel(self, run: Run, act: Act) -> Fact:
         if act.step is None:
             raise AssertionError(f"{run.id}: a cancel without a step")
-        self.executor(run).cancel(_receipt(run), act.step)
+        try:
+            self.executor(run).cancel(_receipt(run), act.step)
+        except UnreachableError as error:  # whether it answers at all is seen at the next look
+            return Stepped(error.message)
         return Stepped()
 
     def _reap(self, run: Run) -> Fact | None:
