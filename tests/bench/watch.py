@@ -2,8 +2,8 @@
 
 `python -m tests.bench.watch [--small] [--known N] [--active N] [--seconds S]` prints one JSON document. It needs
 the tests' cluster (`QUARTERDECK_TEST_KUBECONFIG`). The scheduler is a process of its own; it asks the real API
-through a proxy that counts. `known` Jobs stand in the namespace and as many runs in the store; `active` of them
-run.
+through a proxy that counts. `known` runs are in the store; `active` of them run, with a pod whose log the proxy
+keeps open, and beside their Jobs stand as many of another workspace as runs have ended.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.bench.commands import show
 from tests.contract.test_executor import a_launch
 from tests.support import kubernetes
 from tests.support.builders import a_run
-from tests.support.proxy import kinds
+from tests.support.proxy import Quiet, kinds
 from tests.support.quarterdeck import Quarterdeck
 from tests.support.watched import World
 
@@ -72,7 +72,7 @@ def fill(here: World, deck: Quarterdeck, known: int, active: int) -> list[Receip
         at = clock() - timedelta(seconds=known - number)
         run = a_run(id=RunId(f"rw{number:014}"), cluster=cluster.id, queued_at=at)
         if number < known - active:
-            job_of_an_ended_run(here, executor._workspace, run.id)
+            job_of_others(here, run.id)
             ended = replace(run, state=RunState.FAILED, reason=Reason.USER_ERROR, ended_at=at)
             runs.append(replace(ended, is_open=False))
             continue
@@ -88,11 +88,14 @@ def fill(here: World, deck: Quarterdeck, known: int, active: int) -> list[Receip
     return running
 
 
-def job_of_an_ended_run(here: World, workspace: str, run: RunId) -> None:
-    """Make a Job like those that wait for their time to live."""
+def job_of_others(here: World, run: RunId) -> None:
+    """Make a Job of another workspace: ours are removed at the end of their runs."""
     labels = {
-        names.OWNER: names.PRODUCT, names.WORKSPACE: workspace, names.RUN: run, names.ATTEMPT: "1",
-    }  # fmt: skip
+        names.OWNER: names.PRODUCT,
+        names.WORKSPACE: "wother",
+        names.RUN: run,
+        names.ATTEMPT: "1",
+    }
     container = {"name": names.CONTAINER, "image": kubernetes.IMAGE}
     spec = {"containers": [container], "restartPolicy": "Never"}
     job = {
@@ -120,6 +123,7 @@ def measure(*, known: int, active: int, seconds: float) -> dict[str, Any]:
         deck = Quarterdeck(Path(folder))
         running = fill(here, deck, known, active)
         here.proxy.forget()
+        here.proxy.amiss = lambda asked: Quiet() if "follow" in asked.query else None
         scheduler = deck.start("scheduler")
         try:
             time.sleep(SETTLE_S)

@@ -84,6 +84,25 @@ def test_the_scheduler_removes_what_came_late_for_an_ended_run_alone(ports: Fake
     assert ports.fake.starts[attempt_id(RunId(late), 1)] == 1
 
 
+def test_a_long_sweep_gives_way_to_the_lease_and_goes_on_where_it_was(ports: FakePorts) -> None:
+    services, fake = Services(ports, "ana"), ports.fake
+    [(_, one)] = fake.attempts.items()
+    fake.end(one.receipt.id)
+    for _ in range(4):
+        services.upkeep.reconcile_all()
+        ports.clock.tick(400)
+    assert fake.attempts == {}
+    late = [attempt_id(one.receipt.run, number) for number in range(2, 8)]
+    for number, name in enumerate(late, 2):
+        fake.attempts[name] = replace(one, receipt=replace(one.receipt, attempt=number))
+    fake.attempts[late[0]].left = ("pid 7",)  # it stays, and holds up nothing
+    rounds = 1
+    while not services.upkeep.sweep(iter([False, False, True]).__next__):
+        rounds += 1
+    assert rounds == 3
+    assert list(fake.attempts) == [late[0]]
+
+
 def test_a_cluster_that_does_not_answer_is_named(
     ports: FakePorts, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -52,7 +52,12 @@ class Old:
     """The API's answer to a watch from the first of all versions, which it has forgotten."""
 
 
-Amiss = Answer | Cut | Old
+@dataclass(frozen=True)
+class Quiet:
+    """A log that is followed and says nothing, in place of the API's answer."""
+
+
+Amiss = Answer | Cut | Old | Quiet
 
 
 class Proxy:
@@ -175,9 +180,7 @@ class Proxy:
         verb = method.lower()
         if verb == "get" and words[-1] == plural:
             verb = "watch" if "watch" in query else "list"
-        elif (
-            words[-1] == "log"
-        ):  # a stream of a run; where no node stands behind the pod it ends at once
+        elif words[-1] == "log":
             verb = "log"
         asked = Asked(f"{verb} {plural}", parts.path, query)
         with self._lock:
@@ -215,6 +218,13 @@ class _Handler(BaseHTTPRequestHandler):
         amiss = owner.amiss(asked)
         if isinstance(amiss, Answer):
             self._say(amiss)
+            return
+        if isinstance(amiss, Quiet):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.connection.recv(1)  # until who asked goes away
             return
         named = self.headers.get("Authorization")
         upstream = owner.upstream(is_named=named is not None)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError
@@ -159,4 +162,27 @@ def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> No
     api.job = None
     [reaped] = look(Logs(api, lambda _: None), cursor)[2]  # type: ignore[arg-type]
     assert (reaped.ended, reaped.gap) == (True, "")
+    logs.close()
+
+
+def test_a_log_that_no_node_gives_is_asked_for_ever_more_rarely_until_its_container_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    api = Api()
+    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
+    api.add(DRIVER, names.DRIVER)
+    api.ended.set()  # each stream ends at once
+    cursor = Cursor()
+    for _ in range(120):  # two minutes
+        now[0] += 1
+        _, cursor, _ = look(logs, cursor)
+        threading.Event().wait(0.005)
+    asked = api.asked.count(f"{DRIVER} true")
+    assert 5 <= asked <= 10, asked
+    api.say(DRIVER, 9, "at last")
+    api.end(DRIVER)
+    said, _, [end] = look(logs, cursor)
+    assert (said, end.ended) == (["payload at last"], True)
     logs.close()

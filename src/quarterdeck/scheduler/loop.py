@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 TURN_S: Final = 2.0  # between rounds
 SWEEP_AFTER: Final = timedelta(minutes=10)  # how often what came late for ended runs is looked for
+SWEEP_S: Final = 5.0  # of a round at most: the lease must be heard of
 BACK_OFF_S: Final = (2.0, 5.0, 10.0, 20.0)  # after rounds that failed; the last one stays
 
 
@@ -79,8 +81,9 @@ class Loop:
         reconciled = upkeep.reconcile_all()
         done = Round(lease, is_ours=True, reconciled=reconciled, checked=upkeep.check_clusters())
         if self._swept_at is None or now - self._swept_at >= SWEEP_AFTER:
-            self._swept_at = now
-            upkeep.sweep()
+            until = time.monotonic() + SWEEP_S
+            if upkeep.sweep(lambda: self._stopped.is_set() or time.monotonic() > until):
+                self._swept_at = now
         return done
 
     def run(self) -> None:

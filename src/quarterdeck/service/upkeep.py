@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +26,7 @@ from quarterdeck.service.context import ALL, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import AuditRecord, Definition
+    from quarterdeck.model.receipt import AttemptId, Owned
     from quarterdeck.model.run import Run
     from quarterdeck.ports.executor import Executor
     from quarterdeck.service.runs import Runs
@@ -66,6 +67,7 @@ class Upkeep:
         self._context = context
         self._runs = runs
         self._archiving = Archiving(context)
+        self._swept: set[AttemptId] = set()
 
     def reconcile_all(self) -> list[dict[str, Any]]:
         """Take up every unfinished run where it really stands; returns those, with the state before."""
@@ -120,23 +122,29 @@ class Upkeep:
             return []
         return [{"cluster": oldest.name, "before": oldest.status, "status": checked["status"]}]
 
-    def sweep(self) -> Leftovers:
-        """Remove what came late for runs that have ended; the rest is for a person to say."""
-        return self.leftovers(remove=True, of_ended_runs=True)
+    def sweep(self, is_enough: Callable[[], bool]) -> bool:
+        """Remove what came late for runs that have ended; the rest is for a person to say.
 
-    def leftovers(self, *, remove: bool = False, of_ended_runs: bool = False) -> Leftovers:
+        False: `is_enough` said so before all was looked at; the next call goes on behind that.
+        """
+        for executor, _ in self._executors():
+            with suppress(UnreachableError):  # asked again at the next sweep
+                for owned in self._owned(executor, of_ended_runs=True):
+                    if owned.receipt.id in self._swept:
+                        continue
+                    if is_enough():
+                        return False
+                    self._swept.add(owned.receipt.id)
+                    executor.reap(owned.receipt)
+        self._swept.clear()
+        return True
+
+    def leftovers(self, *, remove: bool = False) -> Leftovers:
         """Return (and remove) what carries this workspace's label and no unfinished run owns."""
         found, silent = [], []
-        for kept in self._context.definitions("cluster"):
-            executor, name = self._executor(kept.value), kept.value.name
-            if executor is None:
-                continue
+        for executor, name in self._executors():
             try:
-                for owned in executor.owned():
-                    run = self._context.ports.store.runs.find(owned.receipt.run)
-                    is_open = run is not None and run.value.is_open
-                    if is_open or (run is None and of_ended_runs):
-                        continue
+                for owned in self._owned(executor):
                     row = {"cluster": name, "name": owned.name, "alive": owned.alive}
                     if remove and not self._context.read_only:
                         report = executor.reap(owned.receipt)
@@ -145,6 +153,20 @@ class Upkeep:
             except UnreachableError as error:
                 silent.append(f"{name}: {error.message}")
         return Leftovers(found, silent)
+
+    def _executors(self) -> Iterator[tuple[Executor, str]]:
+        for kept in self._context.definitions("cluster"):
+            executor = self._executor(kept.value)
+            if executor is not None:
+                yield executor, kept.value.name
+
+    def _owned(self, executor: Executor, *, of_ended_runs: bool = False) -> Iterator[Owned]:
+        """Yield what no unfinished run owns."""
+        for owned in executor.owned():
+            run = self._context.ports.store.runs.find(owned.receipt.run)
+            is_open = run is not None and run.value.is_open
+            if not is_open and (run is not None or not of_ended_runs):
+                yield owned
 
     def _executor(self, cluster: Definition) -> Executor | None:
         try:

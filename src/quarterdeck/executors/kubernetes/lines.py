@@ -22,6 +22,7 @@ BUFFERED: Final = 20_000  # pieces that wait for whoever reads; then the node ha
 LINE_BYTES: Final = 1024 * 1024
 FULL_S: Final = 0.05  # between two looks whether there is room
 IDLE_S: Final = 15.0  # nobody looked: the stream ends
+VAIN_S: Final = 5.0  # a stream that ends so soon without a line was none
 
 _BAD_REQUEST: Final = 400
 
@@ -90,7 +91,10 @@ class Stream:
         self._found: deque[Piece] = deque()  # one thread appends, one takes: no lock is needed
         self._stopped = threading.Event()
         self._over = threading.Event()
-        self._looked_at = time.monotonic()
+        self._looked_at = self._opened_at = time.monotonic()
+        self.is_in_vain = (
+            False  # it ended at once and gave nothing: another would not do better now
+        )
         self.error: PrerequisiteError | None = None
         self.is_clean = False  # the node ended it, so all was read that there was
         name = f"log of {source.name}"
@@ -118,6 +122,7 @@ class Stream:
         self._stopped.set()
 
     def _pump(self) -> None:
+        gave = False
         try:
             for piece in pieces(
                 self._client, self._pod, self._source, follow=True, has_ended=False
@@ -127,6 +132,7 @@ class Stream:
                 if not self._is_wanted():
                     return
                 self._found.append(piece)
+                gave = True
                 if not self._news.is_set():
                     self._news.set()
             self.is_clean = True
@@ -135,6 +141,7 @@ class Stream:
         except PrerequisiteError as error:
             self.error = error
         finally:
+            self.is_in_vain = not gave and time.monotonic() - self._opened_at < VAIN_S
             self._over.set()
             self._news.set()
 

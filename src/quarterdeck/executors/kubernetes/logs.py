@@ -27,6 +27,7 @@ GATHER_S: Final = 0.05  # following: lines that come one by one are given togeth
 DRAIN_S: Final = 5.0  # how long after its container's end a stream may take to end
 SLICE_S: Final = 1.0  # how far one source's lines may run ahead of another's
 STREAMS: Final = 64  # open at once; beyond that each look asks anew
+REST_S: Final = (0.5, 30.0)  # after a stream in vain; twice as long each time, up to the second
 LOST: Final = "the pod is gone, and with it the rest of its log"
 
 
@@ -94,6 +95,7 @@ class Reader:
         self._given: dict[str, int] | None = None
         self._open: dict[str, Stream] = {}
         self._read_out: set[str] = set()  # their streams were ended by the node
+        self._rests: dict[str, tuple[float, float]] = {}  # until when, and for how long
         self._news = threading.Event()
         self._pods: Sequence[Json] = []
         self._is_over = ""
@@ -142,10 +144,8 @@ class Reader:
         found: dict[str, Stream | Fetched] = {}
         fetched: list[Iterator[Piece]] = []
         try:
-            for pod in (*workers, *([driver] if driver is not None else ())):
-                name = self._name(pod)
-                if f"{name}{ENDED}" in self._positions or sources.started_at(pod) is None:
-                    continue
+            pods = (*workers, *([driver] if driver is not None else ()))
+            for name, pod in self._readable(pods, may_rest=goes_on and not has_ended):
                 stream = self._open.get(name)
                 if stream is None and goes_on and room > 0 and not has_ended:
                     stream = self._opened(pod)
@@ -239,6 +239,16 @@ class Reader:
         self._open[source.name] = Stream(self._client, pod, source, self._news)
         return self._open[source.name]
 
+    def _readable(self, pods: Sequence[Json], *, may_rest: bool) -> Iterator[tuple[str, Json]]:
+        """Yield what has a log not read to its end; what was opened in vain just now rests, until it has ended."""
+        for pod in pods:
+            name = self._name(pod)
+            if f"{name}{ENDED}" in self._positions or sources.started_at(pod) is None:
+                continue
+            until, _ = self._rests.get(name, (0.0, 0.0))
+            if not (may_rest and time.monotonic() < until and not observe.has_said(pod)):
+                yield name, pod
+
     def _merged(self, found: Mapping[str, Stream | Fetched]) -> Iterator[LogChunk]:
         """Yield all that there is, the oldest first; a source may run a little ahead, so that chunks are few."""
         while True:
@@ -307,6 +317,10 @@ class Reader:
         for name, stream in list(self._open.items()):
             if stream.is_over:
                 del self._open[name]
+                _, rest_s = self._rests.pop(name, (0.0, REST_S[0] / 2))
+                if stream.is_in_vain:
+                    rest_s = min(rest_s * 2, REST_S[1])
+                    self._rests[name] = time.monotonic() + rest_s, rest_s
                 if stream.error is not None:
                     raise stream.error
                 if stream.is_clean:
