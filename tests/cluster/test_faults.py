@@ -106,6 +106,7 @@ HELD_UP: list[tuple[str, Mapping[str, Any], Reason, str]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.row("F-16", "F-17", "F-23")
 @pytest.mark.parametrize(
     ("name", "cluster", "reason", "words"), HELD_UP, ids=[h[0] for h in HELD_UP]
 )
@@ -127,6 +128,7 @@ def test_more_cpu_than_any_node_has_is_unschedulable(bench: Bench) -> None:
     assert "Insufficient cpu" in seen.because
 
 
+@pytest.mark.row("F-18")
 def test_a_payload_over_its_memory_is_out_of_memory(bench: Bench) -> None:
     receipt = bench.start(HOG, profile={"driver": {"memory": 420 * 1024 * 1024}})
     seen = bench.until(receipt, lambda seen: seen.phase is Phase.ENDED)
@@ -135,6 +137,7 @@ def test_a_payload_over_its_memory_is_out_of_memory(bench: Bench) -> None:
     assert any("memory limit" in text for text in seen.evidence), seen
 
 
+@pytest.mark.row("F-17")
 def test_a_command_that_cannot_run_is_a_container_that_cannot_be_made(bench: Bench) -> None:
     receipt = bench.start(
         pod_template={"spec": {"securityContext": {"runAsUser": 0, "runAsNonRoot": True}}}
@@ -144,6 +147,7 @@ def test_a_command_that_cannot_run_is_a_container_that_cannot_be_made(bench: Ben
     assert "root" in seen.because
 
 
+@pytest.mark.row("F-20")
 def test_a_drained_pod_was_evicted(bench: Bench) -> None:
     receipt = bench.start()
     pod = bench.running(receipt)["metadata"]["name"]
@@ -154,6 +158,7 @@ def test_a_drained_pod_was_evicted(bench: Bench) -> None:
     assert "EvictionByEvictionAPI" in " ".join(seen.evidence)
 
 
+@pytest.mark.row("F-25")
 def test_a_deleted_pod_was_deleted_from_outside(bench: Bench) -> None:
     receipt = bench.start()
     pod = bench.running(receipt)["metadata"]["name"]
@@ -187,6 +192,7 @@ def test_a_deleted_job_is_gone(bench: Bench) -> None:
     assert seen.phase is Phase.GONE or _why(seen) is Reason.DELETED_EXTERNALLY
 
 
+@pytest.mark.row("F-24")
 def test_a_full_quota_waits_for_room(bench: Bench) -> None:
     quota = {
         "apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "full"},
@@ -206,6 +212,7 @@ def test_a_full_quota_waits_for_room(bench: Bench) -> None:
     assert seen.last_word["state"] == "succeeded"
 
 
+@pytest.mark.row("F-13")
 def test_a_pod_that_is_not_admitted_is_a_setting_to_mend(bench: Bench) -> None:
     path = f"/api/v1/namespaces/{bench.namespace}"
     label = "/metadata/labels/pod-security.kubernetes.io~1enforce"
@@ -220,6 +227,7 @@ def test_a_pod_that_is_not_admitted_is_a_setting_to_mend(bench: Bench) -> None:
     assert "violates PodSecurity" in seen.because
 
 
+@pytest.mark.row("F-50", "F-11")
 def test_rights_taken_away_and_a_broken_kubeconfig_are_no_news(
     bench: Bench, tmp_path: Path
 ) -> None:

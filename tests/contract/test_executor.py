@@ -308,6 +308,7 @@ def test_a_plan_names_what_would_be_made_and_makes_nothing(bench: Bench) -> None
     executor.reap(receipt)
 
 
+@pytest.mark.row("F-12", "F-13")
 def test_what_is_not_ours_is_fenced(bench: Bench) -> None:
     executor = bench.executor()
     launch = bench.counting(then="ends")

@@ -97,3 +97,23 @@ async def test_while_a_cluster_is_silent_a_run_is_refused_and_a_cancel_waits_and
         await ui.until("cluster local is unreachable")
         ports.fake.speak()
         await ui.until("- cancelled")
+
+
+@pytest.mark.row("F-9", "G6")
+async def test_a_cluster_that_never_answers_again_ends_a_run_and_says_what_may_run_there(
+    fake: tuple[Services, FakePorts],
+) -> None:
+    services, ports = fake
+    run = begin(services, ports, "one")
+    ports.fake.silence()
+    for _ in range(89):  # its timeout of an hour, and half an hour in which it is asked
+        ports.clock.tick(60)
+        services.runs.dispatch(run)
+        assert services.runs.get(run).state == "running"
+    ports.clock.tick(90)
+    services.runs.dispatch(run)
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        shown = await ui.until("! LOST")
+        words = " ".join(shown.split())
+        assert f"lost · {run}-1" in words, shown
+        assert f"{run}-1 may still run there; no answer since 2026-11-22 06:00:00" in words, shown

@@ -229,9 +229,10 @@ def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
     if now < bound:
         return steps.wait(run, "the cluster to answer", fact.why, now), None
     left = attempt.receipt.id if attempt is not None and attempt.receipt is not None else run.id
-    failure = Failure(
-        Reason.LOST, left, (f"no answer since {since:%Y-%m-%d %H:%M:%S} UTC: {fact.why}",)
-    )
+    where = f" ({run.placement})" if run.placement else ""
+    silent = f"no answer since {since:%Y-%m-%d %H:%M:%S} UTC: {fact.why}"
+    evidence = (f"{left}{where} may still run there; {silent}",)
+    failure = Failure(Reason.LOST, left, evidence)
     return steps.end(run, End(RunState.LOST, "the cluster never answered again", failure), now)
 
 
