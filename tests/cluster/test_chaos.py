@@ -214,6 +214,9 @@ def test_with_everything_killed_at_random_no_attempt_starts_twice_and_every_run_
     assert set(states) >= set(runs)
     told = {run: chaos.deck.ok("run-show", run) for run in states}
     print(disturbing.done, Counter((one["state"], one["reason"]) for one in told.values()))  # noqa: T201
+    for one in told.values():
+        if one["state"] != "succeeded":
+            print(one["job"], one["reason"], one["object"], one["evidence"])  # noqa: T201
     assert disturbing.was_all(), disturbing.done
     assert set(chaos.counting.seen) <= {f"{run}-1" for run in states}
     assert set(chaos.counting.seen.values()) <= {1}, chaos.counting.seen

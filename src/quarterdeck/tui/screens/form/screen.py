@@ -238,7 +238,7 @@ class FormPage(Page):
         self.shell.back()
         below.made(self.kind.kind, saved.name)
         if saved.place is not None:
-            self.shell.go(saved.place)
+            self.shell.open(saved.place)  # which holds keys until it is there
         else:
             below.say(saved.words, "good", keep=False)
 
