@@ -228,4 +228,4 @@ def test_with_everything_killed_at_random_no_attempt_starts_twice_and_every_run_
             assert shown["advice"], shown
     assert "succeeded" in states.values()
     assert chaos.deck.ok("store", "verify") == {"ok": True, "findings": []}
-    assert kubernetes.left(chaos.namespace) == []
+    assert kubernetes.left(chaos.namespace, 120) == []

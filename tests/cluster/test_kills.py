@@ -103,7 +103,7 @@ def killed_at_random(folder: Path, namespace: str, count: int) -> None:
         assert chaos.deck.ok("store", "verify") == {"ok": True, "findings": []}
     finally:
         chaos.close()
-    assert kubernetes.left(namespace) == []
+    assert kubernetes.left(namespace, 120) == []
 
 
 @pytest.mark.row("F13", "H7", "F-6")

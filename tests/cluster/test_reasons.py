@@ -15,12 +15,12 @@ import yaml
 from tests.cluster.test_ends import Place, receipt_of
 from tests.support import kubernetes
 from tests.support.attempt import carriers
-from tests.support.quarterdeck import python, sql
+from tests.support.quarterdeck import job, python, sql
 
 pytestmark = pytest.mark.cluster
 
 HOG = "held = bytearray(600 * 1024 * 1024)\nprint(len(held))"
-SLOW = "SELECT count(*) FROM range(0, 1000000000000)"
+SLOW = "SELECT sum(a.id * b.id) AS v FROM range(3000000) a CROSS JOIN range(3000000) b"
 FILLS = """
 import time
 block = b"x" * (1024 * 1024)
@@ -103,10 +103,10 @@ def test_an_image_that_is_not_there_is_found_before_any_run(place: Place) -> Non
     assert image in check["message"]
     assert "ErrImagePull" in check["message"] or "ImagePullBackOff" in check["message"], check
     assert check["advice"]
-    place.deck.create("daily", cluster="absent")
-    refused = place.deck.json("run", "daily")
+    document = job("daily", cluster="absent")
+    refused = place.deck.json("job", "create", "-f", "-", text=json.dumps(document))
     assert refused.code == 6
-    assert "cluster absent is inactive" in json.dumps(refused.error)
+    assert "cluster absent is inactive" in refused.error["message"]
     assert kubernetes.left(place.namespace) == []
 
 

@@ -143,8 +143,11 @@ def eventually(what: Callable[[], bool], limit_s: float = 60) -> bool:
     return True
 
 
-def left(namespace: str) -> list[str]:
-    """Return the names of what of ours is there after a moment."""
+def left(namespace: str, limit_s: float = 20) -> list[str]:
+    """Return the names of what of ours is there after a moment.
+
+    Where a process was killed in a check of its cluster, that check's own Job goes within two minutes.
+    """
     client = Client(kubeconfig(), CONTEXT)
     found: list[str] = []
 
@@ -157,7 +160,7 @@ def left(namespace: str) -> list[str]:
             found.extend(f"{path.rpartition('/')[2]}/{one['metadata']['name']}" for one in items)
         return not found
 
-    eventually(is_empty, 20)
+    eventually(is_empty, limit_s)
     client.close()
     return found
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError
 from quarterdeck.executors.kubernetes.logs import Logs
+from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.receipt import Receipt
@@ -85,6 +87,10 @@ class Api:
 DRIVER, ONE, TWO = f"qd-{RUN}-a1-x", f"qd-{RUN}-a1-w-abc-1", f"qd-{RUN}-a1-w-abc-2"
 
 
+def now() -> datetime:
+    return datetime(2026, 11, 28, 10, 1, tzinfo=UTC)
+
+
 def look(logs: Logs, cursor: Cursor) -> tuple[list[str], Cursor, list[LogChunk]]:
     """Return the texts that came, as `origin text`, the cursor behind them, and the chunks that end or lack."""
     said, marked = [], []
@@ -98,7 +104,7 @@ def look(logs: Logs, cursor: Cursor) -> tuple[list[str], Cursor, list[LogChunk]]
 
 def test_sources_come_by_time_and_streams_take_over_without_loss() -> None:
     api = Api()
-    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
+    logs = Logs(api, lambda _: None, now)  # type: ignore[arg-type]
     for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
         api.add(name, role)
     for second, name in ((1, DRIVER), (3, ONE), (5, DRIVER), (7, ONE)):
@@ -138,7 +144,7 @@ def test_sources_come_by_time_and_streams_take_over_without_loss() -> None:
 
 def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> None:
     api = Api()
-    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
+    logs = Logs(api, lambda _: None, now)  # type: ignore[arg-type]
     for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
         api.add(name, role)
         for second in (1, 2, 3):
@@ -147,20 +153,20 @@ def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> No
     again, same, _ = look(logs, Cursor())  # as if nothing had been kept
     assert (len(first), again, same) == (6, first, cursor)
     del api.pods[ONE]
-    said, cursor, [gone] = look(Logs(api, lambda _: None), same)  # type: ignore[arg-type]
+    said, cursor, [gone] = look(Logs(api, lambda _: None, now), same)  # type: ignore[arg-type]
     assert (said, gone.source) == ([], f"{RECEIPT.id}/worker-1.abc")
     assert "with it the rest of its log" in gone.gap
-    assert look(Logs(api, lambda _: None), cursor)[2] == []  # type: ignore[arg-type]
+    assert look(Logs(api, lambda _: None, now), cursor)[2] == []  # type: ignore[arg-type]
     api.pods.clear()
     api.job = {
         "metadata": {"uid": "u1"},
         "status": {"conditions": [{"type": "Failed", "status": "True"}]},
     }
-    [lost] = look(Logs(api, lambda _: None), cursor)[2]  # type: ignore[arg-type]
+    [lost] = look(Logs(api, lambda _: None, now), cursor)[2]  # type: ignore[arg-type]
     assert (lost.source, lost.ended) == (RECEIPT.id, True)
     assert lost.gap
     api.job = None
-    [reaped] = look(Logs(api, lambda _: None), cursor)[2]  # type: ignore[arg-type]
+    [reaped] = look(Logs(api, lambda _: None, now), cursor)[2]  # type: ignore[arg-type]
     assert (reaped.ended, reaped.gap) == (True, "")
     logs.close()
 
@@ -168,15 +174,15 @@ def test_another_writers_cursor_begins_anew_and_a_gone_worker_is_one_gap() -> No
 def test_a_log_that_no_node_gives_is_asked_for_ever_more_rarely_until_its_container_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    seconds = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: seconds[0])
     api = Api()
-    logs = Logs(api, lambda _: None)  # type: ignore[arg-type]
+    logs = Logs(api, lambda _: None, now)  # type: ignore[arg-type]
     api.add(DRIVER, names.DRIVER)
     api.ended.set()  # each stream ends at once
     cursor = Cursor()
     for _ in range(120):  # two minutes
-        now[0] += 1
+        seconds[0] += 1
         _, cursor, _ = look(logs, cursor)
         threading.Event().wait(0.005)
     asked = api.asked.count(f"{DRIVER} true")
@@ -185,4 +191,31 @@ def test_a_log_that_no_node_gives_is_asked_for_ever_more_rarely_until_its_contai
     api.end(DRIVER)
     said, _, [end] = look(logs, cursor)
     assert (said, end.ended) == (["payload at last"], True)
+    logs.close()
+
+
+@pytest.mark.parametrize("is_evicted", [True, False])
+def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(is_evicted: bool) -> None:
+    api, moved = Api(), [timedelta(0)]
+    logs = Logs(api, lambda _: None, lambda: now() + moved[0])  # type: ignore[arg-type]
+    for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
+        api.add(name, role)
+        api.end(name)
+        [container] = api.pods[name]["status"]["containerStatuses"]
+        container["state"]["terminated"]["finishedAt"] = "2026-11-28T10:00:59Z"
+        api.lines[name] = [b"unable to retrieve container logs for containerd://7c\n"]
+    if is_evicted:
+        for pod in api.pods.values():
+            pod["status"]["reason"] = "Evicted"
+    else:
+        with pytest.raises(UnreachableError, match="unable to retrieve"):
+            look(logs, Cursor())
+        moved[0] = timedelta(minutes=3)  # its runtime was down for a moment, or for good
+    said, _, marked = look(logs, Cursor())
+    assert said == []
+    assert {chunk.source: chunk.gap for chunk in marked} == {
+        RECEIPT.id: "the node does not have the rest of the log any more",
+        f"{RECEIPT.id}/worker-1.abc": "the node does not have the rest of the log any more",
+    }
+    assert marked[-1].ended
     logs.close()

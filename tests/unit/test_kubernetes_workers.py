@@ -72,6 +72,13 @@ def test_a_worker_whose_pod_vanishes_is_told_while_others_work() -> None:
     ]
 
 
+@pytest.mark.row("F-26")
+def test_a_worker_that_is_forced_away_is_gone_and_none_that_the_engine_let_go_of() -> None:
+    forced = a_worker(1, **GOING, deletionGracePeriodSeconds=0)
+    [happened] = look(a_pod(RUNNING), a_worker(2), gone=(forced,)).happened
+    assert happened.what.endswith("is gone: its pod was deleted")
+
+
 GOING: Json = {"deletionTimestamp": "2026-11-28T12:00:05Z"}
 QUIET: list[tuple[str, tuple[Json, ...], tuple[Json, ...]]] = [
     ("completed", (a_worker(1, killed("Completed", 0)), a_worker(2)), ()),
@@ -135,8 +142,22 @@ def test_a_run_that_ends_by_a_lost_worker_has_the_workers_reason(
         assert "peak" in said
 
 
-def test_a_statement_that_fails_by_itself_keeps_its_reason() -> None:
-    seen = look(failed("no table nowhere"), a_worker(1, killed()), a_worker(2))
+@pytest.mark.row("F-26")
+@pytest.mark.parametrize(
+    "words",
+    ["connection reset", "No route to host (os error 113)", "h2 protocol error: x"],
+)
+def test_who_looks_too_late_to_see_a_worker_still_says_that_one_was_lost(words: str) -> None:
+    driver = failed(f"SparkRuntimeException: {words}")
+    driver["spec"]["automountServiceAccountToken"] = True
+    end = classify(look(driver), None)
+    assert end.failure is not None
+    assert (end.failure.reason, end.failure.object) == (Reason.ENGINE_LOST, "a worker")
+
+
+@pytest.mark.parametrize("words", ["no table nowhere", "No such file or directory (os error 2)"])
+def test_a_statement_that_fails_by_itself_keeps_its_reason(words: str) -> None:
+    seen = look(failed(words), a_worker(1, killed()), a_worker(2))
     end = classify(seen, None)
     assert end.failure is not None
     assert end.failure.reason is Reason.USER_ERROR

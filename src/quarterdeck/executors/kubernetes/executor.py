@@ -72,7 +72,7 @@ class KubernetesExecutor:
         self._events = remembered.Events(self._client)
         self._watches = watch.Watches(self._client, workspace, clock, keep=self._pods.see)
         self._silences = remembered.Silences()
-        self._logs = logs.Logs(self._client, self._known)
+        self._logs = logs.Logs(self._client, self._known, clock)
 
     # --- what is there
 

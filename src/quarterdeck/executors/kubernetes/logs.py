@@ -10,11 +10,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from quarterdeck.executors.kubernetes import names, observe, sources
+from quarterdeck.executors.kubernetes import names, observe, podfacts, sources
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.lines import Fetched, Stream, pieces
 from quarterdeck.executors.kubernetes.sources import ENDED, Piece
 from quarterdeck.model.errors import PrerequisiteError
+from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.receipt import AttemptId, Receipt
 
@@ -29,6 +30,7 @@ SLICE_S: Final = 1.0  # how far one source's lines may run ahead of another's
 STREAMS: Final = 64  # open at once; beyond that each look asks anew
 REST_S: Final = (0.5, 30.0)  # after a stream in vain; twice as long each time, up to the second
 LOST: Final = "the pod is gone, and with it the rest of its log"
+NO_LOG: Final = "the node does not have the rest of the log any more"
 
 
 class Known(NamedTuple):
@@ -45,9 +47,12 @@ class Logs:
     has; None: ask.
     """
 
-    def __init__(self, client: Client, known: Callable[[Receipt], Known | None]) -> None:
+    def __init__(
+        self, client: Client, known: Callable[[Receipt], Known | None], clock: Clock
+    ) -> None:
         self._client = client
         self._known = known
+        self._clock = clock
         self._readers: dict[AttemptId, Reader] = {}
 
     def read(
@@ -55,17 +60,18 @@ class Logs:
     ) -> Iterator[LogChunk]:
         """Yield what stands behind the cursor; the last chunk of an ended attempt says so."""
         if follow:
-            reader = Reader(self._client, receipt, selector, self._known)
+            reader = self._reader(receipt, selector)
             try:
                 yield from reader.follow(cursor)
             finally:
                 reader.close()
             return
-        reader = self._readers.setdefault(
-            receipt.id, Reader(self._client, receipt, selector, self._known)
-        )
+        reader = self._readers.setdefault(receipt.id, self._reader(receipt, selector))
         room = STREAMS - sum(one.streams for one in list(self._readers.values()))
         yield from reader.look(cursor, room=room)
+
+    def _reader(self, receipt: Receipt, selector: Any) -> Reader:
+        return Reader(self._client, receipt, selector, self._known, self._clock)
 
     def forget(self, attempt: AttemptId) -> None:
         """End what is open of an attempt."""
@@ -84,10 +90,11 @@ class Reader:
 
     def __init__(
         self, client: Client, receipt: Receipt, selector: Any,
-        known: Callable[[Receipt], Known | None],
+        known: Callable[[Receipt], Known | None], clock: Clock,
     ) -> None:  # fmt: skip
         self._client = client
         self._known = known
+        self._clock = clock
         self._receipt = receipt
         self._selector = selector
         self._driver: AttemptId = receipt.id
@@ -95,6 +102,7 @@ class Reader:
         self._given: dict[str, int] | None = None
         self._open: dict[str, Stream] = {}
         self._read_out: set[str] = set()  # their streams were ended by the node
+        self._gone: set[str] = set()  # their nodes have no log of them any more
         self._rests: dict[str, tuple[float, float]] = {}  # until when, and for how long
         self._news = threading.Event()
         self._pods: Sequence[Json] = []
@@ -165,8 +173,8 @@ class Reader:
                 one.close()  # type: ignore[attr-defined]  # generators of our own
         self._settle()
         is_lost = self._is_over == "lost" and self._driver not in self._read_out
-        is_ended = has_ended or bool(self._is_over)
-        yield self._chunk(self._driver, gap=LOST if is_lost else "", ended=is_ended)
+        gap = NO_LOG if self._driver in self._gone else LOST if is_lost else ""
+        yield self._chunk(self._driver, gap=gap, ended=has_ended or bool(self._is_over))
 
     # --- which pods there are
 
@@ -228,7 +236,13 @@ class Reader:
         return sources.Worker(name, origin, self._positions, sources.started_at(pod))
 
     def _fetch(self, pod: Json, *, has_ended: bool) -> Iterator[Piece]:
-        return pieces(self._client, pod, self._source(pod), follow=False, has_ended=has_ended)
+        source = self._source(pod)
+        try:
+            yield from pieces(self._client, pod, source, follow=False, has_ended=has_ended)
+        except sources.NoLogError:
+            if not podfacts.is_log_gone(pod, self._clock()):
+                raise
+            self._gone.add(source.name)
 
     def _opened(self, pod: Json) -> Stream | None:
         """Open a stream; None for a container that has ended, which is read to its end at once."""
@@ -299,7 +313,7 @@ class Reader:
         for name, pod in there.items():
             is_told = f"{name}{ENDED}" in self._positions
             if not is_told and (is_over or observe.has_said(pod)) and name not in self._open:
-                yield self._end(name)
+                yield self._end(name, gap=NO_LOG if name in self._gone else "")
         for name in sources.workers_of(self._driver, self._positions):
             stream = self._open.get(name)
             is_told = f"{name}{ENDED}" in self._positions

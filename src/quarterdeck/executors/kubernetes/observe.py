@@ -43,6 +43,7 @@ _DISRUPTED: Final = {
     "DeletionByTaintManager": Reason.EVICTED,
     "DeletionByPodGC": Reason.NODE_LOST,
 }
+_PEAK: Final = "peak: the limit, at which it was killed; what it asked for is not known"
 # What the runner says of an end that the kernel brought to its child.
 _TOLD_OF_MEMORY: Final = frozenset({Reason.ENGINE_LOST, Reason.ENGINE_START, Reason.LOST})
 
@@ -236,7 +237,7 @@ def _why_ended(job: Json | None, pod: Json, terminated: Json) -> Finding | None:
     reason, code = terminated.get("reason"), terminated.get("exitCode")
     if reason == _MEMORY_KILLED:
         limit = _memory_limit(pod)
-        evidence = (f"memory limit {limit}" if limit else "no memory limit was set",)
+        evidence = (f"memory limit {limit}" if limit else "no memory limit was set", _PEAK)
         because = f"{_MEMORY_KILLED}: the kernel killed for lack of memory"
         return Finding(Reason.OOM_DRIVER, because, name, evidence)
     if reason in _CANNOT_RUN:
@@ -244,11 +245,11 @@ def _why_ended(job: Json | None, pod: Json, terminated: Json) -> Finding | None:
         return Finding(Reason.CREATE_CONTAINER, f"{reason}: {said}", name, (said,))
     disrupted = _condition(pod, "DisruptionTarget")
     if disrupted is not None:
-        return _disrupted(name, disrupted)
+        return _disrupted(name, disrupted, _node(pod))
     if status.get("reason") in ("Evicted", "Preempting"):
         said = status.get("message") or ""
         kind = Reason.EVICTED if status["reason"] == "Evicted" else Reason.PREEMPTED
-        return Finding(kind, f"{status['reason']}: {said}", name, (said,))
+        return Finding(kind, f"{status['reason']}: {said}", name, (said, *_node(pod)))
     if _past_deadline(job):
         because = "the Job's own deadline passed"
         return Finding(Reason.TIMEOUT, because, name, (f"exit code {code}",))
@@ -264,11 +265,17 @@ def _is_asked(job: Json | None, pod: Json) -> bool:
     return names.CANCELLED in marks or "activeDeadlineSeconds" in pod["spec"]
 
 
-def _disrupted(name: str, condition: Json) -> Finding:
+def _node(pod: Json) -> tuple[str, ...]:
+    """Return the node that a pod had to leave, as evidence."""
+    node = pod["spec"].get("nodeName")
+    return (f"it was on node {node}",) if node else ()
+
+
+def _disrupted(name: str, condition: Json, node: tuple[str, ...] = ()) -> Finding:
     """Return what the condition DisruptionTarget means."""
     why, said = condition.get("reason") or "", condition.get("message") or ""
     reason = _DISRUPTED.get(why, Reason.EVICTED)
-    return Finding(reason, f"{why}: {said}", name, tuple(filter(None, [why, said])))
+    return Finding(reason, f"{why}: {said}", name, (*filter(None, [why, said]), *node))
 
 
 def _corrected(word: Json, found: Finding | None) -> tuple[dict[str, Any], tuple[str, ...]]:

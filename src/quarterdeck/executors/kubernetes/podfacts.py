@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import parse_instant
 
 Json = Mapping[str, Any]
+
+LOG_PATIENCE: Final = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,16 @@ def terminated(pod: Json) -> Json | None:
 def instant(text: str | None) -> datetime | None:
     """Return a time as the cluster writes it; None for none."""
     return parse_instant(text) if text else None
+
+
+def is_log_gone(pod: Json, now: datetime) -> bool:
+    """Whether a log that the node cannot give will not be given any more.
+
+    With an evicted pod its containers go; else a node whose runtime is down gives it again, when that is back.
+    """
+    ended = instant((terminated(pod) or {}).get("finishedAt"))
+    is_evicted = (pod.get("status") or {}).get("reason") == "Evicted"
+    return is_evicted or (ended is not None and now - ended > LOG_PATIENCE)
 
 
 def other_image(pod: Json, container: Json) -> Finding | None:

@@ -32,6 +32,10 @@ _NANO: Final = 1_000_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+class NoLogError(UnreachableError):
+    """The node answers with words of its own in place of a log: not now, or never again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One line as it was written, in pieces; the position behind it; why lines are missing before it."""
@@ -172,9 +176,7 @@ def stamped(raw: bytes) -> tuple[bytes, bytes]:
     """Return the kubelet's time and the text; UnreachableError for what is no log at all."""
     stamp, _, text = raw.partition(b" ")
     if stamp[:2] != b"20" or b"T" not in stamp:
-        raise UnreachableError(
-            f"The node cannot give the log: {raw[:200].decode(errors='replace')}"
-        )
+        raise NoLogError(f"The node cannot give the log: {raw[:200].decode(errors='replace')}")
     return stamp, text
 
 

@@ -20,6 +20,8 @@ Json = Mapping[str, Any]
 # How a payload hears from its engine that a worker does not answer any more.
 _LOST: Final = re.compile(
     r"h2 protocol error|transport error|error reading a body from connection|failed in worker \d"
+    r"|Exception: (connection (reset|refused|closed)|broken pipe)"
+    r"|\(os error (32|101|104|110|111|113)\)"  # a connection's, none of a file's
 )
 
 
@@ -69,7 +71,8 @@ def _cause(seen: Seen, dead: list[Death], missing: list[Death], now: datetime) -
     if missing and (len(missing) == 1 or len(missing) < len(workers)):
         return missing[0]
     because = "the engine lost a worker; nobody saw which, or why"
-    return Death(now, Finding(Reason.ENGINE_LOST, because, "a worker")) if workers else None
+    is_known = bool(workers) or any(map(_makes_workers, seen.pods))
+    return Death(now, Finding(Reason.ENGINE_LOST, because, "a worker")) if is_known else None
 
 
 def _is_lost(word: Json) -> bool:
@@ -96,9 +99,6 @@ def _dead(seen: Seen, now: datetime) -> list[Death]:
             continue
         if reason is Reason.OOM_DRIVER:
             reason = Reason.OOM_WORKER
-            evidence += (
-                "peak: the limit, at which it was killed; what it asked for is not known",
-            )
         died = Finding(reason, f"{who} died: {because}", who, evidence)
         found.append(Death(_ended_at(pod) or now, died))
     return found
@@ -109,10 +109,21 @@ def _missing(seen: Seen, now: datetime) -> list[Death]:
     found = []
     for pod in seen.gone_pods:
         is_over = _end(pod).get("exitCode") is not None or observe.why_ended(pod) is not None
-        if names.is_worker(pod) and not is_over and not pod["metadata"].get("deletionTimestamp"):
+        if names.is_worker(pod) and not is_over and not _is_asked_to_go(pod):
             because = f"{_who(pod)} is gone: its pod was deleted"
             found.append(Death(now, Finding(Reason.DELETED_EXTERNALLY, because, _who(pod))))
     return found
+
+
+def _makes_workers(pod: Json) -> bool:
+    """Whether it is the driver of workers, who alone is given a token: who looks late sees none of them."""
+    return names.is_driver(pod) and bool(pod["spec"].get("automountServiceAccountToken"))
+
+
+def _is_asked_to_go(pod: Json) -> bool:
+    """Whether it was given time to end, as the engine does; without any it is forced away."""
+    meta = pod["metadata"]
+    return bool(meta.get("deletionTimestamp")) and meta.get("deletionGracePeriodSeconds") != 0
 
 
 def _is_at_work(pod: Json) -> bool:
