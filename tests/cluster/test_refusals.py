@@ -215,8 +215,6 @@ def test_each_right_that_is_missing_is_named(bench: Bench, tmp_path: Path) -> No
     }
     bench.client.create(f"{base}/rolebindings", bound)
     viewer = str(kubernetes.viewer_kubeconfig(tmp_path))
-    executor = kubernetes.executor(bench.namespace, kubeconfig=viewer)
-    executor._place = kubernetes.place()
     launch = a_launch("pass")
     for rule in rbac.RULES:
         for resource in rule.resources:
@@ -228,7 +226,11 @@ def test_each_right_that_is_missing_is_named(bench: Bench, tmp_path: Path) -> No
                 def is_named(
                     seen: list[list[Check]] = seen, what: str = f"{verb} {resource}"
                 ) -> bool:
+                    # another process each time: one remembers what was given for five minutes
+                    executor = kubernetes.executor(bench.namespace, kubeconfig=viewer)
+                    executor._place = kubernetes.place()
                     seen[0] = [c for c in executor.check(launch) if c.level == "failed"]
+                    executor.close()
                     return [c.message for c in seen[0]] == [
                         f"In namespace {bench.namespace} the right to {what} is missing."
                     ]

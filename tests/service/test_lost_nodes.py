@@ -65,6 +65,15 @@ def test_the_next_attempt_waits_for_the_node_and_says_so(tmp_path: Path) -> None
     assert world.starts == 2
 
 
+def test_what_others_deleted_and_is_still_ending_is_no_lost_node(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    one = world.fake.attempts[world.name]
+    one.failure, one.left = Reason.DELETED_EXTERNALLY, ("pod x",)
+    world.fake.move(world.name, Phase.ENDED)
+    world.fake.nodes["n1"] = "pod x on node n1 has not ended"  # a moment later
+    assert world.turn().reason is Reason.DELETED_EXTERNALLY
+
+
 def test_the_next_attempt_starts_when_the_old_ones_own_deadline_has_passed(tmp_path: Path) -> None:
     world = World(tmp_path, retry=RETRY)
     world.fake.lose_node(world.name, "n1")
