@@ -21,8 +21,6 @@ from typing import Any, NamedTuple
 from unittest import mock
 from urllib.parse import urlencode
 
-import urllib3
-
 from quarterdeck import config
 from quarterdeck.executors.kubernetes import client as api
 from quarterdeck.executors.kubernetes import names
@@ -72,6 +70,8 @@ class Bare:
     """The same API over one connection, and nothing in between."""
 
     def __init__(self) -> None:
+        import urllib3  # which comes with the package for clusters
+
         client = api.Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
         found = client._ready().configuration
         self._host = found.host
