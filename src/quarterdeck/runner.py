@@ -366,7 +366,8 @@ def grpc_error(error: Exception) -> tuple[str, bool]:
     said = str(error).strip() or repr(error)
     if callable(details := getattr(error, "details", None)):
         said = str(details())
-    lost = "UNAVAILABLE" in str(error) or "SparkConnectGrpc" in type(error).__name__
+    codes = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
+    lost = any(code in str(error) for code in codes) or "SparkConnectGrpc" in type(error).__name__
     return said, lost
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +20,7 @@ import pytest
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import Client
 from quarterdeck.executors.kubernetes.sources import ROTATED
+from tests.cluster.test_lost_node import FAULT, KUBELET, NODE
 from tests.support import kubernetes
 from tests.support.cutting import Cutting
 from tests.support.quarterdeck import Quarterdeck, python
@@ -255,3 +259,34 @@ def test_what_was_rotated_away_while_nobody_looked_is_one_named_gap(
     assert gap["to"] > first  # the runner's and the engine's own lines were before them
     assert texts(lines)[-1] == "the end"
     assert kubernetes.left(namespace) == []
+
+
+@pytest.mark.long
+@pytest.mark.row("F-48")
+def test_a_log_goes_on_where_it_was_when_its_kubelet_was_away(
+    tmp_path: Path, namespace: str
+) -> None:
+    program = os.environ.get(FAULT)
+    if not program:
+        pytest.skip(f"{FAULT} names no program that stops a kubelet")
+    deck = a_deck(tmp_path, namespace, node_selector={"kubernetes.io/hostname": NODE})
+    text = (
+        "import time\nfor n in range(600):\n    print('line', n, flush=True)\n    time.sleep(0.05)"
+    )
+    deck.create("talks", cluster="kube", source=python(text))
+    run = deck.ok("run", "talks")["id"]
+    follower = deck.start("logs", run, "-f")
+    assert kubernetes.eventually(lambda: "line 50" in deck.call("logs", run).out)
+    subprocess.run([program, "stop", KUBELET], check=True, timeout=60)
+    try:
+        time.sleep(12)
+    finally:
+        subprocess.run([program, "start", KUBELET], check=True, timeout=60)
+    ended = deck.until(run, deadline_s=180)
+    assert ended["state"] == "succeeded", ended
+    said, _ = follower.communicate(timeout=90)
+    kept = deck.ok("logs", run)
+    wanted = [f"line {number}" for number in range(600)]
+    assert re.findall(r"line \d+$", said, re.M) == wanted
+    assert [line["text"] for line in kept if line.get("text", "").startswith("line ")] == wanted
+    assert not [line for line in kept if "gap" in line]

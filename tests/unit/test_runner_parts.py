@@ -175,6 +175,17 @@ def test_texts_of_errors_have_their_reason(message: str, reason: str) -> None:
     assert runner.judge(message)[0] == reason
 
 
+@pytest.mark.parametrize(
+    ("code", "is_lost"),
+    [("UNAVAILABLE", True), ("DEADLINE_EXCEEDED", True), ("INVALID_ARGUMENT", False)],
+)
+def test_a_call_that_did_not_come_through_says_nothing_of_a_configuration(
+    code: str, is_lost: bool
+) -> None:
+    error = RuntimeError(f"<_InactiveRpcError: status = StatusCode.{code}>")
+    assert runner.grpc_error(error)[1] is is_lost
+
+
 def test_last_error_of_a_python_process_is_its_last_traceback() -> None:
     lines = [
         *(
