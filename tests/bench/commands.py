@@ -22,7 +22,8 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = os.environ | {"QUARTERDECK_STORE": str(folder / "store")}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUARTERDECK_")}
+        self.environment = kept | {"QUARTERDECK_STORE": str(folder / "store")}
         self.run("init")
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -24,7 +24,8 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "store"
         self.seen = folder / "seen"
-        self.environ = {**os.environ, "QUARTERDECK_STORE": str(self.store)}
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUARTERDECK_")}
+        self.environ = {**kept, "QUARTERDECK_STORE": str(self.store)}
         self.quarterdeck("init")
         spec = {
             "source": {"kind": "py_file", "text": PAYLOAD, "args": [str(self.seen)]},

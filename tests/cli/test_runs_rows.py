@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,33 @@ def test_an_engine_killed_in_mid_statement_is_engine_lost_within_5_s(deck: Quart
         time.sleep(0.05)
     shown = deck.ok("run-show", run)
     assert (shown["state"], shown["reason"]) == ("failed", "engine_lost")
+    nothing_left(deck, run)
+
+
+@pytest.mark.long
+@pytest.mark.row("F-29", "G5")
+def test_an_engine_that_hangs_before_its_first_answer_ends_as_engine_start(
+    deck: Quarterdeck,
+) -> None:
+    deck.create("query", source=sql("SELECT 1"))
+    run = deck.ok("run", "query")["id"]
+    engine: list[int] = []
+    end = time.monotonic() + 20
+    while not engine:
+        assert time.monotonic() < end
+        with suppress(OSError):  # one of them has just ended
+            engine = [
+                pid
+                for pid in marked(run)
+                if b"pysail" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            ]
+    for pid in engine:
+        os.kill(pid, signal.SIGSTOP)
+    shown = deck.until(run, deadline_s=90)
+    assert (shown["state"], shown["reason"]) == ("failed", "engine_start"), shown
+    said = " ".join(shown["evidence"])
+    assert "named no port" in said or "gave no answer" in said, shown
+    assert shown["advice"]
     nothing_left(deck, run)
 
 

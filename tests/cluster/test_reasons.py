@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from quarterdeck.model.receipt import Receipt
 from tests.cluster.test_ends import Place, receipt_of
 from tests.support import kubernetes
 from tests.support.attempt import carriers
@@ -55,6 +58,16 @@ def said(run: Json) -> str:
     return " ".join([run["object"] or "", *run["evidence"], run["advice"]])
 
 
+def engines(receipt: Receipt) -> list[int]:
+    """Return the engine's processes in the attempt's pod."""
+    found = []
+    for pid in kubernetes.processes_of(receipt):
+        with suppress(OSError):  # it has just ended
+            if b"pysail" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(pid)
+    return found
+
+
 @pytest.mark.row("F-18", "G5")
 def test_a_driver_over_its_memory_names_limit_and_field(place: Place) -> None:
     name = profile(place, memory="420Mi")
@@ -72,20 +85,31 @@ def test_an_engine_killed_in_mid_statement_is_named_with_its_statement(place: Pl
     place.deck.create("slow", cluster="kube", source=sql(f"SELECT 1;\n{SLOW}"))
     run = dict(place.deck.until(place.deck.ok("run", "slow")["id"], "running"))
     receipt = receipt_of(run)
-
-    def engines() -> list[int]:
-        return [
-            pid
-            for pid in kubernetes.processes_of(receipt)
-            if b"pysail" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-
-    assert kubernetes.eventually(lambda: bool(engines()))
-    for pid in engines():
+    assert kubernetes.eventually(lambda: bool(engines(receipt)))
+    for pid in engines(receipt):
         os.kill(pid, signal.SIGKILL)
     ended = place.deck.until(run["id"])
     assert (ended["state"], ended["reason"]) == ("failed", "engine_lost"), ended
     assert "statement 2 of 2" in said(ended), said(ended)
+    assert carriers(receipt.id) == []
+    assert kubernetes.left(place.namespace) == []
+
+
+@pytest.mark.long
+@pytest.mark.row("F-29", "G5")
+def test_an_engine_that_hangs_before_its_first_answer_ends_as_engine_start(place: Place) -> None:
+    place.deck.create("quick", cluster="kube")
+    run = place.deck.ok("run-show", place.deck.ok("run", "quick")["id"])
+    receipt = receipt_of(run)
+    end = time.monotonic() + 30
+    while not (found := engines(receipt)):
+        assert time.monotonic() < end
+    for pid in found:
+        os.kill(pid, signal.SIGSTOP)
+    ended = place.deck.until(run["id"], deadline_s=120)
+    assert (ended["state"], ended["reason"]) == ("failed", "engine_start"), ended
+    words = said(ended)
+    assert "named no port" in words or "gave no answer" in words, words
     assert carriers(receipt.id) == []
     assert kubernetes.left(place.namespace) == []
 
