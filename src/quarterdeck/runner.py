@@ -351,6 +351,13 @@ def judge(message: str) -> tuple[str, str]:
     return "user_error", ""
 
 
+def of_worker(line: str, *, is_ready: bool) -> str:
+    """Return the reason of a worker that could not be started: no answer to the engine is nobody's setting."""
+    if "client error (" not in line:
+        return "config_error"
+    return "engine_lost" if is_ready else "engine_start"
+
+
 def last_error(lines: Sequence[str]) -> str:
     """Return the exception text that ends these lines of a Python process; "" if there is none."""
     begins = [i for i, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
@@ -1159,7 +1166,7 @@ class Runner:
             raise self.engine_ended(self.engine)
         if self.refused_worker:
             raise failed(
-                "config_error",
+                of_worker(self.refused_worker, is_ready=self.engine_ready),
                 "The engine could not start a worker.",
                 evidence=(self.refused_worker,),
             )

@@ -186,6 +186,21 @@ def test_a_call_that_did_not_come_through_says_nothing_of_a_configuration(
     assert runner.grpc_error(error)[1] is is_lost
 
 
+@pytest.mark.parametrize(
+    ("said", "is_ready", "reason"),
+    [
+        ("ServiceError: client error (Connect)", False, "engine_start"),
+        ("ServiceError: client error (SendRequest)", True, "engine_lost"),
+        ("ApiError: pods is forbidden", False, "config_error"),
+    ],
+)
+def test_a_worker_that_could_not_be_started_has_its_reason(
+    said: str, is_ready: bool, reason: str
+) -> None:
+    line = f"ERROR failed to start worker 1: error in Kubernetes: {said}"
+    assert runner.of_worker(line, is_ready=is_ready) == reason
+
+
 def test_last_error_of_a_python_process_is_its_last_traceback() -> None:
     lines = [
         *(
