@@ -65,13 +65,24 @@ def test_the_next_attempt_waits_for_the_node_and_says_so(tmp_path: Path) -> None
     assert world.starts == 2
 
 
-def test_what_others_deleted_and_is_still_ending_is_no_lost_node(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("left", "reason"),
+    [
+        ("pod x", Reason.DELETED_EXTERNALLY),  # the driver, which is still ending
+        ("worker pod y", Reason.NODE_LOST),  # on another node
+    ],
+)
+def test_what_others_deleted_and_is_still_ending_is_no_lost_node(
+    tmp_path: Path, left: str, reason: Reason
+) -> None:
     world = World(tmp_path)
     one = world.fake.attempts[world.name]
-    one.failure, one.left = Reason.DELETED_EXTERNALLY, ("pod x",)
+    one.placement = "pod x on n1"
+    world.turn()
+    one.failure, one.left = Reason.DELETED_EXTERNALLY, (left,)
     world.fake.move(world.name, Phase.ENDED)
-    world.fake.nodes["n1"] = "pod x on node n1 has not ended"  # a moment later
-    assert world.turn().reason is Reason.DELETED_EXTERNALLY
+    world.fake.nodes["n1"] = "it may run on n1"
+    assert world.turn().reason is reason
 
 
 def test_the_next_attempt_starts_when_the_old_ones_own_deadline_has_passed(tmp_path: Path) -> None:

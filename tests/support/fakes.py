@@ -59,6 +59,7 @@ class FakeAttempt:
     happened: tuple[Happened, ...] = ()
     left: tuple[str, ...] = ()
     node: str = ""
+    placement: str = ""
     failure: Reason | None = None
     steps: list[CancelStep] = field(default_factory=list)
 
@@ -304,7 +305,7 @@ class FakeExecutor:
             self._go_on(one)
         seen = Observation(
             self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at,
-            happened=one.happened, node=one.node,
+            happened=one.happened, node=one.node, placement=one.placement,
         )  # fmt: skip
         if one.is_alive:
             return seen

@@ -28,13 +28,14 @@ def seen_on_its_node(
 ) -> Observation | Silent:
     """Return what was seen; an end that nobody saw on a node that is lost is the loss of the node.
 
-    What still stands there is being ended, and its clean-up waits for it: that is no loss.
+    A driver that still stands there is being ended, and its clean-up waits for it: that is no loss.
     """
     attempt = run.attempt
     if isinstance(seen, Silent) or seen.phase not in (Phase.ENDED, Phase.GONE):
         return seen
     is_seen = seen.exit_code is not None or seen.last_word is not None
-    if is_seen or seen.left or attempt is None or not attempt.node:
+    is_ending = any(one in run.placement for one in seen.left)
+    if is_seen or is_ending or attempt is None or not attempt.node:
         return seen
     try:
         why = _ask(attempt, executor)
