@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from tests.support.quarterdeck import outer_environ
 
 SCRIPT = Path(sys.executable).parent / "quarterdeck"
 COMMAND = [str(SCRIPT)] if SCRIPT.is_file() else [sys.executable, "-m", "quarterdeck"]
@@ -22,8 +23,7 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUARTERDECK_")}
-        self.environment = kept | {"QUARTERDECK_STORE": str(folder / "store")}
+        self.environment = outer_environ() | {"QUARTERDECK_STORE": str(folder / "store")}
         self.run("init")
 
     def process(self, *arguments: str) -> subprocess.CompletedProcess[str]:

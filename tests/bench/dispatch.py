@@ -109,7 +109,7 @@ def measure(*, runs: int) -> dict[str, Any]:
     """Dispatch so many runs; return times from `dispatching` to `submitted` beside the bare calls'."""
     with tempfile.TemporaryDirectory() as folder, kubernetes.namespace() as namespace:
         deck = Quarterdeck(Path(folder))
-        document = {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(namespace)}
+        document = kubernetes.definition(namespace)
         deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
         deck.create("quick", cluster="kube", source=python("print(1)"))
         services = open_services(

@@ -53,10 +53,7 @@ def world() -> Iterator[World]:
 
 def fill(here: World, deck: Quarterdeck, known: int, active: int) -> list[Receipt]:
     """Put the runs into store and namespace; return the receipts of the active ones."""
-    definition = {
-        "name": "kube", "kind": "kubernetes",
-        **kubernetes.cluster(here.namespace, kubeconfig=str(here.proxy.kubeconfig)),
-    }  # fmt: skip
+    definition = kubernetes.definition(here.namespace) | {"kubeconfig": str(here.proxy.kubeconfig)}
     deck.ok("cluster", "create", "-f", "-", text=json.dumps(definition))
     services = open_services(
         config.load({"store": str(deck.store)}, {"QUARTERDECK_ACTOR": deck.actor})

@@ -1,7 +1,6 @@
 """`kill -9` of the dispatching process between any two steps: no payload starts twice, every run ends."""
 
 import json
-import os
 import random
 import subprocess
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support.quarterdeck import outer_environ
 
 ROOT = Path(__file__).resolve().parents[2]
 PAYLOAD = """
@@ -24,8 +25,7 @@ class Workspace:
     def __init__(self, folder: Path) -> None:
         self.store = folder / "store"
         self.seen = folder / "seen"
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUARTERDECK_")}
-        self.environ = {**kept, "QUARTERDECK_STORE": str(self.store)}
+        self.environ = {**outer_environ(), "QUARTERDECK_STORE": str(self.store)}
         self.quarterdeck("init")
         spec = {
             "source": {"kind": "py_file", "text": PAYLOAD, "args": [str(self.seen)]},

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import time
@@ -27,7 +26,7 @@ from quarterdeck.model.ids import RunId
 from quarterdeck.model.receipt import Receipt
 from tests.cluster.test_kills import Chaos
 from tests.cluster.test_logs import WIDE
-from tests.cluster.test_lost_node import FAULT, NODE, is_ready
+from tests.cluster.test_lost_node import KUBELET, NODE, is_ready
 from tests.support import kubernetes
 from tests.support.quarterdeck import ENDED, python
 from tests.support.screen import Terminal
@@ -107,15 +106,15 @@ class Disturbing:
         return True
 
     def api_server(self) -> bool:
-        _fault("kill", "kube-apiserver")
+        kubernetes.fault("kill", "kube-apiserver")
         time.sleep(self.seed.uniform(1, 15))
-        _fault("start", "kube-apiserver")
+        kubernetes.fault("start", "kube-apiserver")
         return kubernetes.eventually(self._answers, 60)
 
     def kubelet(self) -> bool:
-        _fault("stop", "kubelet-2")
+        kubernetes.fault("stop", KUBELET)
         time.sleep(self.seed.uniform(1, 20))
-        _fault("start", "kubelet-2")
+        kubernetes.fault("start", KUBELET)
         return True
 
     def driver_process(self) -> bool:
@@ -152,16 +151,9 @@ class Disturbing:
         return False
 
 
-def _fault(action: str, part: str) -> None:
-    subprocess.run(
-        [os.environ[FAULT], action, part], check=True, timeout=90, stdout=subprocess.DEVNULL
-    )
-
-
 @pytest.fixture
 def chaos(tmp_path: Path, namespace: str) -> Iterator[Chaos]:
-    if not os.environ.get(FAULT):
-        pytest.skip(f"{FAULT} names no program that kills parts of the cluster")
+    kubernetes.demand_faults()
     kubernetes.give_driver_rights(namespace)
     made = Chaos(tmp_path, namespace, SLEEPS)
     made.deck.ok("profile", "create", "-f", "-", text=json.dumps(WIDE | {"team": made.deck.actor}))
@@ -179,11 +171,7 @@ def start(chaos: Chaos, job: str, seed: random.Random) -> str:
     end = time.monotonic() + 240
     while True:
         moment = seed.choice([1_000, seed.randint(1, 30)])
-        command = [sys.executable, "-m", "tests.chaos.dispatcher", str(chaos.deck.store), job]
-        done = subprocess.run(
-            [*command, str(moment)], env=chaos.deck.environ(), capture_output=True, text=True,
-            timeout=120, cwd=Path(__file__).parents[2], check=False,
-        )  # fmt: skip
+        done = chaos.dispatcher(job, moment)
         words = done.stdout.split()
         if words:
             return words[0]

@@ -37,7 +37,7 @@ class Place:
         self.add_cluster(self.deck)
 
     def add_cluster(self, deck: Quarterdeck) -> None:
-        document = {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(self.namespace)}
+        document = kubernetes.definition(self.namespace)
         deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
 
     def running(self, text: str = LONG, name: str = "long", **spec: Any) -> Json:

@@ -40,7 +40,7 @@ class Chaos:
         self.client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
         self.counting = kubernetes.Counting()
         self.deck = Quarterdeck(folder)
-        document = {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(namespace)}
+        document = kubernetes.definition(namespace)
         self.deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
         text = COUNTED.format(address=self.counting.address, then=then)
         self.deck.create("counted", cluster="kube", source=python(text))
@@ -49,13 +49,17 @@ class Chaos:
         self.counting.close()
         self.client.close()
 
-    def dispatch(self, what: str, moment: object) -> str | None:
-        """Start a run, or go on with one, in a process that kills itself at that moment; the new run's id."""
+    def dispatcher(self, what: str, moment: object) -> subprocess.CompletedProcess[str]:
+        """Start a run, or go on with one, in a process that kills itself at that moment."""
         command = [sys.executable, "-m", "tests.chaos.dispatcher", str(self.deck.store), what]
-        done = subprocess.run(  # our own command
+        return subprocess.run(  # our own command
             [*command, str(moment)], env=self.deck.environ(), capture_output=True, text=True,
             timeout=120, cwd=ROOT, check=False,
         )  # fmt: skip
+
+    def dispatch(self, what: str, moment: object) -> str | None:
+        """Let a dispatcher do it; returns the new run's id."""
+        done = self.dispatcher(what, moment)
         assert done.returncode in (0, -9), done.stderr
         words = done.stdout.split()
         return words[0] if words and words[0] != "done" else None

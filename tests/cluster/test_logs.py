@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -20,7 +18,7 @@ import pytest
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import Client
 from quarterdeck.executors.kubernetes.sources import ROTATED
-from tests.cluster.test_lost_node import FAULT, KUBELET, NODE
+from tests.cluster.test_lost_node import KUBELET, NODE
 from tests.support import kubernetes
 from tests.support.cutting import Cutting
 from tests.support.quarterdeck import Quarterdeck, python
@@ -59,8 +57,8 @@ def deck(tmp_path: Path, namespace: str) -> Quarterdeck:
 
 def a_deck(folder: Path, namespace: str, **more: Any) -> Quarterdeck:
     made = Quarterdeck(folder)
-    definition = {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(namespace, **more)}
-    made.ok("cluster", "create", "-f", "-", text=json.dumps(definition))
+    document = kubernetes.definition(namespace, **more)
+    made.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     return made
 
 
@@ -266,9 +264,7 @@ def test_what_was_rotated_away_while_nobody_looked_is_one_named_gap(
 def test_a_log_goes_on_where_it_was_when_its_kubelet_was_away(
     tmp_path: Path, namespace: str
 ) -> None:
-    program = os.environ.get(FAULT)
-    if not program:
-        pytest.skip(f"{FAULT} names no program that stops a kubelet")
+    kubernetes.demand_faults()
     deck = a_deck(tmp_path, namespace, node_selector={"kubernetes.io/hostname": NODE})
     text = (
         "import time\nfor n in range(600):\n    print('line', n, flush=True)\n    time.sleep(0.05)"
@@ -277,11 +273,11 @@ def test_a_log_goes_on_where_it_was_when_its_kubelet_was_away(
     run = deck.ok("run", "talks")["id"]
     follower = deck.start("logs", run, "-f")
     assert kubernetes.eventually(lambda: "line 50" in deck.call("logs", run).out)
-    subprocess.run([program, "stop", KUBELET], check=True, timeout=60)
+    kubernetes.fault("stop", KUBELET)
     try:
         time.sleep(12)
     finally:
-        subprocess.run([program, "start", KUBELET], check=True, timeout=60)
+        kubernetes.fault("start", KUBELET)
     ended = deck.until(run, deadline_s=180)
     assert ended["state"] == "succeeded", ended
     said, _ = follower.communicate(timeout=90)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import threading
 import time
 from collections import defaultdict
@@ -23,7 +22,6 @@ from tests.support.attempt import carriers
 
 pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.row("F-22")]
 
-FAULT = "QUARTERDECK_TEST_FAULT"  # a program: `stop kubelet-2`, `start kubelet-2`
 NODE, OTHER = "node-2", "node-1"
 KUBELET = "kubelet-2"
 TICKING = """
@@ -60,10 +58,6 @@ class Ticks:
         self._server.server_close()
 
 
-def fault(action: str) -> None:
-    subprocess.run([os.environ[FAULT], action, KUBELET], check=True, timeout=60)
-
-
 def cordon(client: Client, node: str, *, is_off: bool) -> None:
     operation = {"op": "add", "path": "/spec/unschedulable", "value": is_off}
     client.patch(f"/api/v1/nodes/{node}", [operation])
@@ -81,8 +75,7 @@ def is_ready(client: Client) -> bool:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    if not os.environ.get(FAULT):
-        pytest.skip(f"{FAULT} names no program that stops a kubelet")
+    kubernetes.demand_faults()
     with kubernetes.namespace() as name:
         made = Place(tmp_path, name)
         try:
@@ -90,7 +83,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
         finally:
             cordon(made.client, OTHER, is_off=False)
             if not is_ready(made.client):
-                fault("start")
+                kubernetes.fault("start", KUBELET)
             assert kubernetes.eventually(lambda: is_ready(made.client), 120)
             made.client.close()
 
@@ -109,7 +102,7 @@ def lost(place: Place, ticks: Ticks, **spec: Any) -> str:
     retry = {"attempts": 2, "backoff": "1s", "on": ["node_lost"]}
     run = str(place.running(text, "ticking", retry=retry, **spec)["id"])
     cordon(place.client, OTHER, is_off=False)
-    fault("stop")
+    kubernetes.fault("stop", KUBELET)
     place.client.delete(f"/api/v1/nodes/{NODE}", {})
 
     def is_known() -> bool:
@@ -139,7 +132,7 @@ def test_two_attempts_never_run_at_once_though_the_cluster_forgot_the_first(
     place: Place, ticks: Ticks
 ) -> None:
     run = lost(place, ticks)
-    fault("start")
+    kubernetes.fault("start", KUBELET)
     ended = place.deck.until(run, deadline_s=240)
     assert ended["state"] == "succeeded"
     assert [one["cleared_by"] for one in ended["attempts"]] == ["the cluster", ""]

@@ -17,7 +17,6 @@ import yaml
 from quarterdeck.model.receipt import Receipt
 from tests.cluster.test_ends import Place, receipt_of
 from tests.support import kubernetes
-from tests.support.attempt import carriers
 from tests.support.quarterdeck import job, python, sql
 
 pytestmark = pytest.mark.cluster
@@ -91,7 +90,7 @@ def test_an_engine_killed_in_mid_statement_is_named_with_its_statement(place: Pl
     ended = place.deck.until(run["id"])
     assert (ended["state"], ended["reason"]) == ("failed", "engine_lost"), ended
     assert "statement 2 of 2" in said(ended), said(ended)
-    assert carriers(receipt.id) == []
+    assert kubernetes.processes_of(receipt) == []
     assert kubernetes.left(place.namespace) == []
 
 
@@ -110,17 +109,14 @@ def test_an_engine_that_hangs_before_its_first_answer_ends_as_engine_start(place
     assert (ended["state"], ended["reason"]) == ("failed", "engine_start"), ended
     words = said(ended)
     assert "named no port" in words or "gave no answer" in words, words
-    assert carriers(receipt.id) == []
+    assert kubernetes.processes_of(receipt) == []
     assert kubernetes.left(place.namespace) == []
 
 
 @pytest.mark.row("F-16", "A15")
 def test_an_image_that_is_not_there_is_found_before_any_run(place: Place) -> None:
     image = "localhost/nothing:1"
-    document = {
-        "name": "absent", "kind": "kubernetes",
-        **kubernetes.cluster(place.namespace), "image": image,
-    }  # fmt: skip
+    document = kubernetes.definition(place.namespace, "absent") | {"image": image}
     made = place.deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     assert made["status"] == "inactive"
     [check] = [one for one in made["checks"] if one["level"] == "failed"]
@@ -141,10 +137,7 @@ def test_a_credential_command_that_is_gone_is_named_and_other_clusters_work(
     path = tmp_path / "kubeconfig"
     good = Path(kubernetes.kubeconfig()).read_text()
     path.write_text(good)
-    document = {
-        "name": "other", "kind": "kubernetes",
-        **kubernetes.cluster(place.namespace, kubeconfig=str(path)),
-    }  # fmt: skip
+    document = kubernetes.definition(place.namespace, "other") | {"kubeconfig": str(path)}
     place.deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     text = "import time\ntime.sleep(12)\nprint('it went on', flush=True)"
     place.deck.create("long", cluster="other", source=python(text))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -22,12 +21,8 @@ pytestmark = pytest.mark.cluster
 def deck(tmp_path: Path, namespace: str) -> Quarterdeck:
     """Return a workspace with cluster `kube` in that namespace."""
     made = Quarterdeck(tmp_path)
-    made.ok("cluster", "create", "-f", "-", text=json.dumps(definition(namespace)))
+    made.ok("cluster", "create", "-f", "-", text=json.dumps(kubernetes.definition(namespace)))
     return made
-
-
-def definition(namespace: str, **more: Any) -> dict[str, Any]:
-    return {"name": "kube", "kind": "kubernetes", **kubernetes.cluster(namespace, **more)}
 
 
 def test_a_job_runs_on_the_cluster_and_leaves_its_log(deck: Quarterdeck, namespace: str) -> None:
@@ -92,7 +87,7 @@ def test_the_printed_rights_are_enough_and_without_them_the_check_says_which(
     printed = list(yaml.safe_load_all(deck.call("cluster", "rbac", "kube").out))
     assert {one["kind"] for one in printed} == {"Role", "RoleBinding"}
     viewer = str(kubernetes.viewer_kubeconfig(tmp_path))
-    document = definition(namespace) | {"name": "mine", "kubeconfig": viewer}
+    document = kubernetes.definition(namespace) | {"name": "mine", "kubeconfig": viewer}
     made = deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     assert made["status"] == "inactive"
     [missing] = [one for one in made["checks"] if one["name"] == "rights"]
@@ -125,7 +120,7 @@ def test_without_the_package_one_line_says_what_to_install(
     (absent / "kubernetes.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(absent), prepend=os.pathsep)
     deck = Quarterdeck(tmp_path)
-    deck.ok("cluster", "create", "-f", "-", text=json.dumps(definition("default")))
+    deck.ok("cluster", "create", "-f", "-", text=json.dumps(kubernetes.definition("default")))
     answer = deck.json("cluster", "check", "kube")
     assert answer.code == 6
     [check] = answer.document["checks"]
@@ -141,7 +136,7 @@ def test_a_context_that_is_not_there_and_a_server_that_does_not_answer(tmp_path:
         ({"kubeconfig": str(nowhere(tmp_path))}, "unreachable", "does not answer"),
         ({"namespace": "absent"}, "inactive", "does not exist"),
     ):
-        document = definition("default") | changes | {"name": words}
+        document = kubernetes.definition("default") | changes | {"name": words}
         made = deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
         assert made["status"] == status, made
         said = [one["message"] for one in made["checks"] if one["level"] == "failed"]

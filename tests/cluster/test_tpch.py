@@ -130,8 +130,7 @@ def test_tpch_on_two_workers_is_right_and_leaves_nothing(
         }],
     }  # fmt: skip
     deck = Quarterdeck(tmp_path)
-    cluster = kubernetes.cluster(namespace, pod_template={"spec": disk})
-    document = {"name": "kube", "kind": "kubernetes", **cluster}
+    document = kubernetes.definition(namespace, pod_template={"spec": disk})
     deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     deck.ok("profile", "create", "-f", "-", text=json.dumps(WIDE | {"team": deck.actor}))
     text = "\n".join([*map(query_text, (1, 3, 6)), WORKERS])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
 import threading
 import time
 import uuid
@@ -26,6 +27,7 @@ from quarterdeck.model.receipt import Receipt
 from quarterdeck.ports.executor import Place
 
 VARIABLE = "QUARTERDECK_TEST_KUBECONFIG"
+FAULT = "QUARTERDECK_TEST_FAULT"  # a program, called as `program stop kubelet-2`
 IMAGE = os.environ.get("QUARTERDECK_TEST_IMAGE", "localhost/quarterdeck-runner:test")
 CONTEXT = "test"
 HOST = "10.88.0.1"  # this machine, as pods see it
@@ -67,6 +69,11 @@ def cluster(namespace: str, **more: Any) -> dict[str, Any]:
     return {
         "kubeconfig": kubeconfig(), "context": CONTEXT, "namespace": namespace, "image": IMAGE, **more,
     }  # fmt: skip
+
+
+def definition(namespace: str, name: str = "kube", **more: Any) -> dict[str, Any]:
+    """Return a cluster's definition as its document."""
+    return {"name": name, "kind": "kubernetes", **cluster(namespace, **more)}
 
 
 def executor(namespace: str, **more: Any) -> KubernetesExecutor:
@@ -122,6 +129,18 @@ def processes_of(receipt: Receipt) -> list[int]:
                 if is_ours and state not in "ZX":
                     found.append(int(entry.name))
     return found
+
+
+def demand_faults() -> None:
+    """Skip the test where no program is named that stops, kills and starts parts of the cluster."""
+    if not os.environ.get(FAULT):
+        pytest.skip(f"{FAULT} names no program that stops parts of the cluster")
+
+
+def fault(action: str, part: str) -> None:
+    """Stop, kill or start a part of the cluster: `kubelet-2`, `kube-apiserver` and the like."""
+    command = [os.environ[FAULT], action, part]
+    subprocess.run(command, check=True, timeout=90, stdout=subprocess.DEVNULL)
 
 
 def kill_runner(receipt: Receipt) -> None:

@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost"}
 
 
+def outer_environ() -> dict[str, str]:
+    """Return the environment without variables of ours: the commands refuse those that only tests know."""
+    return {name: v for name, v in os.environ.items() if not name.startswith("QUARTERDECK_")}
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a command said. `document` is standard output's; `error` the refusal on standard error."""
@@ -53,10 +58,9 @@ class Quarterdeck:
         return Quarterdeck(self.folder, actor=actor, init=False)
 
     def environ(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("QUARTERDECK_")}
         home = {"HOME": str(self.folder), "TERM": "dumb", "COLUMNS": "80"}
         return {
-            **kept,
+            **outer_environ(),
             **home,
             "QUARTERDECK_STORE": str(self.store),
             "QUARTERDECK_ACTOR": self.actor,

@@ -113,6 +113,10 @@ class Terminal:
         """Send a signal to the program."""
         os.kill(self.process.pid, number)
 
+    def until_stopped(self) -> None:
+        """Wait until the program stands still: a shell takes the terminal back, and goes on, only then."""
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+
     def end(self) -> int:
         """Wait until the program has ended and all that it wrote is read, and return its exit code."""
         code = self.process.wait(timeout=DEADLINE_S)

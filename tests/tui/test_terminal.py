@@ -104,8 +104,7 @@ def test_stopped_and_continued_it_is_where_it_was(deck: Quarterdeck) -> None:
         terminal.press("j")
         terminal.until("| stock")
         terminal.send(signal.SIGTSTP)
-        # It gives the terminal back before it stops; a shell goes on only once it has stopped.
-        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOWAIT)
+        terminal.until_stopped()
         until(lambda: b"\x1b[?1049l" in terminal.raw)
         terminal.send(signal.SIGCONT)
         until(lambda: terminal.raw.count(b"\x1b[?1049h") == 2)

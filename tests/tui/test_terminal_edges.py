@@ -60,7 +60,7 @@ def test_a_stop_that_cannot_be_heard_is_mended_afterwards(deck: Quarterdeck) -> 
     with opened(deck) as terminal:
         terminal.until("| orders")
         terminal.send(signal.SIGSTOP)
-        os.waitid(os.P_PID, terminal.process.pid, os.WSTOPPED | os.WNOWAIT)
+        terminal.until_stopped()
         terminal.send(signal.SIGCONT)
         until(lambda: terminal.raw.count(b"\x1b[?1049h") == 2)
         terminal.press("j")

@@ -92,9 +92,7 @@ class Stream:
         self._stopped = threading.Event()
         self._over = threading.Event()
         self._looked_at = self._opened_at = time.monotonic()
-        self.is_in_vain = (
-            False  # it ended at once and gave nothing: another would not do better now
-        )
+        self.is_in_vain = False  # it ended at once without a line: another would not do better
         self.error: PrerequisiteError | None = None
         self.is_clean = False  # the node ended it, so all was read that there was
         name = f"log of {source.name}"

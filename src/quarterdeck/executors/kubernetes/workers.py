@@ -86,11 +86,7 @@ def _dead(seen: Seen, now: datetime) -> list[Death]:
     for pod in (*seen.pods, *seen.gone_pods):
         if not names.is_worker(pod):
             continue
-        who, why, code = (
-            _who(pod),
-            observe.why_ended(pod),
-            _end(pod).get("exitCode"),
-        )
+        who, why, code = _who(pod), observe.why_ended(pod), _end(pod).get("exitCode")
         reason, evidence = Reason.ENGINE_LOST, tuple[str, ...]()
         because = f"its container ended with exit code {code}"
         if why is not None:
