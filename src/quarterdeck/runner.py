@@ -1,8 +1,12 @@
 """The runner: starts the engine, runs an attempt's statements or payload, says how it ended.
 
-One file on purpose: it is shipped as text and run as `python runner.py IN OUT`, here or in a pod,
-so it imports nothing of this package and at load only the standard library. The words that it
+One file on purpose: it is shipped as text and run as `python -P runner.py IN OUT`, here or in a
+pod, so it imports nothing of this package and at load only the standard library. The words that it
 shares with the application stand in `model/wire`.
+
+Three import paths. Runner: the standard library and what is installed here. Engine and its
+workers: the same, and wheels of the job behind it. Payload: the standard library, wheels, what is
+installed here. A script's folder and the working folder are on none of them.
 """
 
 from __future__ import annotations
@@ -33,6 +37,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from importlib.machinery import PathFinder
 from itertools import pairwise
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -47,6 +52,8 @@ if TYPE_CHECKING:
 PROTOCOL: Final = 1
 LAUNCH_FILE: Final = "launch.json"
 FROZEN_FILE: Final = "frozen.json"
+FILES_FOLDER: Final = "files"
+BECOME_WORKER: Final = "worker"
 IDENTITY_FILE: Final = "runner.json"
 LOCK_FILE: Final = "lock"
 WORD_FILE: Final = "go"
@@ -83,12 +90,35 @@ DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
 SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
 STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
 # SIGINT is how it is asked to stop: no traceback at the end of every log.
-ENGINE_CODE: Final = """
+ENGINE_CODE: Final = """\
 from pysail.cli import main
 try:
     main()
 except KeyboardInterrupt:
     pass
+"""
+PIP_CODE: Final = """\
+import runpy
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+# `sitecustomize` of each Python that a payload with wheels starts; `WHEELS` is set before it.
+# PYTHONPATH would put wheels before the standard library, and would read no .pth of theirs.
+SITE_CODE: Final = """
+import os, site, sys
+home = os.path.dirname(os.__file__)
+packed = os.path.join(os.path.dirname(home), "python%d%d.zip" % sys.version_info[:2])
+known = (packed, home, os.path.join(home, "lib-dynload"))
+rest = [each for each in sys.path if each != os.path.dirname(__file__)]
+standard = [each for each in rest if each in known]
+sys.path[:] = [*standard, WHEELS, *(each for each in rest if each not in standard)]
+site.addsitedir(WHEELS)
+own = sys.modules.pop(__name__)
+try:
+    import sitecustomize  # of a wheel, or of what is installed here
+except ImportError as error:
+    if error.name != "sitecustomize":
+        raise
+sys.modules.setdefault(__name__, own)
 """
 CODES: Final = {
     "user_error": EXIT_STATEMENT,
@@ -419,6 +449,29 @@ def option_env(options: Mapping[str, object]) -> dict[str, str]:
         "SAIL_" + option.upper().replace(".", "__"): toml(value)
         for option, value in options.items()
     }
+
+
+def python(code: str, path: Sequence[str]) -> list[str]:
+    """Return the command of a Python that runs `code` and imports from `path` alone."""
+    begin = f"import sys; sys.path[:] = {list(path)!r}\n"
+    return [sys.executable, "-P", "-s", "-u", "-c", begin + code]
+
+
+def pip_install(wheel: Path, target: Path) -> list[str]:
+    """Return the command that installs a wheel: no index, no variable or configuration of a user's."""
+    command = [*python(PIP_CODE, sys.path), "install", "--isolated", "--no-index", "--no-deps"]
+    command += ["--no-input", "--no-compile", "--no-cache-dir", "--disable-pip-version-check"]
+    return [*command, "--target", str(target), str(wheel)]
+
+
+def python_path(folders: Sequence[str]) -> dict[str, str]:
+    """Return the variable that puts these before the standard library; without any it is unset."""
+    return {"PYTHONPATH": os.pathsep.join(folders)} if folders else {}
+
+
+def is_plain(name: str) -> bool:
+    """Whether a name is that of a file in a folder, and no path."""
+    return name not in {"", ".", ".."} and not {"/", "\0"} & set(name)
 
 
 def kept_environment(outer: Mapping[str, str]) -> dict[str, str]:
@@ -1187,9 +1240,9 @@ class Runner:
 
     # -- before the word
 
-    def input(self, name: str) -> bytes:
-        """Return an input file; one that is too large for a ConfigMap comes in parts."""
-        parts = (self.launch.get("parts") or {}).get(name) or [name]
+    def input(self, path: str) -> bytes:
+        """Return an input by its path; one that is too large for a ConfigMap comes in parts."""
+        parts = (self.launch.get("parts") or {}).get(path) or [path]
         return b"".join((self.inputs / part).read_bytes() for part in parts)
 
     def verify(self) -> None:
@@ -1210,9 +1263,9 @@ class Runner:
             self.verify_sql(source["text"])
             return
         name = source["file"]
-        if Path(name).name != name:
+        if not is_plain(name):
             raise failed("config_error", f"{name!r} is no plain file name.")
-        found = hashlib.sha256(self.input(name)).hexdigest()
+        found = hashlib.sha256(self.input(f"{FILES_FOLDER}/{name}")).hexdigest()
         if found != source["sha256"]:
             raise failed(
                 "config_error", f"{name} has the SHA-256 {found}, not {source['sha256']}."
@@ -1305,12 +1358,17 @@ class Runner:
         )
         self.enter("starting")
         shutil.rmtree(self.scratch, ignore_errors=True)
-        for folder in ("work", "tmp", "payload", "deps", "warehouse"):
+        for folder in ("work", "tmp", "payload", "wheels", "site", "warehouse"):
             (self.scratch / folder).mkdir(mode=0o700, parents=True)
         # Goes before the last word is written, so that a full disk has room for that.
         write_file(self.scratch / "room", bytes(2 * LINE_LIMIT))
 
     # -- what is started
+
+    @property
+    def wheels(self) -> list[str]:
+        """The folder in which the job's wheel is installed, if it is one."""
+        return [str(self.scratch / "wheels")] if self.spec["source"]["kind"] == "wheel" else []
 
     def environment(self) -> dict[str, str]:
         """Return what engine, payload and installer have in common."""
@@ -1320,15 +1378,12 @@ class Runner:
             if not key.upper().startswith("SAIL_")
         }
         env = kept_environment(os.environ) | own
-        path = [str(self.scratch / "payload"), str(self.scratch / "deps")]
-        path += self.launch.get("payload_path") or []
-        path += filter(None, [own.get("PYTHONPATH")])
         return (
             env
             | no_proxy(env)
+            | python_path(self.launch.get("payload_path") or [])
             | {
                 MARKER_ENV: self.launch["marker"],
-                "PYTHONPATH": os.pathsep.join(path),
                 "PYTHONUNBUFFERED": "1",
                 "SPARK_HOME": "/nonexistent",  # else the client looks for a Spark installation
                 "TMPDIR": str(self.scratch / "tmp"),
@@ -1341,16 +1396,14 @@ class Runner:
         if "file" not in source:
             return
         copy = self.scratch / "payload" / source["file"]
-        data = self.input(source["file"])
+        data = self.input(f"{FILES_FOLDER}/{source['file']}")
         if hashlib.sha256(data).hexdigest() != source["sha256"]:
             raise failed("config_error", f"{source['file']} changed after it was checked.")
         copy.write_bytes(data)
         if source["kind"] != "wheel":
             return
         begun = time.monotonic()
-        command = [sys.executable, "-m", "pip", "install", "--no-index", "--no-deps", "--no-input"]
-        command += ["--no-compile", "--no-cache-dir", "--disable-pip-version-check"]
-        command += ["--target", str(self.scratch / "deps"), str(copy)]
+        command = pip_install(copy, self.scratch / "wheels")
         self.installer = child = Child(
             "installer", command, self.environment(), self.work, self.pump
         )
@@ -1370,6 +1423,23 @@ class Runner:
                 object=named,
                 evidence=tail,
             )
+        self.say_doubles()
+
+    def say_doubles(self) -> None:
+        """Say which modules of the wheel are taken from elsewhere: they may be other code."""
+        names = {entry.name.partition(".")[0] for entry in os.scandir(self.wheels[0])}
+        for name in sorted(names - sys.stdlib_module_names):
+            here = PathFinder.find_spec(name, sys.path)
+            wheels = PathFinder.find_spec(name, self.wheels)
+            if not (here and here.origin and wheels):
+                continue
+            # A folder without __init__ is taken only where there is nothing else of that name.
+            who = "the payload imports the wheel's, the engine (functions used as UDFs) the other"
+            if wheels.origin is None:
+                who = "payload and engine import the other"
+            where = Path(here.origin).parent
+            text = f"{name} is in the wheel and in {where}: {who}."
+            self.log.text("runner", "stderr", text)
 
     def engine_options(self) -> Json:
         """Return the engine's options: defaults, over them the spec's, the executor's, and ours."""
@@ -1389,7 +1459,7 @@ class Runner:
         # The port stands in an info line of this target, whatever else the user wants to see.
         levels = filter(None, (env.get("RUST_LOG", "info"), "sail_cli=info"))
         env |= option_env(self.engine_options()) | {"RUST_LOG": ",".join(levels)}
-        command = [sys.executable, "-P", "-c", ENGINE_CODE, "spark", "server"]
+        command = [*python(ENGINE_CODE, [*sys.path, *self.wheels]), "spark", "server"]
         command += ["--ip", "127.0.0.1", "--port", "0", "-C", str(self.work)]
         self.engine_started = time.monotonic()
         self.engine = child = Child(
@@ -1620,10 +1690,11 @@ class Runner:
         source = self.spec["source"]
         args = [str(arg) for arg in source.get("args") or []]
         if source["kind"] == "py_file":
-            return [sys.executable, "-u", str(self.scratch / "payload" / source["file"]), *args]
+            script = self.scratch / "payload" / source["file"]
+            return [sys.executable, "-P", "-u", str(script), *args]
         module, _, name = source["entry_point"].partition(":")
         code = f"import sys; from {module} import {name.partition('.')[0]}; sys.exit({name}())"
-        return [sys.executable, "-u", "-c", code, *args]
+        return [sys.executable, "-P", "-u", "-c", code, *args]
 
     def run_payload(self) -> None:
         """Run the Python payload to its end."""
@@ -1631,6 +1702,11 @@ class Runner:
             "SPARK_REMOTE": self.remote(),
             PARAMETERS_ENV: json.dumps(self.spec.get("parameters") or {}),
         }
+        if self.wheels:
+            site = self.scratch / "site"
+            code = f"WHEELS = {self.wheels[0]!r}{SITE_CODE}"
+            (site / "sitecustomize.py").write_text(code, "utf-8", "surrogateescape")
+            env |= python_path([str(site), *(self.launch.get("payload_path") or [])])
         self.enter("running")
         self.payload = child = Child("payload", self.payload_command(), env, self.work, self.pump)
         self.log.event("payload", pid=host_pid_of(child.pid))
@@ -1901,11 +1977,34 @@ def main(argv: Sequence[str]) -> NoReturn:
     os.environ.clear()
     os.environ.update(outer, GRPC_ENABLE_FORK_SUPPORT="0", SPARK_HOME="/nonexistent")
     os.environ[MARKER_ENV] = launch["marker"]
-    sys.path[:] = [
-        each for each in sys.path if Path(each).absolute() != Path(__file__).absolute().parent
-    ]
     Runner(inputs, out, launch, secrets).run()
 
 
+def become_worker(argv: Sequence[str]) -> NoReturn:
+    """Become a worker of the engine whose path ends with a wheel, as the engine's own does.
+
+    The wheel comes as folder to install into, its file name, its SHA-256, and its parts in order.
+    """
+    folder, name, digest, *parts = argv
+    data = b"".join(Path(part).read_bytes() for part in parts)
+    if hashlib.sha256(data).hexdigest() != digest or not is_plain(name):
+        print(f"{name} is not the wheel with the SHA-256 {digest}.", file=sys.stderr)
+        os._exit(EXIT_CONFIG)
+    wheels = Path(folder, "wheels")
+    wheels.mkdir(parents=True, exist_ok=True)
+    copy = Path(folder, name)
+    copy.write_bytes(data)
+    installed = subprocess.run(  # noqa: S603  # no shell; the command is ours
+        [*pip_install(copy, wheels), "--quiet"], check=False
+    )
+    copy.unlink()
+    if installed.returncode:
+        os._exit(EXIT_INSTALL)
+    command = [*python(ENGINE_CODE, [*sys.path, str(wheels)]), "worker"]
+    os.execv(command[0], command)  # noqa: S606  # no shell; the command is ours
+
+
 if __name__ == "__main__":
+    if sys.argv[1] == BECOME_WORKER:
+        become_worker(sys.argv[2:])
     main(sys.argv[1:])

@@ -26,11 +26,11 @@ def test_a_local_plan_names_the_process_and_its_variables_and_starts_nothing(
     assert (plan["would"], plan["kind"], plan["problems"]) == ("start", "local", [])
     [process] = plan["documents"]
     assert process["kind"] == "Process"
-    assert any(word.endswith("/in/runner.py") for word in process["command"])
+    assert any(word.endswith("/in/runner/runner.py") for word in process["command"])
     assert {"PATH", "QUARTERDECK_ATTEMPT", "QUARTERDECK_WORK"} <= set(process["environment"])
     assert process["payload_environment"] == ["REGION"]
     assert os.environ["PATH"] not in json.dumps(process)
-    assert "payload.py" in process["inputs"]["files"]
+    assert "files/payload.py" in process["inputs"]["files"]
     assert not list((deck.store / "work").glob("*"))
     assert not list((deck.store / "artifacts").rglob("*.*"))
     assert deck.ok("runs") == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import sys
@@ -70,10 +73,100 @@ def test_inputs_are_private_and_read_only(executor: LocalExecutor, tmp_path: Pat
         str(path.relative_to(tmp_path / "work" / receipt.id)): stat.S_IMODE(path.stat().st_mode)
         for path in (tmp_path / "work" / receipt.id).rglob("*")
     }
-    assert (found.pop("in"), found.pop("out")) == (0o500, 0o700)
+    assert {found.pop(name) for name in ("in", "in/files", "in/runner")} == {0o500}
+    assert found.pop("out") == 0o700
     assert {mode for name, mode in found.items() if name.startswith("in/")} == {0o400}
     assert {mode for name, mode in found.items() if name.startswith("out/")} == {0o600}
     assert stat.S_IMODE((tmp_path / "work").stat().st_mode) == 0o700
+
+
+def named(name: str, text: str) -> Launch:
+    """Return the launch of a script of this name."""
+    launch, data = a_launch(), text.encode()
+    digest = hashlib.sha256(data).hexdigest()
+    source = {"kind": "py_file", "file": name, "sha256": digest, "args": []}
+    frozen = json.dumps(json.loads(launch.frozen) | {"source": source}).encode()
+    return replace(
+        launch,
+        frozen=frozen,
+        frozen_sha256=hashlib.sha256(frozen).hexdigest(),
+        files=(InputFile(name, digest, len(data), lambda: io.BytesIO(data)),),
+    )
+
+
+@pytest.mark.row("F13", "X2")
+@pytest.mark.parametrize(
+    "name", ["json.py", "email.py", "runner.py", "launch.json", "..", "a/b", ""]
+)
+def test_nothing_of_the_attempt_is_executed_before_the_word(
+    executor: LocalExecutor, tmp_path: Path, name: str
+) -> None:
+    marks = tmp_path / "marks"
+    launch = named(name, f"open({str(marks)!r}, 'a').write(__name__)")
+    if name in ("..", "a/b", ""):
+        with pytest.raises(FencedError, match="cannot be the name of an input"):
+            executor.prepare(launch)
+        return
+    receipt = executor.prepare(launch)
+    maps = Path(f"/proc/{receipt.facts['pid']}/maps")
+    assert eventually(lambda: "pyarrow" in maps.read_text())  # the client is being imported
+    assert not marks.exists()
+    executor.release(receipt)
+    assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED)
+    assert marks.read_text() == "__main__"
+
+
+# What a runner of another version does, as far as who starts it must know.
+OLD_RUNNER = """\
+import json, os, pathlib, sys, time
+inputs, out = map(pathlib.Path, sys.argv[1:])
+ticks = int(pathlib.Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+who = {"pid": int(os.readlink("/proc/self")), "start_ticks": ticks, "boot_id": boot}
+(out / "runner.json.new").write_text(json.dumps(who))
+(out / "runner.json.new").replace(out / "runner.json")
+(out / "phase").write_text("waiting")
+while not (out / "go").exists():
+    time.sleep(0.01)
+(out / "began").write_text(str(time.time() * 1000))
+exec((inputs / "job.py").read_text())
+launch = json.loads((inputs / "launch.json").read_text())
+word = {"protocol": 1, "run": launch["run"], "attempt": 1, "state": "succeeded", "reason": None}
+(out / "last_word").write_text(json.dumps(word | {"exit_code": 0, "ended_ms": time.time() * 1000}))
+"""
+
+
+@pytest.mark.row("F13")
+def test_an_attempt_that_an_older_version_prepared_goes_on_with_the_runner_that_it_brought(
+    executor: LocalExecutor, tmp_path: Path
+) -> None:
+    marks = tmp_path / "marks"
+    launch = named("job.py", f"open({str(marks)!r}, 'a').write('began ')")
+    first = executor.prepare(launch)
+    kill(first)
+    inputs = out_of(first).parent / "in"
+    for each in (inputs, inputs / "files", inputs / "runner"):
+        each.chmod(0o700)
+    (inputs / "files" / "job.py").rename(inputs / "job.py")
+    shutil.rmtree(inputs / "runner")
+    (inputs / "runner.py").write_text(OLD_RUNNER)
+    inputs.chmod(0o500)
+    receipt = executor.prepare(launch)
+    assert observe(executor, receipt).phase is Phase.WAITING
+    assert not marks.exists()
+    executor.release(receipt)
+    assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED)
+    word = observe(executor, receipt).last_word
+    assert word is not None
+    assert (word["state"], marks.read_text()) == ("succeeded", "began ")
+    assert executor.reap(receipt).left == ()
+    assert not inputs.exists()
+
+
+def test_the_users_own_packages_reach_the_runner_only_where_the_engine_is_one_of_them() -> None:
+    users = "/home/ana/.local/lib/python3.11/site-packages"
+    assert environment.isolating(Path("/opt/venv/lib/pysail/__init__.py"), users) == ["-I"]
+    assert environment.isolating(Path(users, "pysail/__init__.py"), users) == ["-E", "-P"]
 
 
 def test_a_runner_that_died_before_the_word_is_started_again(executor: LocalExecutor) -> None:

@@ -42,7 +42,9 @@ def wheel_of(text: str) -> bytes:
     info = "tiny-1.0.dist-info"
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("tiny/__init__.py", "")
         archive.writestr("tiny/job.py", text)
+        archive.writestr("alone/job.py", "")
         archive.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
         archive.writestr(
             f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
@@ -215,6 +217,66 @@ def test_wheel_is_installed_and_its_entry_point_called(attempt: Attempt) -> None
     assert (word["reason"], word["exit_code"]) == ("user_error", 3)
     assert attempt.texts("payload") == ["from the wheel ['x']"]
     assert attempt.texts("installer")
+
+
+WHERE = """\
+import json, subprocess, sys
+import sitecustomize, here
+CHILD = "import here, sitecustomize, tiny.job, sys; print(sys.path[1:])"
+def main():
+    print(json.dumps([sitecustomize.__file__, here.__file__, sys.path]))
+    print(subprocess.run([sys.executable, "-P", "-c", CHILD], capture_output=True, text=True).stdout.strip())
+"""
+
+
+@pytest.mark.row("A6")
+def test_a_wheel_stands_before_what_is_installed_and_hides_none_of_it(
+    attempt: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    for name in ("sitecustomize", "here", "tiny", "alone"):
+        (installed / f"{name}.py").write_text("")
+    attempt.launch["payload_path"] = [str(installed)]
+    monkeypatch.setenv("PYTHONPATH", str(installed))  # as in a pod, where the image says so
+    attempt.flags = ["-P"]
+    more = {"package": "tiny", "version": "1.0", "entry_point": "tiny.job:main", "args": []}
+    source = attempt.file("wheel", "tiny-1.0-py3-none-any.whl", wheel_of(WHERE), **more)
+    word = attempt.start(source).wait()
+    assert word["state"] == "succeeded", attempt.texts("payload", "stderr")
+    said, child = attempt.texts("payload")
+    start, here, path = json.loads(said)
+    assert (start, here) == (str(installed / "sitecustomize.py"), str(installed / "here.py"))
+    assert path.index(str(attempt.out / "scratch" / "wheels")) < path.index(str(installed))
+    assert child == str(path[1:])
+    [alone, tiny] = attempt.texts("runner", "stderr")
+    assert (
+        alone == f"alone is in the wheel and in {installed}: payload and engine import the other."
+    )
+    assert tiny == (
+        f"tiny is in the wheel and in {installed}: the payload imports the wheel's, the engine (functions used"
+        " as UDFs) the other."
+    )
+
+
+@pytest.mark.row("A6", "X2")
+def test_variables_and_the_working_folder_steer_neither_pip_nor_the_payload(
+    attempt: Attempt,
+) -> None:
+    text = (
+        "import sys\n"
+        "def main():\n"
+        "    open('late.py', 'w').close()\n"
+        "    try:\n"
+        "        import late\n"
+        "    except ModuleNotFoundError:\n"
+        "        print('not found', '' in sys.path)\n"
+    )
+    more = {"package": "tiny", "version": "1.0", "entry_point": "tiny.job:main", "args": []}
+    source = attempt.file("wheel", "tiny-1.0-py3-none-any.whl", wheel_of(text), **more)
+    env = {"PIP_PREFIX": "/nowhere", "PIP_REQUIRE_HASHES": "1", "PYTHONSTARTUP": "/nowhere"}
+    assert attempt.start(source, env=env).wait()["state"] == "succeeded", attempt.lines()
+    assert attempt.texts("payload") == ["not found False"]
 
 
 def test_broken_wheel_is_a_dependency_that_cannot_be_installed(attempt: Attempt) -> None:
@@ -432,7 +494,7 @@ def test_a_secret_that_is_not_here_is_refused_by_its_reference(attempt: Attempt)
 
 def test_file_that_is_not_as_frozen_is_refused(attempt: Attempt) -> None:
     source = attempt.python("print('no')")
-    (attempt.inputs / "job.py").write_text("print('other')")
+    (attempt.inputs / wire.FILES_FOLDER / "job.py").write_text("print('other')")
     word = attempt.start(source).wait()
     assert (word["reason"], word["exit_code"]) == ("config_error", wire.EXIT_CONFIG)
     assert attempt.texts("payload") == []

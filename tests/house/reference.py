@@ -37,6 +37,16 @@ LIMITS = {
     "PAGE": "rows of a list when nobody says",
     "PAGE_MOST": "rows of a list at most",
 }
+IMPORTS = """\
+## What a Python job imports
+
+- A `.py` file of any name runs as `__main__`. Its own folder and the working folder are not imported from: what
+  it shares with other jobs comes in a wheel, or is installed in the engine's environment.
+- A wheel stands behind the standard library and before what is installed; its dependencies are not installed.
+- A function used as a UDF runs in the engine. One that the file itself defines is sent along; one of a wheel's
+  module is imported there, behind what is installed: if that has a module of the same name it is the one, and the
+  log says so.
+"""
 NOT_PROMISED = """\
 ## What is not promised
 
@@ -97,7 +107,7 @@ def text() -> str:
         lines.append(
             f"| {meaning} | {value:,} |" if isinstance(value, int) else f"| {meaning} | {value} |"
         )
-    return "\n".join([*lines, "", NOT_PROMISED.rstrip(), ""])
+    return "\n".join([*lines, "", IMPORTS, NOT_PROMISED.rstrip(), ""])
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Attempt:
     def __init__(self, folder: Path) -> None:
         self.inputs = folder / "in"
         self.out = folder / "out"
-        self.inputs.mkdir()
+        (self.inputs / wire.FILES_FOLDER).mkdir(parents=True)
         self.out.mkdir()
         self.marker = f"rtest{os.getpid()}{time.monotonic_ns()}-1"
         self.launch: Json = {
@@ -74,6 +74,7 @@ class Attempt:
             "last_word_path": None,
             "payload_path": [],
         }
+        self.flags = ["-I"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -84,7 +85,7 @@ class Attempt:
 
     def file(self, kind: str, name: str, data: bytes, **more: object) -> Json:
         """Put a file among the inputs; return the source that names it."""
-        (self.inputs / name).write_bytes(data)
+        (self.inputs / wire.FILES_FOLDER / name).write_bytes(data)
         return {"kind": kind, "file": name, "sha256": hashlib.sha256(data).hexdigest()} | more
 
     def python(self, text: str, *args: str) -> Json:
@@ -110,7 +111,14 @@ class Attempt:
 
     def run(self, wrap: Sequence[str] = ()) -> None:
         """Start a runner on this attempt."""
-        command = [*wrap, sys.executable, str(RUNNER), str(self.inputs), str(self.out)]
+        command = [
+            *wrap,
+            sys.executable,
+            *self.flags,
+            str(RUNNER),
+            str(self.inputs),
+            str(self.out),
+        ]
         with (self.out / wire.LOG_FILE).open("ab") as log, (self.out / "err").open("ab") as err:
             self._process = subprocess.Popen(  # the command is ours
                 command,

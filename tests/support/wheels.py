@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 
@@ -14,8 +15,9 @@ def make_wheel(
     tag: str = "py3-none-any",
     module: str = "print('hello from the wheel')\n\n\ndef main():\n    return 0\n",
     entry: str = "tiny.jobs:main",
+    more: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write NAME-VERSION-TAG.whl with a package of that name and a module `jobs`; returns its path."""
+    """Write NAME-VERSION-TAG.whl with a package of that name, a module `jobs` and `more` files; returns it."""
     info = f"{name}-{version}.dist-info"
     files = {
         f"{name}/__init__.py": "",
@@ -23,6 +25,7 @@ def make_wheel(
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: {tag}\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {entry}\n",
+        **(more or {}),
     }
     lines = []
     for path, text in files.items():

@@ -9,18 +9,27 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import manifest, names, nodes, observe, placing, pods
+from quarterdeck.executors.kubernetes import (
+    launching,
+    manifest,
+    names,
+    nodes,
+    observe,
+    placing,
+    pods,
+)
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.wire import PROTOCOL
-from quarterdeck.ports.executor import InputFile, Launch
+from quarterdeck.ports.executor import Check, FencedError, InputFile, Launch
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
 ROOT = Path(__file__).parents[2]
@@ -220,9 +229,9 @@ def test_another_attempts_word_is_not_believed() -> None:
     assert (found.phase, found.last_word) == (Phase.ENDED, None)
 
 
-def a_launch(size: int = 10, **more: Any) -> Launch:
+def a_launch(size: int = 10, name: str = "payload.whl", **more: Any) -> Launch:
     data = bytes(n % 251 for n in range(size))
-    file = InputFile("payload.whl", sha256(data).hexdigest(), size, lambda: io.BytesIO(data))
+    file = InputFile(name, sha256(data).hexdigest(), size, lambda: io.BytesIO(data))
     frozen = json.dumps({"profile": {"mode": "standalone"}, "timeout_s": 100, **more}).encode()
     return Launch(
         "w", RECEIPT.run, 1, "ana", "manual", None, frozen, sha256(frozen).hexdigest(), 60, (file,)
@@ -237,12 +246,67 @@ def test_inputs_are_packed_whole_into_small_maps(size: int) -> None:
     assert all(sum(map(len, one["binaryData"].values())) <= manifest.MAP_BYTES for one in maps)
     paths = {piece.path: piece.data for group in groups for piece in group}
     document = json.loads(paths["launch.json"])
-    parts = document["parts"].get("payload.whl", ["payload.whl"])
+    parts = document["parts"].get("files/payload.whl", ["files/payload.whl"])
     with launch.files[0].open() as content:
         assert b"".join(paths[part] for part in parts) == content.read()
     keys = [key for one in maps for key in one["binaryData"]]
     assert len(keys) == len(set(keys))
     assert base64.b64decode(maps[0]["binaryData"][groups[0][0].key]) == groups[0][0].data
+
+
+@pytest.mark.row("X2")
+@pytest.mark.parametrize("name", ["launch.json", "frozen.json", "runner.py", "..job.py", "é\n.py"])
+def test_an_input_of_any_name_lies_beside_nothing_of_ours(name: str) -> None:
+    launch = a_launch(10, name=name)
+    groups = manifest.packed(launch, {"image": "x:1"}, "w", "ns")
+    paths = [piece.path for group in groups for piece in group]
+    assert paths == ["runner/runner.py", "frozen.json", f"files/{name}", "launch.json"]
+    [container] = pods.driver(launch, {"image": "x:1"}, {}, {}, {})["spec"]["containers"]
+    command = ["python3", "-P", f"{names.INPUTS}/runner/runner.py", names.INPUTS, names.OUTPUTS]
+    assert container["command"] == command
+
+
+@pytest.mark.row("X2")
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../b", "a\0b"])
+def test_a_path_is_no_name_of_an_input_and_a_check_says_so(name: str) -> None:
+    launch = a_launch(10, name=name)
+    with pytest.raises(FencedError, match="cannot be the name of an input"):
+        manifest.packed(launch, {"image": "x:1"}, "w", "ns")
+    rights: Any = SimpleNamespace(own_rights=lambda _: Check("rights", "ok", ""))
+    client: Any = None  # nothing is asked any more
+    found = launching.checks(client, launch, {"image": "x:1"}, "w", "ns", rights)
+    assert [(one.name, one.level) for one in found] == [("rights", "ok"), ("inputs", "failed")]
+    assert "cannot be the name of an input" in found[-1].message
+
+
+@pytest.mark.row("A6")
+def test_workers_get_the_runner_and_every_part_of_a_wheel_and_nothing_else() -> None:
+    size = 2 * manifest.PIECE_BYTES + 1
+    source = {"kind": "wheel", "file": "payload.whl", "sha256": "abc"}
+    launch = a_cluster_launch(size=size, source=source)
+    groups = manifest.packed(launch, {"image": "x:1"}, "w", "ns")
+    [document] = [piece.data for group in groups for piece in group if piece.key == "launch"]
+    options = json.loads(document)["engine_options"]
+    spec = json.loads(options["kubernetes.worker_pod_template"])["spec"]
+    [volume] = [one for one in spec["volumes"] if one["name"] == "inputs"]
+    items = [
+        (source["configMap"]["name"], item["key"], item["path"])
+        for source in volume["projected"]["sources"]
+        for item in source["configMap"]["items"]
+    ]
+    there = {
+        (f"{names.k8s_job(launch.run, 1)}-{number}", piece.key, piece.path): piece
+        for number, group in enumerate(groups, 1)
+        for piece in group
+    }
+    assert [there[item].of for item in items] == ["runner/runner.py", *["files/payload.whl"] * 3]
+    [worker] = spec["containers"]
+    parts = [f"{names.INPUTS}/{path}" for _, _, path in items[1:]]
+    assert worker["command"] == ["python3", "-P", f"{names.INPUTS}/runner/runner.py"]
+    assert worker["args"] == ["worker", names.WORKERS_WHEEL, "payload.whl", "abc", *parts]
+    mounts = {one["name"]: one["mountPath"] for one in worker["volumeMounts"]}
+    assert mounts.keys() == {"outputs", "inputs"}
+    assert mounts["inputs"] == names.INPUTS
 
 
 def test_what_is_too_large_for_the_cluster_is_refused_with_both_sizes() -> None:
@@ -279,7 +343,7 @@ def test_a_template_is_laid_over_but_for_what_keeps_promises() -> None:
     assert sidecar["name"] == "sidecar"
 
 
-def a_cluster_launch(**worker: Any) -> Launch:
+def a_cluster_launch(size: int = 10, source: Json | None = None, **worker: Any) -> Launch:
     node = {
         "instance_type": "m5.large",
         "disk_gib": 5,
@@ -292,7 +356,8 @@ def a_cluster_launch(**worker: Any) -> Launch:
         "driver": {"disk_gib": 7, "cpu": 1.5, "memory": "3Gi"},
         "worker": node,
     }
-    return a_launch(profile=profile, env={"PLAIN": "1", "TOKEN": "secret://db/token"})
+    env = {"PLAIN": "1", "TOKEN": "secret://db/token"}
+    return a_launch(size, profile=profile, env=env, source=source)
 
 
 @pytest.mark.row("X3")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import site
 import sysconfig
 from importlib import metadata, util
 from pathlib import Path
@@ -82,6 +83,20 @@ def isolation_check() -> Check:
     else:
         text = "what a run starts is marked, and swept at its end and by the next command"
     return Check("isolation", "ok", text)
+
+
+def runner_flags() -> list[str]:
+    """Return the flags of the Python that runs the runner here."""
+    engine = util.find_spec(_MODULES[ENGINE]) if site.ENABLE_USER_SITE else None
+    return isolating(Path((engine and engine.origin) or "/"), site.getusersitepackages())
+
+
+def isolating(engine: Path, users: str) -> list[str]:
+    """Return the flags by which no variable, folder or start-up module of the user's steers a Python.
+
+    Where the engine itself lies in the `users` site-packages those stay: they are what is installed.
+    """
+    return ["-E", "-P"] if engine.is_relative_to(users) else ["-I"]
 
 
 def launch_checks(frozen: bytes, here: Place, executor_kind: str) -> list[Check]:

@@ -26,7 +26,8 @@ from quarterdeck.ports.executor import FencedError, InputFile, Launch
 
 INPUTS: Final = "in"
 OUTPUTS: Final = "out"
-RUNNER: Final = "runner.py"
+RUNNER: Final = "runner/runner.py"  # among the inputs, in a folder of its own
+OLD_RUNNER: Final = "runner.py"  # of attempts that a version before 2026-11-30 prepared
 ERRORS: Final = "runner.err"  # what the runner or its interpreter says besides the log
 ASKED_FILE: Final = "asked"  # the runner was asked to end; a second signal would be an order
 FACTS_FILE: Final = "receipt"  # facts of the receipt that was given for the runner
@@ -77,14 +78,23 @@ class AttemptFolder:
             return
         fresh = self.path / f"{INPUTS}.new"
         remove(fresh)
-        fresh.mkdir(mode=0o700)
+        files, runner = fresh / wire.FILES_FOLDER, fresh / RUNNER
+        for folder in (fresh, files, runner.parent):
+            folder.mkdir(mode=0o700)
         _put(fresh / wire.FROZEN_FILE, launch.frozen)
-        _put(fresh / RUNNER, runner_source())
+        _put(runner, runner_source())
         for file in launch.files:
-            _copy(file, fresh)
+            _copy(file, files)
         _put(fresh / wire.LAUNCH_FILE, json.dumps(document).encode())
-        fresh.chmod(0o500)
+        for folder in (runner.parent, files, fresh):
+            folder.chmod(0o500)
         fresh.rename(self.inputs)
+
+    @property
+    def runner(self) -> Path:
+        """The runner's file: inputs that are there keep the runner that they were laid with."""
+        old = self.inputs / OLD_RUNNER
+        return old if old.is_file() else self.inputs / RUNNER
 
     def launch(self) -> dict[str, Any]:
         """Return what the runner was told."""
@@ -201,7 +211,14 @@ def _open_up(folder: Path) -> None:
 
 def runner_source() -> bytes:
     """Return the runner's text."""
-    return resources.files("quarterdeck").joinpath(RUNNER).read_bytes()
+    return resources.files("quarterdeck").joinpath("runner.py").read_bytes()
+
+
+def demand_plain(name: str) -> str:
+    """Return the name of an input if it is that of a file in a folder; FencedError if it is a path."""
+    if name in {"", ".", ".."} or {"/", "\0"} & set(name):
+        raise FencedError(f"{name!r} cannot be the name of an input: it is no file in a folder.")
+    return name
 
 
 def _put(path: Path, content: bytes, mode: int = 0o400) -> None:
@@ -211,14 +228,9 @@ def _put(path: Path, content: bytes, mode: int = 0o400) -> None:
 
 def _copy(file: InputFile, folder: Path) -> None:
     """Copy an input and hold it against its hash: it may have changed since it was frozen."""
-    if Path(file.name).name != file.name or file.name in (
-        wire.FROZEN_FILE,
-        wire.LAUNCH_FILE,
-        RUNNER,
-    ):
-        raise FencedError(f"{file.name!r} cannot be the name of an input")
     digest = hashlib.sha256()
-    target = os.open(folder / file.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+    path = folder / demand_plain(file.name)
+    target = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     with os.fdopen(target, "wb") as copy, file.open() as content:
         while block := content.read(1024 * 1024):
             digest.update(block)

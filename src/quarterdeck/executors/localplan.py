@@ -16,8 +16,12 @@ from quarterdeck.ports.executor import Launch
 def command(of: folder.AttemptFolder, isolation: str, python: str) -> list[str]:
     """Return what starts the runner."""
     before = start.namespace_command() if isolation == "pid_namespace" else ()
-    program, inputs, outputs = of.inputs / folder.RUNNER, of.inputs, of.out
-    return [*before, python, "-E", *map(str, (program, inputs, outputs))]
+    return [
+        *before,
+        python,
+        *environment.runner_flags(),
+        *map(str, (of.runner, of.inputs, of.out)),
+    ]
 
 
 def variables(work: Path, name: AttemptId) -> dict[str, str]:
@@ -30,7 +34,8 @@ def document(
 ) -> dict[str, Any]:
     """Return the process that would be started: variables by name, inputs by path."""
     frozen = environment.parse_frozen(launch.frozen)
-    files = [folder.RUNNER, wire.FROZEN_FILE, wire.LAUNCH_FILE, *(f.name for f in launch.files)]
+    files = [folder.RUNNER, wire.FROZEN_FILE, wire.LAUNCH_FILE]
+    files += [f"{wire.FILES_FOLDER}/{file.name}" for file in launch.files]
     return {
         "kind": "Process",
         "command": command(of, told["isolation"], python),

@@ -10,6 +10,9 @@ PROTOCOL: Final = 1
 # Files in the attempt's input folder (read-only to the runner).
 LAUNCH_FILE: Final = "launch.json"
 FROZEN_FILE: Final = "frozen.json"
+FILES_FOLDER: Final = "files"  # the job's own files; nobody but its payload imports from here
+
+BECOME_WORKER: Final = "worker"  # said to the runner in place of the input folder
 
 # Files in the attempt's output folder.
 LOG_FILE: Final = "log"  # the runner's standard output

@@ -14,7 +14,7 @@ from quarterdeck.executors.kubernetes import manifest, names, placing, pods, ref
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.recent import Recent
 from quarterdeck.model.errors import PrerequisiteError
-from quarterdeck.ports.executor import Check, Launch
+from quarterdeck.ports.executor import Check, FencedError, Launch
 
 Json = dict[str, Any]
 _DRY: tuple[tuple[str, str], ...] = (("dryRun", "All"), ("fieldValidation", "Strict"))
@@ -33,6 +33,8 @@ def checks(
         documents = plan(launch, cluster, workspace, namespace)
     except PrerequisiteError as error:
         return [*found, Check("inputs", "failed", error.message, error.advice)]
+    except FencedError as error:  # a kept file is not as it was frozen
+        return [*found, Check("inputs", "failed", str(error))]
     frozen = environment.parse_frozen(launch.frozen)
     job = documents[0]
     templates = {"driver": job["spec"]["template"]}
@@ -70,7 +72,9 @@ def plan(launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: 
     if frozen["profile"]["mode"] == "cluster":
         found.append({
             "kind": "WorkerTemplate", "count": pods.workers(frozen),
-            "template": pods.worker(launch, cluster, workspace),
+            "template": pods.worker(
+                launch, cluster, workspace, manifest.workers_wheel(launch, groups)
+            ),
         })  # fmt: skip
     return found
 

@@ -6,12 +6,12 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck.executors import environment, sail
-from quarterdeck.executors.folder import RUNNER, runner_source
+from quarterdeck.executors.folder import RUNNER, demand_plain, runner_source
 from quarterdeck.executors.kubernetes import names, pods, references
 from quarterdeck.model import wire
 from quarterdeck.model.errors import PrerequisiteError
@@ -33,11 +33,15 @@ _DISRUPTED: Final = [{"type": "DisruptionTarget", "status": "True"}]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A file, or a part of one that is too large for one ConfigMap, by its path in the input folder."""
+    """A file, or a part of one that is too large for one ConfigMap, by its path in the input folder.
+
+    `of` is the path of the whole file.
+    """
 
     key: str
     path: str
     data: bytes
+    of: str
 
     @property
     def encoded(self) -> str:
@@ -100,10 +104,12 @@ def packed(
     launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str
 ) -> list[list[Piece]]:
     """Return the input folder's pieces, grouped into ConfigMaps; PrerequisiteError if they are too large."""
-    parts: dict[str, list[str]] = {}
-    pieces = list(_pieces(launch, parts))
-    document = launch_document(launch, cluster, workspace, namespace) | {"parts": parts}
-    pieces.append(Piece("launch", wire.LAUNCH_FILE, json.dumps(document).encode()))
+    pieces = list(_pieces(launch))
+    wheel = workers_wheel(launch, _grouped(pieces))
+    document = launch_document(launch, cluster, workspace, namespace, wheel)
+    document["parts"] = _parts(pieces)
+    said = json.dumps(document).encode()
+    pieces.append(Piece("launch", wire.LAUNCH_FILE, said, wire.LAUNCH_FILE))
     total = sum(len(piece.encoded) for piece in pieces)
     if total > ALL_BYTES:
         raise PrerequisiteError(
@@ -111,6 +117,11 @@ def packed(
             f" {ALL_BYTES // _MIB} MiB can be carried.",
             advice="Read large files from object storage in the job.",
         )
+    return _grouped(pieces)
+
+
+def _grouped(pieces: Iterable[Piece]) -> list[list[Piece]]:
+    """Return the pieces, in order, in groups for a ConfigMap each: what comes later moves no earlier one."""
     groups: list[list[Piece]] = [[]]
     size = 0
     for piece in pieces:
@@ -123,24 +134,46 @@ def packed(
     return groups
 
 
-def _pieces(launch: Launch, parts: dict[str, list[str]]) -> Iterator[Piece]:
-    """Yield the pieces of each file; `parts` gets the paths of a file that is in more than one."""
+def _pieces(launch: Launch) -> Iterator[Piece]:
+    """Yield the pieces of each file."""
     files = [(RUNNER, runner_source()), (wire.FROZEN_FILE, launch.frozen)]
-    files += [(file.name, _content(file)) for file in launch.files]
-    for number, (name, data) in enumerate(files):
+    files += [(_path(file.name), _content(file)) for file in launch.files]
+    for number, (path, data) in enumerate(files):
         count = max(1, math.ceil(len(data) / PIECE_BYTES))
-        for part in range(count):
-            path = name if count == 1 else f"{name}.part-{part + 1}"
-            if count > 1:
-                parts.setdefault(name, []).append(path)
-            block = data[part * PIECE_BYTES : (part + 1) * PIECE_BYTES]
-            yield Piece(f"file-{number}-{part + 1}", path, block)
+        for part in range(1, count + 1):
+            block = data[(part - 1) * PIECE_BYTES : part * PIECE_BYTES]
+            where = path if count == 1 else f"parts/{number}-{part}"
+            yield Piece(f"file-{number}-{part}", where, block, path)
+
+
+def _path(name: str) -> str:
+    """Return the path of one of the job's own files in the input folder."""
+    return f"{wire.FILES_FOLDER}/{demand_plain(name)}"
+
+
+def _parts(pieces: Iterable[Piece]) -> dict[str, list[str]]:
+    """Return the paths of the pieces of each file that is in more than one."""
+    found: dict[str, list[str]] = {}
+    for piece in pieces:
+        if piece.path != piece.of:
+            found.setdefault(piece.of, []).append(piece.path)
+    return found
+
+
+def workers_wheel(launch: Launch, groups: Groups) -> pods.Wheel | None:
+    """Return the job's wheel as the engine's workers get it; None where the job is none."""
+    source = environment.parse_frozen(launch.frozen).get("source") or {}
+    if source.get("kind") != "wheel":
+        return None
+    path = _path(source["file"])
+    needed = [[piece for piece in pieces if piece.of in (RUNNER, path)] for pieces in groups]
+    parts = tuple(piece.path for pieces in needed for piece in pieces if piece.of == path)
+    volume = projected(names.k8s_job(launch.run, launch.attempt), needed)
+    return pods.Wheel(source["file"], source["sha256"], parts, volume)
 
 
 def _content(file: InputFile) -> bytes:
     """Return an input's bytes, held against their hash: it may have changed since it was frozen."""
-    if "/" in file.name or file.name in ("..", RUNNER, wire.FROZEN_FILE, wire.LAUNCH_FILE):
-        raise FencedError(f"{file.name!r} cannot be the name of an input")
     with file.open() as content:
         data = content.read()
     digest = hashlib.sha256(data).hexdigest()
@@ -150,14 +183,18 @@ def _content(file: InputFile) -> bytes:
 
 
 def launch_document(
-    launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str
+    launch: Launch,
+    cluster: Mapping[str, Any],
+    workspace: str,
+    namespace: str,
+    wheel: pods.Wheel | None = None,
 ) -> Json:
     """Return what the runner is told."""
     frozen = environment.parse_frozen(launch.frozen)
     options = sail.engine_options(frozen, executor_kind="kubernetes")
     from_env: dict[str, str] = {}
     if frozen["profile"]["mode"] == "cluster":
-        options |= pods.worker_options(launch, cluster, workspace, namespace)
+        options |= pods.worker_options(launch, cluster, workspace, namespace, wheel)
         from_env = pods.OPTIONS_FROM_ENV
     return {
         "protocol": wire.PROTOCOL,
@@ -200,7 +237,7 @@ def deadline_s(launch: Launch) -> int:
 
 
 def projected(job: str, groups: Groups) -> Json:
-    """Return the volume that shows all ConfigMaps as one folder."""
+    """Return the volume that shows these pieces of the ConfigMaps as one folder."""
     return {
         "sources": [
             {
@@ -210,5 +247,6 @@ def projected(job: str, groups: Groups) -> Json:
                 }
             }
             for number, pieces in enumerate(groups, 1)
+            if pieces
         ]
     }

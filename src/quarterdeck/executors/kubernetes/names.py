@@ -32,6 +32,7 @@ WORKER_CONTAINER: Final = "worker"  # the engine's name for it
 INPUTS: Final = "/quarterdeck/in"
 OUTPUTS: Final = "/quarterdeck/out"
 LAST_WORD: Final = "/dev/termination-log"
+WORKERS_WHEEL: Final = "/tmp/quarterdeck"  # noqa: S108  # in a volume of the worker's pod alone
 PACKAGES: Final = "/opt/python"  # where the image has engine and client
 
 _VALUE: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")

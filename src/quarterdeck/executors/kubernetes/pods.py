@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from quarterdeck.executors import environment
+from quarterdeck.executors.folder import RUNNER
 from quarterdeck.executors.kubernetes import names, references
 from quarterdeck.model import wire
 from quarterdeck.model.receipt import attempt_id
@@ -50,6 +52,19 @@ _CHECK: Final = {"cpu": 0.1, "memory": "256Mi"}
 _BEGUN: Final = f"grep -Eq 'running|ending' {names.OUTPUTS}/{wire.PHASE_FILE}"
 
 
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """The job's wheel as workers get it: file name, SHA-256, its parts by path in order.
+
+    `volume` has them and the runner, which installs it.
+    """
+
+    name: str
+    sha256: str
+    parts: tuple[str, ...]
+    volume: Json
+
+
 def driver(
     launch: Launch,
     cluster: Mapping[str, Any],
@@ -64,7 +79,7 @@ def driver(
     container = {
         "name": names.CONTAINER,
         "image": image(frozen, cluster),
-        "command": ["python3", f"{names.INPUTS}/runner.py", names.INPUTS, names.OUTPUTS],
+        "command": ["python3", "-P", f"{names.INPUTS}/{RUNNER}", names.INPUTS, names.OUTPUTS],
         "env": [
             {"name": wire.MARKER_ENV, "value": attempt_id(launch.run, launch.attempt)},
             _from_field(POD_IP, "status.podIP"),
@@ -148,7 +163,11 @@ def check(cluster: Mapping[str, Any], command: list[str]) -> Json:
 
 
 def worker_options(
-    launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: str
+    launch: Launch,
+    cluster: Mapping[str, Any],
+    workspace: str,
+    namespace: str,
+    wheel: Wheel | None = None,
 ) -> Json:
     """Return the engine's options of mode cluster but for what only the driver's pod knows."""
     frozen = environment.parse_frozen(launch.frozen)
@@ -162,7 +181,7 @@ def worker_options(
         "kubernetes.namespace": namespace,
         "kubernetes.worker_pod_name_prefix": names.worker_prefix(launch.run, launch.attempt),
         "kubernetes.worker_service_account_name": account,
-        "kubernetes.worker_pod_template": json.dumps(worker(launch, cluster, workspace)),
+        "kubernetes.worker_pod_template": json.dumps(worker(launch, cluster, workspace, wheel)),
     }
 
 
@@ -172,7 +191,9 @@ def workers(frozen: Mapping[str, Any]) -> int:
     return min(most, (frozen.get("limits") or {}).get("max_workers") or most)
 
 
-def worker(launch: Launch, cluster: Mapping[str, Any], workspace: str) -> Json:
+def worker(
+    launch: Launch, cluster: Mapping[str, Any], workspace: str, wheel: Wheel | None = None
+) -> Json:
     """Return the template that the engine merges into each worker's pod; it drops annotations."""
     frozen = environment.parse_frozen(launch.frozen)
     node = frozen["profile"]["worker"]
@@ -195,10 +216,30 @@ def worker(launch: Launch, cluster: Mapping[str, Any], workspace: str) -> Json:
         "containers": [container],
         "volumes": [_scratch(cluster, node)],
     }
-    kept = {"metadata": {"labels": labels}, "spec": {"restartPolicy": "Never", "nodeName": None}}
+    kept = {
+        "metadata": {"labels": labels},
+        "spec": {"restartPolicy": "Never", "nodeName": None, **_with_wheel(wheel)},
+    }
     patch = worker_patch(cluster.get("pod_template") or {})
     template = {"metadata": {"labels": labels}, "spec": spec}
     return _off_management(laid_over(laid_over(template, patch), kept))
+
+
+def _with_wheel(wheel: Wheel | None) -> Json:
+    """Return what makes a worker find a wheel's modules: the runner installs it and becomes the worker."""
+    if wheel is None:
+        return {}
+    parts = [f"{names.INPUTS}/{part}" for part in wheel.parts]
+    container = {
+        "name": names.WORKER_CONTAINER,
+        "command": ["python3", "-P", f"{names.INPUTS}/{RUNNER}"],
+        "args": [wire.BECOME_WORKER, names.WORKERS_WHEEL, wheel.name, wheel.sha256, *parts],
+        "volumeMounts": [{"name": "inputs", "mountPath": names.INPUTS, "readOnly": True}],
+    }
+    return {
+        "containers": [container],
+        "volumes": [{"name": "inputs", "projected": wheel.volume}],
+    }
 
 
 def image(frozen: Mapping[str, Any], cluster: Mapping[str, Any]) -> str:

@@ -249,4 +249,4 @@ def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:
 
 def _pod(cluster: Mapping[str, Any]) -> Json:
     """Return the template of a pod as runs get it, with the question in place of the runner."""
-    return pods.check(cluster, ["python3", "-c", _PROBE])
+    return pods.check(cluster, ["python3", "-P", "-c", _PROBE])
