@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from quarterdeck.executors.kubernetes import manifest
 from quarterdeck.executors.kubernetes import names as paths
+from quarterdeck.executors.kubernetes.client import Client
+from quarterdeck.ports.executor import FencedError
+from tests.contract.test_executor import a_launch
 from tests.support import imports, kubernetes
 from tests.support.quarterdeck import Quarterdeck
 from tests.support.wheels import make_wheel
 
 pytestmark = pytest.mark.cluster
 
+OURS = (("labelSelector", f"{paths.OWNER}={paths.PRODUCT}"),)
 # Tells a server of each time that it runs, and as what.
 BODY = """\
 import os, sys, urllib.request
@@ -69,6 +75,35 @@ def test_a_file_of_each_of_many_names_runs_once_as_main_in_a_pod(
     deck: Quarterdeck, first: int, time: int
 ) -> None:
     run_each(deck, imports.MANY[first : first + 8])
+
+
+@pytest.mark.row("F13")
+def test_a_job_of_another_version_goes_on_with_all_its_inputs_and_is_fenced_without(
+    namespace: str,
+) -> None:
+    executor, client = (
+        kubernetes.executor(namespace),
+        Client(kubernetes.kubeconfig(), kubernetes.CONTEXT),
+    )
+    cluster, launch = kubernetes.cluster(namespace), a_launch("print('it ran')")
+    others = [
+        [replace(piece, path=piece.path.removeprefix("files/")) for piece in group]
+        for group in manifest.packed(launch, cluster, "wtest", namespace)
+    ]
+    job = client.create(paths.jobs(namespace), manifest.k8s_job(launch, cluster, "wtest", others))
+    with pytest.raises(
+        FencedError, match="made by another version of Quarterdeck, and its ConfigMap"
+    ):
+        executor.prepare(launch)
+    assert client.get(paths.config_maps(namespace), OURS)["items"] == []
+    for document in manifest.config_maps(launch, "wtest", job["metadata"]["uid"], others):
+        client.create(paths.config_maps(namespace), document)
+    receipt = executor.prepare(launch)
+    assert receipt.facts["uid"] == job["metadata"]["uid"]
+    [kept] = client.get(paths.config_maps(namespace), OURS)["items"]
+    assert len(kept["binaryData"]) == len(others[0])
+    executor.reap(receipt)
+    client.close()
 
 
 @pytest.mark.row("A6", "F13", "F16", "X2")

@@ -67,6 +67,33 @@ def create_map(client: Client, namespace: str, document: Json) -> None:
         raise FencedError(f"ConfigMap {wanted['name']} in {namespace} is not this Job's.")
 
 
+def shown(job: Json) -> list[Json]:
+    """Return what the Job's pod shows as its input folder: ConfigMaps by name, their items by path."""
+    volumes = job["spec"]["template"]["spec"]["volumes"]
+    found: list[Json] = next(one for one in volumes if one["name"] == "inputs")["projected"][
+        "sources"
+    ]
+    return found
+
+
+def demand_maps(client: Client, namespace: str, job: Json) -> None:
+    """Raise FencedError if a ConfigMap that the Job shows is not there.
+
+    Another version of ours began to make them, and packs otherwise: ours would not fit.
+    """
+    for source in shown(job):
+        name = source["configMap"]["name"]
+        try:
+            client.get(f"{names.config_maps(namespace)}/{name}")
+        except ApiError as error:
+            if not error.is_gone:
+                raise refused(error) from error
+            raise FencedError(
+                f"Job {job['metadata']['name']} in {namespace} was made by another version of Quarterdeck,"
+                f" and its ConfigMap {name} is missing; nothing was started."
+            ) from error
+
+
 @contextmanager
 def asking() -> Iterator[None]:
     """Turn what a person must mend into no answer: of an attempt that exists, that is no news and ends nothing."""

@@ -113,6 +113,9 @@ class KubernetesExecutor:
         if job is None:
             job = creating.adopt(self._client, namespace, launch, self._workspace)
         if job["spec"].get("suspend"):  # released: all was there, nothing is made again
+            if creating.shown(job) != creating.shown(wanted):
+                creating.demand_maps(self._client, namespace, job)
+                return self._receipt(launch.run, launch.attempt, job)
             for document in manifest.config_maps(
                 launch, self._workspace, job["metadata"]["uid"], groups
             ):
