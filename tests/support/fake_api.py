@@ -408,5 +408,5 @@ def an_executor(api: FakeApi, *, had_rights: bool = False) -> KubernetesExecutor
         """Release without waiting: nothing comes while the clock stands."""
         return release(receipt)
 
-    made.release = at_once  # type: ignore[method-assign]  # real time has no place here
+    made.release = at_once  # type: ignore[method-assign,assignment]  # real time has no place here
     return made

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from quarterdeck.executors import environment
@@ -113,14 +112,12 @@ def _worker(template: Json, frozen: Mapping[str, Any], cluster: Mapping[str, Any
 def _admission(
     client: Client, namespace: str, job: Json, templates: Mapping[str, Json]
 ) -> Iterator[Check]:
-    """Send the Job and each pod as a dry run, at once: a Pod names the violation that a Job hides."""
-    wanted = [(names.jobs(namespace), job, "Job")]
+    """Send the Job and each pod as a dry run: a Pod names the violation that a Job hides."""
+    yield _dry_run(client, names.jobs(namespace), job, "Job")
     for what, template in templates.items():
         meta = {**template["metadata"], "generateName": "qd-check-"}
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
-        wanted.append((names.pods(namespace), pod, f"{what}'s pod"))
-    with ThreadPoolExecutor(len(wanted)) as pool:
-        yield from pool.map(lambda one: _dry_run(client, *one), wanted)
+        yield _dry_run(client, names.pods(namespace), pod, f"{what}'s pod")
 
 
 def _dry_run(client: Client, path: str, document: Json, what: str) -> Check:
