@@ -74,7 +74,7 @@ def fill(here: World, deck: Quarterdeck, known: int, active: int) -> list[Receip
             runs.append(replace(ended, is_open=False))
             continue
         receipt = executor.prepare(a_launch("print(1)", run=run.id))
-        here.give_pod(receipt, executor._workspace)
+        receipt = here.give_pod(receipt, executor._workspace)
         attempt = Attempt(1, at, receipt=receipt, released_at=at, began_at=at)
         runs.append(replace(run, state=RunState.RUNNING, attempts=(attempt,), submitted_at=at))
         running.append(receipt)

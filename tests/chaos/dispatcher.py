@@ -17,7 +17,7 @@ from quarterdeck import config, wiring
 from quarterdeck.model.ids import RunId
 from quarterdeck.service.bundle import Services
 
-CALLS = ("check", "prepare", "release", "observe", "cancel", "reap", "place")
+CALLS = ("check", "prepare", "release", "start", "observe", "cancel", "reap", "place")
 
 
 class Steps:

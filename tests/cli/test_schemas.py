@@ -143,7 +143,10 @@ SETUP = {
 }  # fmt: skip
 PROFILE = {**DEFINITION, **SETUP, "team": str, "lock": Maybe(dict)}
 QUERY = {**DEFINITION, "team": str, "text": str}
-CHECK = {"name": str, "level": WORD, "message": str, "advice": str, "evidence": str, "code": str}
+CHECK = {
+    "name": str, "level": WORD, "message": str, "advice": str, "evidence": str, "code": str,
+    "what": str, "doubt": str,
+}  # fmt: skip
 CLUSTER = {
     **DEFINITION, "kind": WORD, "status": WORD, "checked_at": Maybe(TIME), "checks": [CHECK],
 }  # fmt: skip

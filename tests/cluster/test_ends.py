@@ -17,7 +17,7 @@ from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.receipt import Receipt
-from tests.contract.test_executor import a_launch
+from tests.contract.test_executor import a_launch, begin
 from tests.support import kubernetes
 from tests.support.quarterdeck import Quarterdeck, python
 
@@ -271,7 +271,7 @@ def test_an_exit_code_of_0_without_the_runners_word_is_never_green(
     made["binaryData"]["file-0-1"] = base64.b64encode(runner.encode()).decode()
     place.client.delete(path, {})
     place.client.create(names.config_maps(place.namespace), made)
-    executor.release(receipt)
+    receipt = begin(executor, receipt)
     found: list[Any] = []
 
     def has_ended() -> bool:

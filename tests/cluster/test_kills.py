@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import names, podfacts
 from quarterdeck.executors.kubernetes.client import Client
 from tests.support import kubernetes
 from tests.support.quarterdeck import ENDED, ROOT, Quarterdeck, python
@@ -71,6 +71,10 @@ class Chaos:
     def k8s_jobs(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.client.get(names.jobs(self.namespace))["items"]
         return found
+
+    def pods(self) -> list[dict[str, Any]]:
+        found = self.client.get(names.pods(self.namespace))["items"]
+        return [pod for pod in found if names.is_driver(pod)]
 
     def take_up(self, seed: random.Random | None, limit_s: float) -> None:
         """Let schedulers follow each other until every run has ended; with a seed each is killed at random."""
@@ -131,20 +135,23 @@ def chaos(tmp_path: Path, namespace: str) -> Iterator[Chaos]:
 
 
 @pytest.mark.parametrize(
-    ("moment", "is_made", "is_released"),
+    ("moment", "is_made", "is_released", "is_started"),
     [
-        pytest.param("before:prepare", False, False, marks=pytest.mark.row("F-2")),
-        pytest.param("after:prepare", True, False, marks=pytest.mark.row("F-3")),
-        pytest.param("before:release", True, False, marks=pytest.mark.row("F-4")),
-        pytest.param("after:release", True, True, marks=pytest.mark.row("F-5")),
+        pytest.param("before:prepare", False, False, False, marks=pytest.mark.row("F-2")),
+        pytest.param("after:prepare", True, False, False, marks=pytest.mark.row("F-3")),
+        pytest.param("before:release", True, False, False, marks=pytest.mark.row("F-4")),
+        pytest.param("after:release", True, True, False, marks=pytest.mark.row("F-4")),
+        pytest.param("before:start", True, True, False, marks=pytest.mark.row("F-4")),
+        pytest.param("after:start", True, True, True, marks=pytest.mark.row("F-5")),
     ],
 )
 def test_killed_at_a_step_the_next_holder_goes_on_there(
-    chaos: Chaos, moment: str, is_made: bool, is_released: bool
+    chaos: Chaos, moment: str, is_made: bool, is_released: bool, is_started: bool
 ) -> None:
     run = chaos.dispatch("counted", moment)
     assert run is not None
-    before = chaos.k8s_jobs()
+    before, pods = chaos.k8s_jobs(), chaos.pods()
+    assert [podfacts.is_gated(pod) for pod in pods] == ([not is_started] if is_released else [])
     stored = chaos.deck.ok("runs")[0]
     assert (stored["id"], stored["state"]) == (run, "submitted")  # the list itself took it up
     after = chaos.k8s_jobs()
@@ -157,6 +164,8 @@ def test_killed_at_a_step_the_next_holder_goes_on_there(
     shown = chaos.deck.until(run)
     assert shown["state"] == "succeeded"
     assert shown["receipt"]["facts"]["uid"] == after[0]["metadata"]["uid"]
+    if pods:
+        assert shown["receipt"]["chosen"]["id"] == pods[0]["metadata"]["uid"]
     assert chaos.counting.seen == {f"{run}-1": 1}
 
 

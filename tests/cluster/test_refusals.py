@@ -21,7 +21,7 @@ from quarterdeck.model.observation import Observation, Phase
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.ports.executor import Check, Executor
 from quarterdeck.service.bundle import Services
-from tests.contract.test_executor import a_launch
+from tests.contract.test_executor import a_launch, begin
 from tests.support import kubernetes
 from tests.support.quarterdeck import Quarterdeck, python
 
@@ -343,7 +343,7 @@ class _Filling:
 
 
 @pytest.mark.row("F-24", "F6")
-def test_a_quota_full_after_the_release_waits_submitted_and_is_rejected_at_the_deadline(
+def test_a_quota_full_after_the_release_waits_for_its_pod_and_is_rejected_at_the_deadline(
     bench: Bench,
 ) -> None:
     assert bench.cluster()["status"] == "active"
@@ -353,8 +353,10 @@ def test_a_quota_full_after_the_release_waits_submitted_and_is_rejected_at_the_d
     ports = FullBeforeRelease(real.ports, lambda: bench.quota(pods="0"))
     services = Services(ports, bench.deck.actor)
     run = services.runs.start("daily")["id"]
-    assert services.runs.dispatch(run)["state"] == "submitted"
-    held = bench.deck.until(run, "submitted")
+    held = services.runs.dispatch(run)
+    assert (held["state"], held["waiting_for"]["what"]) == (
+        "dispatching", "the cluster to make the pod",
+    )  # fmt: skip
 
     def is_held() -> bool:
         nonlocal held
@@ -362,7 +364,7 @@ def test_a_quota_full_after_the_release_waits_submitted_and_is_rejected_at_the_d
         return "quota" in held["waiting_for"]["what"]
 
     assert kubernetes.eventually(is_held, 12), held
-    assert held["state"] == "submitted"
+    assert held["state"] == "dispatching"
     deadline = format_instant(services.runs.get(run).queue_deadline)
     assert held["waiting_for"]["deadline"] == deadline
     ended = bench.deck.until(run)
@@ -522,7 +524,7 @@ def test_another_image_than_the_frozen_one_is_seen_and_another_engine_is_refused
         ({"python": "CPython 2.7.0"}, f"frozen with CPython 2.7.0; here is {known['python']}"),
     ):
         receipt = executor.prepare(a_launch("print('it ran')", place=known | changes))
-        executor.release(receipt)
+        receipt = begin(executor, receipt)
         last: list[Observation] = []
 
         def is_seen(receipt: Receipt = receipt, last: list[Observation] = last) -> bool:

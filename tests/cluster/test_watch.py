@@ -74,7 +74,7 @@ def test_what_changes_is_known_within_a_second_and_an_end_is_asked_for_once_more
 ) -> None:
     receipt = world.prepared()
     world.watch(receipt)
-    world.give_pod(receipt)
+    receipt = world.give_pod(receipt)
     world.until(receipt, is_running, 1)
     world.end_pod(receipt)
     world.proxy.forget()
@@ -394,7 +394,7 @@ def test_without_the_right_to_watch_each_look_lists(world: World) -> None:
     account.may("get")
     silent = world.until(receipt, is_silent, 10)
     assert isinstance(silent, Silent)
-    assert "cannot list resource" in silent.why
+    assert "The right to list jobs of batch" in silent.why
     account.may("get", "list", "watch")
     world.until(receipt, is_running, 20)
     world.watch(receipt)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ from quarterdeck.model.errors import QuarterdeckError, UnreachableError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
-from quarterdeck.model.receipt import AttemptId, attempt_id
+from quarterdeck.model.receipt import AttemptId, Receipt, attempt_id
 from quarterdeck.model.run import CancelStep, Run, RunState
 from quarterdeck.service.bundle import Services
 from quarterdeck.service.context import ALL
@@ -28,7 +29,7 @@ from tests.support.fakes import CrashError
 from tests.support.quarterdeck import job
 from tests.support.services import workspace
 
-CALLS = ("place", "check", "prepare", "release", "logs", "cancel", "reap")
+CALLS = ("place", "check", "prepare", "release", "start", "logs", "cancel", "reap")
 HOLDERS = ("ana", "ben")
 RETRY: dict[str, Any] = {
     "attempts": 3, "backoff": "1s", "on": ["lost", "preempted", "deleted_externally", "node_lost"],
@@ -226,7 +227,24 @@ class Dispatching(RuleBasedStateMachine):
                 del self.lost[name]
 
     def alive(self) -> list[AttemptId]:
-        return [name for name, one in self.world() if one.is_released and one.is_alive]
+        return [name for name, one in self.world() if one.begun is not None and one.is_alive]
+
+    @rule(makes=st.booleans())
+    def hold_back(self, *, makes: bool) -> None:
+        """Let the place make what begins at once, or only when it gets to it."""
+        self.ports.fake.makes = makes
+
+    @rule(nth=st.integers(0, 3))
+    def make(self, nth: int) -> None:
+        """Let the place get to it."""
+        if self.world():
+            self.ports.fake.make(self.world()[nth % len(self.world())][0])
+
+    @rule(nth=st.integers(0, 3))
+    def meddle(self, nth: int) -> None:
+        """Let others suspend and resume what the place keeps going: another of it stands there."""
+        if self.world():
+            self.ports.fake.make_another(self.world()[nth % len(self.world())][0])
 
     def world(self) -> list[tuple[AttemptId, Any]]:
         return list(self.ports.fake.attempts.items())
@@ -249,13 +267,26 @@ class Dispatching(RuleBasedStateMachine):
             assert run.timeline[: len(before.timeline)] == before.timeline
             assert len(run.attempts) >= len(before.attempts)
             for old, new in zip(before.attempts, run.attempts, strict=False):
-                assert old.receipt in (None, new.receipt)
+                assert old.receipt is None or is_kept(old.receipt, new.receipt)
                 assert old.state in (None, new.state)
             if before.is_terminal:
                 assert (run.state, run.reason, run.ended_at) == (
                     before.state, before.reason, before.ended_at,
                 )  # fmt: skip
             assert before.is_open or not run.is_open
+
+    @invariant()
+    def what_began_had_been_kept_as_the_one_that_may(self) -> None:
+        if not hasattr(self, "processes"):
+            return
+        kept = {
+            attempt.receipt.id: attempt.receipt.chosen
+            for run in self.runs()
+            for attempt in run.attempts
+            if attempt.receipt is not None
+        }
+        for name, one in self.world():
+            assert one.begun in (None, kept.get(name)), name
 
     @invariant()
     def nothing_starts_beside_what_a_lost_node_may_run(self) -> None:
@@ -290,7 +321,9 @@ class Dispatching(RuleBasedStateMachine):
         fake = self.ports.fake
         fake.work()
         fake.obeys = set(CancelStep)
-        fake.auto = True
+        fake.auto = fake.makes = True
+        for name, _ in self.world():
+            fake.make(name)
         fake.nodes.clear()
         self.lost.clear()
         for turn in range(BOUND_S // 20):
@@ -311,6 +344,13 @@ class Dispatching(RuleBasedStateMachine):
                 assert attempt.state is not None, run
         assert not fake.attempts, fake.attempts
         assert self.ports.store.verify() == []
+
+
+def is_kept(old: Receipt, new: Receipt | None) -> bool:
+    """Whether a receipt is what it was but for what was chosen since; that is never another."""
+    return new in (old, replace(old, chosen=new.chosen if new is not None else None)) and (
+        old.chosen is None or old == new
+    )
 
 
 def adds_up(run: Run) -> None:

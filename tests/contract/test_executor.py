@@ -244,6 +244,14 @@ def bench(
         one.close()
 
 
+def begin(executor: Executor, receipt: Receipt) -> Receipt:
+    """Release what was prepared, start what is made of it, and return the receipt that names that."""
+    chosen = executor.release(receipt, 10)
+    assert chosen.chosen is not None
+    executor.start(chosen)
+    return chosen
+
+
 def observe(executor: Executor, receipt: Receipt) -> Observation:
     seen = executor.observe([receipt])[receipt.id]
     assert isinstance(seen, Observation)
@@ -270,11 +278,18 @@ def test_whole_life(bench: Bench) -> None:
     assert observe(executor, receipt).phase is Phase.WAITING
     assert bench.executor().prepare(launch) == receipt  # twice, also by another process
     assert bench.starts(receipt) == 0
-    executor.release(receipt)
-    bench.executor().release(receipt)
-    bench.go_on(receipt, Phase.ENDED)
+    chosen = executor.release(receipt, 10)
+    assert chosen == replace(receipt, chosen=chosen.chosen)
+    assert chosen.chosen is not None
+    assert bench.executor().release(receipt, 10) == chosen
+    assert observe(executor, chosen).phase is Phase.WAITING
+    assert bench.starts(receipt) == 0
+    executor.start(chosen)
+    bench.executor().start(chosen)
+    bench.go_on(chosen, Phase.ENDED)
     assert bench.executor().prepare(launch) == receipt  # it began: never again
-    executor.release(receipt)
+    assert begin(executor, receipt) == chosen
+    receipt = chosen
     seen = observe(executor, receipt)
     assert (seen.phase, seen.exit_code, seen.left) == (Phase.ENDED, 0, ())
     assert seen.last_word is not None
@@ -317,11 +332,17 @@ def test_what_is_not_ours_is_fenced(bench: Bench) -> None:
         executor.prepare(a_launch("other", run=launch.run))
     other = replace(receipt, facts={**receipt.facts, "pid": 1, "start_ticks": 7, "uid": "other"})
     with pytest.raises(FencedError):
-        executor.release(other)
+        begin(executor, other)
+    chosen = executor.release(receipt, 10)
+    assert chosen.chosen is not None
+    with pytest.raises(FencedError):
+        executor.start(replace(chosen, facts=other.facts, chosen=replace(chosen.chosen, id="x")))
     assert bench.starts(receipt) == 0
     executor.reap(receipt)
     with pytest.raises(FencedError):
-        executor.release(receipt)
+        begin(executor, receipt)
+    with pytest.raises(FencedError):
+        executor.start(chosen)
 
 
 def test_asked_before_the_word_nothing_starts(bench: Bench) -> None:
@@ -334,7 +355,7 @@ def test_asked_before_the_word_nothing_starts(bench: Bench) -> None:
     if isinstance(bench, KubernetesBench):  # there was no pod, so nobody who could say a word
         assert (seen.phase, seen.last_word, seen.left) == (Phase.GONE, None, ())
         with pytest.raises(FencedError):
-            executor.release(receipt)
+            begin(executor, receipt)
     else:
         assert seen.last_word is not None
         assert seen.last_word["state"] == "cancelled"
@@ -344,8 +365,7 @@ def test_asked_before_the_word_nothing_starts(bench: Bench) -> None:
 @pytest.mark.parametrize("step", CancelStep)
 def test_each_step_of_a_cancel_ends_everything(bench: Bench, step: CancelStep) -> None:
     executor = bench.executor()
-    receipt = executor.prepare(bench.counting(then="waits"))
-    executor.release(receipt)
+    receipt = begin(executor, executor.prepare(bench.counting(then="waits")))
     bench.go_on(receipt, Phase.RUNNING)
     assert bench.alive(receipt) > 0
     for _ in range(2):
@@ -368,8 +388,7 @@ def test_each_step_of_a_cancel_ends_everything(bench: Bench, step: CancelStep) -
 
 def test_a_killed_runner_takes_everything_with_it(bench: Bench) -> None:
     executor = bench.executor()
-    receipt = executor.prepare(bench.counting(then="waits"))
-    executor.release(receipt)
+    receipt = begin(executor, executor.prepare(bench.counting(then="waits")))
     bench.go_on(receipt, Phase.RUNNING)
     bench.kill(receipt)
     assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED, 5)
@@ -383,8 +402,7 @@ def test_a_killed_runner_takes_everything_with_it(bench: Bench) -> None:
 
 def test_logs_resume_from_any_cursor(bench: Bench) -> None:
     executor = bench.executor()
-    receipt = executor.prepare(bench.counting(then="waits"))
-    executor.release(receipt)
+    receipt = begin(executor, executor.prepare(bench.counting(then="waits")))
     bench.go_on(receipt, Phase.RUNNING)
     lines, cursor, ended = read(executor, receipt, Cursor({"other": 3}))
     assert not ended
@@ -415,7 +433,11 @@ def test_faults_of_the_fake_leave_what_a_crash_would() -> None:
     fake.lose_answer("release")
     with suppress(Exception):
         fake.release(receipt)
-    fake.release(receipt)
+    receipt = fake.release(receipt)
+    fake.lose_answer("start")
+    with suppress(Exception):
+        fake.start(receipt)
+    fake.start(receipt)
     assert fake.attempts[receipt.id].began == 1
     phases = [observe(fake, receipt).phase for _ in range(2)]
     assert phases == [Phase.RUNNING, Phase.ENDED]

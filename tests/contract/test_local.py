@@ -178,7 +178,7 @@ def test_a_runner_that_died_before_the_word_is_started_again(executor: LocalExec
     second = executor.prepare(launch)
     assert second.facts["pid"] != first.facts["pid"]
     with pytest.raises(FencedError, match=f"waits process {second.facts['pid']}"):
-        executor.release(first)
+        executor.start(executor.release(first))
     assert not (out_of(second) / wire.WORD_FILE).exists()
     assert observe(executor, second).phase is Phase.WAITING
 

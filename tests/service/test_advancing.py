@@ -22,7 +22,7 @@ from tests.support.fakes import CrashError
 from tests.support.quarterdeck import job, python
 from tests.support.services import FakePorts, workspace
 
-CALLS = ("place", "check", "prepare", "release", "observe", "logs", "cancel", "reap")
+CALLS = ("place", "check", "prepare", "release", "start", "observe", "logs", "cancel", "reap")
 
 
 @pytest.fixture

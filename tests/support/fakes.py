@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, TypeVar
 
 from quarterdeck.model.errors import UnreachableError
@@ -14,7 +15,7 @@ from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
 from quarterdeck.model.observation import Happened, Observation, Phase, Silent
 from quarterdeck.model.parts import Parts
-from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
+from quarterdeck.model.receipt import AttemptId, Chosen, Owned, ReapReport, Receipt, attempt_id
 from quarterdeck.model.run import CancelStep
 from quarterdeck.model.wire import PROTOCOL
 from quarterdeck.ports.executor import Check, FencedError, Launch, Place
@@ -44,12 +45,17 @@ class CrashError(BaseException):
 
 @dataclass
 class FakeAttempt:
-    """One attempt in the fake's world; `began` counts real starts."""
+    """One attempt in the fake's world; `began` counts real starts, `made` is what its place has made of it.
+
+    Only the last made is there; what was made before is gone.
+    """
 
     launch: Launch
     receipt: Receipt
     phase: Phase = Phase.WAITING
     is_released: bool = False
+    made: Chosen | None = None
+    begun: Chosen | None = None
     began: int = 0
     began_at: datetime | None = None
     lines: list[LogLine] = field(default_factory=list)
@@ -74,7 +80,8 @@ class FakeExecutor:
 
     `fail(call, …)` scripts faults; `auto` lets a released attempt go on by one phase with each
     observation and succeed; otherwise a test moves it with `move`, `say` and `end`. `obeys`: which
-    cancel steps end an attempt.
+    cancel steps end an attempt. `makes`: whether what was released is made at once; else `make` does it, and
+    `make_another` what a place does when others meddle: what was there is gone, and another stands there.
     """
 
     kind = "fake"
@@ -85,12 +92,14 @@ class FakeExecutor:
         self.checks: list[Check] = []
         self.attempts: dict[AttemptId, FakeAttempt] = {}
         self.obeys = set(CancelStep)
+        self.makes = True
         self.made_of = Parts()
         self.silent_since: datetime | None = None
         self.calls: list[str] = []
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
         self.nodes: dict[str, str | None] = {}  # why what ran on one may run on there
         self.between: Callable[[], None] = lambda: None  # what happens before and after each call
+        self._numbers = count(1)
         self._place = place
         self._faults: dict[str, list[tuple[str, BaseException]]] = {}
 
@@ -141,6 +150,24 @@ class FakeExecutor:
             "exit_code": 0,
         } | word
 
+    def make(self, attempt: AttemptId) -> None:
+        """Let the place make what may begin of a released attempt."""
+        one = self.attempts[attempt]
+        if one.is_released and one.made is None:
+            number = next(self._numbers)
+            one.made = Chosen(f"thing {number} of {attempt}", f"{attempt}#{number}", self.clock())
+
+    def make_another(self, attempt: AttemptId) -> None:
+        """Let others take away what the place has made, begun or not, and the place make another."""
+        one = self.attempts[attempt]
+        if one.made is None:
+            return
+        if one.begun == one.made and one.is_alive:
+            one.phase, one.failure = Phase.ENDED, Reason.PREEMPTED
+            one.because = "others suspended it"
+        one.made = None
+        self.make(attempt)
+
     def vanish(self, attempt: AttemptId) -> None:
         """Let somebody else delete it, from outside."""
         del self.attempts[attempt]
@@ -184,26 +211,36 @@ class FakeExecutor:
         if found is not None and found.launch.frozen_sha256 != launch.frozen_sha256:
             raise FencedError(f"{name} holds another frozen spec.")
         if found is None:
-            uid = f"{name}#{len(self.attempts) + 1}"
+            uid = f"{name}#{next(self._numbers)}"
             receipt = Receipt(self.kind, launch.run, launch.attempt, {"uid": uid})
             found = self.attempts[name] = FakeAttempt(launch, receipt)
         return self._leave("prepare", found.receipt)
 
-    def release(self, receipt: Receipt) -> None:
-        """Begin it, once."""
+    def release(self, receipt: Receipt, wait_s: float = 0.0) -> Receipt:
+        """Make what may begin, if the script lets it; nobody waits."""
         self._enter("release")
-        one = self.attempts.get(receipt.id)
-        if one is None or one.receipt != receipt:
-            raise FencedError(f"{receipt.id} is gone or not ours.")
-        if not one.is_released:
-            one.is_released = True
+        del wait_s
+        one = self._own(receipt)
+        one.is_released = True
+        if self.makes:
+            self.make(receipt.id)
+        return self._leave("release", replace(one.receipt, chosen=one.made))
+
+    def start(self, receipt: Receipt) -> None:
+        """Begin what was chosen, once; fenced if it is not there any more."""
+        self._enter("start")
+        one = self._own(receipt)
+        if receipt.chosen is None or receipt.chosen != one.made:
+            raise FencedError(f"{receipt.chosen} is gone.")
+        if one.begun != one.made:
+            one.begun = one.made
             if one.is_alive:
                 one.began += 1
                 self.starts[one.receipt.id] += 1
                 one.began_at = self.clock()
                 one.phase = Phase.STARTING
                 self.say(receipt.id, "{}", origin="runner", stream="event")
-        self._leave("release", None)
+        self._leave("start", None)
 
     def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:
         """Say of each what the script left it in."""
@@ -292,20 +329,28 @@ class FakeExecutor:
         self.between()
         return answer
 
+    def _own(self, receipt: Receipt) -> FakeAttempt:
+        one = self.attempts.get(receipt.id)
+        if one is None or one.receipt != replace(receipt, chosen=None):
+            raise FencedError(f"{receipt.id} is gone or not ours.")
+        return one
+
     def _raise(self, call: str, when: str) -> None:
         faults = self._faults.get(call, [])
         if faults and faults[0][0] == when:
             raise faults.pop(0)[1]
 
     def _observe(self, receipt: Receipt) -> Observation:
-        one = self.attempts.get(receipt.id)
-        if one is None or one.receipt != receipt:
+        try:
+            one = self._own(receipt)
+        except FencedError:
             return Observation(self.clock(), Phase.GONE, "it does not exist", object=receipt.id)
-        if self.auto and one.is_released and one.is_alive:
+        if self.auto and one.begun is not None and one.is_alive:
             self._go_on(one)
         seen = Observation(
             self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at,
             happened=one.happened, node=one.node, placement=one.placement,
+            made=one.made if receipt.chosen is None else None,
         )  # fmt: skip
         if one.is_alive:
             return seen

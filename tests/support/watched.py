@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from quarterdeck.executors.kubernetes import KubernetesExecutor, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model import wire
 from quarterdeck.model.observation import Observation, Phase, Silent
-from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.receipt import Chosen, Receipt
 from tests.contract.test_executor import a_launch
 from tests.support import kubernetes
 from tests.support.proxy import Proxy
@@ -56,12 +57,10 @@ class World:
 
     def running(self) -> Receipt:
         """Return an attempt whose pod says that it runs."""
-        receipt = self.prepared()
-        self.give_pod(receipt)
-        return receipt
+        return self.give_pod(self.prepared())
 
-    def give_pod(self, receipt: Receipt, workspace: str = "wtest") -> None:
-        """Make the attempt's pod; no node takes it, so it is and stays what it is told."""
+    def give_pod(self, receipt: Receipt, workspace: str = "wtest") -> Receipt:
+        """Make the attempt's pod and choose it; no node takes it, so it is and stays what it is told."""
         facts = receipt.facts
         owner = {
             "apiVersion": "batch/v1", "kind": "Job", "name": facts["name"], "uid": facts["uid"],
@@ -76,8 +75,9 @@ class World:
             "metadata": {"name": facts["name"], "labels": labels, "ownerReferences": [owner]},
             "spec": {"schedulingGates": [{"name": "test/stays"}], "containers": [container]},
         }  # fmt: skip
-        self.admin.create(names.pods(self.namespace), pod)
+        made = self.admin.create(names.pods(self.namespace), pod)["metadata"]
         self.tell(receipt, "Running", {"running": {"startedAt": "2026-11-28T00:00:00Z"}})
+        return replace(receipt, chosen=Chosen(made["name"], made["uid"]))
 
     def end_pod(self, receipt: Receipt) -> None:
         """Let the pod say that it has ended, with the runner's last word."""

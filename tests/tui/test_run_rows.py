@@ -88,7 +88,11 @@ async def test_the_timeline_shows_claim_object_uid_hash_and_release(
     attempt = shown["attempts"][0]
     async with running(services, size=(120, 40), places=[Place("run", run, "timeline")]) as ui:
         screen = await ui.until("receipt")
-        for fact in (attempt["claimed_at"], attempt["released_at"], shown["frozen"]["sha256"]):
+        chosen = attempt["receipt"]["chosen"]
+        for fact in (
+            attempt["claimed_at"], attempt["released_at"], shown["frozen"]["sha256"],
+            f"{chosen['name']} uid={chosen['id']}",
+        ):  # fmt: skip
             assert fact in screen
 
 

@@ -9,14 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.lifecycle import nodes, retry
-from quarterdeck.lifecycle.advance import NEXT_STEP, STEP_S, advance
+from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.advice import ADVICE
+from quarterdeck.lifecycle.ladder import NEXT_STEP, STEP_S
 from quarterdeck.lifecycle.states import FOLLOWS, ORDER
 from quarterdeck.lifecycle.steps import deadline
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import (
     Checked,
+    Denied,
     Fact,
     Fenced,
     Frozen,
@@ -28,9 +30,10 @@ from quarterdeck.model.observation import (
     Released,
     Room,
     Silent,
+    Started,
     Stepped,
 )
-from quarterdeck.model.receipt import ReapReport
+from quarterdeck.model.receipt import Chosen, ReapReport
 from quarterdeck.model.run import (
     TERMINAL,
     Act,
@@ -44,12 +47,14 @@ from quarterdeck.model.run import (
 from tests.support.builders import NOW, a_receipt, a_run, a_spec
 
 FREE = Room(free=True)
+CHOSEN = replace(a_receipt(), chosen=Chosen("pod p1", "u1", NOW))
 DISPATCH: list[Fact] = [
     FREE,
     Frozen("ab" * 32, 3600.0),
     Checked(),
     Prepared(a_receipt()),
-    Released(),
+    Released(CHOSEN),
+    Started(),
 ]
 
 
@@ -131,7 +136,8 @@ def test_tables_are_total() -> None:
         (2, RunState.DISPATCHING, ActKind.CHECK),
         (3, RunState.DISPATCHING, ActKind.PREPARE),
         (4, RunState.DISPATCHING, ActKind.RELEASE),
-        (5, RunState.SUBMITTED, None),
+        (5, RunState.DISPATCHING, ActKind.START),
+        (6, RunState.SUBMITTED, None),
     ],
 )
 def test_dispatch_goes_on_from_any_step_after_a_crash(
@@ -155,6 +161,10 @@ def test_the_receipt_is_kept_before_the_release() -> None:
     assert run.attempt is not None
     assert run.attempt.receipt == a_receipt()
     assert act == Act(ActKind.RELEASE)
+    assert run.attempt.released_at is None
+    run, act = after(Released(CHOSEN), run=run)
+    assert run.attempt is not None
+    assert (run.attempt.receipt, act) == (CHOSEN, Act(ActKind.START))
     assert run.attempt.released_at is None
 
 
@@ -234,6 +244,7 @@ def asked(run: Run) -> Run:
         (3, RunState.DISPATCHING),  # what may have been prepared is found first
         (4, RunState.CANCELLING),
         (5, RunState.CANCELLING),
+        (6, RunState.CANCELLING),
     ],
 )
 def test_cancel_from_every_step_of_the_dispatch(facts: int, state: RunState) -> None:
@@ -574,6 +585,10 @@ FACTS = st.sampled_from(
         *DISPATCH,
         Room(free=False, what="full", position=1),
         Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)),
+        Denied("a right", Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),))),
+        Denied("a right", Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)), "not ready"),
+        Released(a_receipt()),
+        seen(Phase.WAITING, made=CHOSEN.chosen),
         Fenced("x"),
         Stepped(),
         Silent(NOW, "no route"),

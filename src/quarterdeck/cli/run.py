@@ -11,7 +11,7 @@ from quarterdeck.cli.logs import follow
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import parameters
 from quarterdeck.cli.waiting import until_end
-from quarterdeck.present import columns, run_page, states
+from quarterdeck.present import columns, inert, run_page, states
 from quarterdeck.present.table import Line
 
 
@@ -30,9 +30,14 @@ def started(session: Session, run: dict[str, Any], *, wait: bool, following: boo
     if wait:
         return outcome(session, until_end(session, run["id"]))
     word = states.shown(row["state"]).word
+    waits = row["waiting_for"]
+    held = []
+    if row["state"] == "dispatching" and waits:
+        held = [f"It waits for {waits['what']}; a command or the scheduler starts it."]
     session.words(
         row,
         f"Run {row['id']} of {row['job']} {columns.version(row)} is {word}.",
+        *map(inert.line, held),
         f"quarterdeck logs {row['id']} -f    follows its log",
     )
     return 0

@@ -120,7 +120,7 @@ class LocalExecutor(processes.OneProcess):
                 raise FencedError(f"{folder.path} began, and no runner says that it was it.")
             return self._receipt(launch, folder, runner)
 
-    def release(self, receipt: Receipt) -> None:
+    def start(self, receipt: Receipt) -> None:
         """Give the word; FencedError if the folder is gone or another runner waits in it."""
         folder = self._folder(receipt.id)
         runner = folder.identity() if folder.exists else None

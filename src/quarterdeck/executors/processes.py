@@ -6,12 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from quarterdeck.model.parts import Parts
-from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.receipt import Chosen, Receipt
 from quarterdeck.model.wire import MARKER_ENV
 
 _PROC: Final = Path("/proc")
@@ -61,7 +61,17 @@ class Marked:
 
 
 class OneProcess:
-    """An executor whose attempts are a process each: they have no parts that a cluster knows of."""
+    """An executor whose attempts are a process each: they have no parts that a cluster knows of.
+
+    What begins is the process that `prepare` has started: release and start are one.
+    """
+
+    def release(self, receipt: Receipt, wait_s: float = 0.0) -> Receipt:
+        """Return the receipt with the process that waits for the word."""
+        del wait_s
+        facts = receipt.facts
+        known = [str(facts.get(key, "")) for key in ("boot_id", "pid", "start_ticks")]
+        return replace(receipt, chosen=Chosen(f"process {facts.get('pid')}", ":".join(known)))
 
     def parts(self, receipt: Receipt) -> Parts:
         """Return nothing."""

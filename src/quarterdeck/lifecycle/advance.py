@@ -6,21 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import nodes, observed, retry, steps
+from quarterdeck.lifecycle import denied, dispatching, ladder, nodes, observed, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
 from quarterdeck.lifecycle.steps import Decision
 from quarterdeck.model.failure import Failure, Reason
 from quarterdeck.model.observation import (
-    Checked,
+    Denied,
     Fact,
-    Fenced,
-    Frozen,
     Observation,
     Phase,
-    Prepared,
     Reaped,
-    Refused,
-    Released,
     Room,
     Silent,
     Stepped,
@@ -30,27 +25,12 @@ from quarterdeck.model.run import (
     ActKind,
     Attempt,
     Cancel,
-    CancelStep,
     Entered,
     Reap,
     Run,
     RunState,
 )
 
-STEP_S: Final = {
-    CancelStep.ASK: 20.0,
-    CancelStep.END: 10.0,
-    CancelStep.DELETE: 10.0,
-    CancelStep.FORCE: 20.0,
-}
-"""Seconds that each cancel step is given before the next; after the last the run is `lost`."""
-NEXT_STEP: Final = {
-    None: CancelStep.ASK,
-    CancelStep.ASK: CancelStep.END,
-    CancelStep.END: CancelStep.DELETE,
-    CancelStep.DELETE: CancelStep.FORCE,
-    CancelStep.FORCE: None,
-}
 REAP_AFTER: Final = (timedelta(0), timedelta(seconds=60), timedelta(minutes=5))
 SILENCE: Final = timedelta(minutes=30)
 
@@ -65,10 +45,10 @@ def advance(run: Run, fact: Fact | None, now: datetime) -> Decision:
         return _after_the_end(run, fact, now)
     if run.state is RunState.QUEUED:
         return _queued(run, fact, now)
-    if run.state is RunState.DISPATCHING:
-        return _dispatching(run, fact, now)
     if run.act is not None and run.act.kind is ActKind.NEXT_ATTEMPT:
         return _next_attempt(run, fact, now)
+    if run.state is RunState.DISPATCHING:
+        return dispatching.decide(run, fact, now)
     if run.state is RunState.CANCELLING:
         return _cancelling(run, fact, now)
     return _dispatched(run, fact, now)
@@ -100,75 +80,6 @@ def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
     return steps.pend(claimed, Act(kind))
 
 
-def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
-    act, attempt = run.act, run.attempt
-    if act is None or attempt is None:
-        raise AssertionError(f"{run.id} is dispatching without an act")
-    if run.cancel is not None and act.kind is not ActKind.PREPARE:
-        if attempt.receipt is not None:
-            return _start_cancel(run, now)
-        return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
-    if isinstance(fact, (Refused, Fenced, Room)):
-        return _refused(run, fact, now)
-    match fact:
-        case Frozen() if act.kind is ActKind.FREEZE:
-            frozen = replace(run, frozen_sha256=fact.sha256, timeout_s=fact.timeout_s)
-            frozen = _noted(frozen, fact)
-            return steps.pend(frozen, Act(ActKind.CHECK))
-        case Checked() if act.kind is ActKind.CHECK:
-            return steps.pend(_noted(run, fact), Act(ActKind.PREPARE))
-        case Prepared() if act.kind is ActKind.PREPARE:
-            kept = steps.with_attempt(run, replace(attempt, receipt=fact.receipt))
-            return (
-                _start_cancel(kept, now) if run.cancel else steps.pend(kept, Act(ActKind.RELEASE))
-            )
-        case Released() if act.kind is ActKind.RELEASE:
-            released = steps.with_attempt(run, replace(attempt, released_at=now))
-            released = replace(
-                released, act=None, submitted_at=run.submitted_at or now, seen_at=now
-            )
-            released = steps.enter(released, RunState.SUBMITTED, now, "released")
-            return steps.wait(released, "the runner", "released", now), None
-        case Silent():
-            return _unanswered(run, fact, now)
-        case _:
-            return run, act
-
-
-def _noted(run: Run, fact: Frozen | Checked) -> Run:
-    """Keep what was noted, each once: a run that waits for room is looked at again and again."""
-    return replace(run, notes=tuple(dict.fromkeys((*run.notes, *fact.notes))))
-
-
-def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision:
-    if isinstance(fact, Room):
-        is_asked = run.act is not None and run.act.kind is ActKind.CHECK
-        return steps.unclaim(run, fact, now) if is_asked and not fact.free else (run, run.act)
-    if isinstance(fact, Fenced):
-        failure = Failure(Reason.START_FENCED, fact.detail)
-        return steps.end(run, End(RunState.FAILED, fact.detail, failure), now)
-    evidence = tuple(f"{p.path}: {p.message}" for p in fact.problems)
-    failure = Failure(fact.reason, fact.object, evidence)
-    end = End(RunState.REJECTED, "refused before the start", failure)
-    return steps.end(replace(run, problems=fact.problems), end, now)
-
-
-def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
-    """Wait for the cluster, at most until the queue deadline; what may have been prepared is named."""
-    if now < run.queue_deadline:
-        return steps.wait(run, "the cluster to answer", fact.why, now), None
-    attempt = run.attempt
-    prepared = run.act is not None and run.act.kind in (ActKind.PREPARE, ActKind.RELEASE)
-    left = (
-        f"attempt {attempt.number} may have been prepared"
-        if prepared and attempt
-        else "nothing was prepared"
-    )
-    failure = Failure(Reason.QUOTA, "", (f"the cluster did not answer: {fact.why}", left))
-    state = RunState.FAILED if prepared else RunState.REJECTED
-    return steps.end(run, End(state, "the queue deadline passed", failure), now)
-
-
 # --- while it executes ------------------------------------------------------------------
 
 
@@ -179,9 +90,9 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
         run = steps.tell(
             observed.told_by(run, fact, now), fact.happened, observed.ended_at(fact, now)
         )
-        return _end_attempt(run, classify(fact, run.cancel), now)
+        return steps.end_attempt(run, classify(fact, run.cancel), now)
     if run.cancel is not None:
-        return _start_cancel(run, now)
+        return ladder.start(run, now)
     if isinstance(fact, Silent):
         return _silence(run, fact, now)
     if isinstance(fact, Observation):
@@ -191,7 +102,7 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
                 asked_by="what was seen", asked_at=now, reason=fact.failure, object=fact.object,
                 evidence=(fact.because, *fact.evidence),
             )  # fmt: skip
-            return _start_cancel(replace(run, cancel=seen), now)
+            return ladder.start(replace(run, cancel=seen), now)
     overdue = _overdue(run, now)
     if overdue is not None:
         due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
@@ -201,7 +112,7 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
                 due, reason=fact.failure, object=fact.object,
                 evidence=fact.evidence or (fact.because,),
             )  # fmt: skip
-        return _start_cancel(replace(run, cancel=due), now)
+        return ladder.start(replace(run, cancel=due), now)
     return run, None
 
 
@@ -217,7 +128,7 @@ def _overdue(run: Run, now: datetime) -> Reason | None:
 
 
 def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
-    run = replace(run, silent_since=run.silent_since or fact.since)
+    run = replace(denied.silent(run, now), silent_since=run.silent_since or fact.since)
     since = fact.since  # while nobody asked, before that, it was no silence
     attempt = run.attempt
     latest = (
@@ -239,44 +150,28 @@ def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
 # --- cancel -----------------------------------------------------------------------------
 
 
-def _start_cancel(run: Run, now: datetime) -> Decision:
-    cancel = run.cancel
-    if cancel is None:
-        raise AssertionError(f"{run.id} has no cancel")
-    run = steps.enter(
-        run, RunState.CANCELLING, now, f"{cancel.reason}, asked by {cancel.asked_by}"
-    )
-    return _step(run, cancel, CancelStep.ASK, now)
-
-
-def _step(run: Run, cancel: Cancel, step: CancelStep, now: datetime) -> Decision:
-    at = now + timedelta(seconds=STEP_S[step])
-    cancel = replace(cancel, step=step, next_step=NEXT_STEP[step], next_step_at=at)
-    run = steps.wait(replace(run, cancel=cancel), "what is left to end", f"step {step}", now)
-    return steps.pend(run, Act(ActKind.CANCEL, step))
-
-
 def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
     cancel = run.cancel
     if cancel is None or cancel.next_step_at is None:
         raise AssertionError(f"{run.id} is cancelling without a step")
     if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
-        return _end_attempt(observed.told_by(run, fact, now), classify(fact, cancel), now)
+        return steps.end_attempt(observed.told_by(run, fact, now), classify(fact, cancel), now)
     if isinstance(fact, Silent):  # a step that may not have arrived is not late
         return _silence(run, fact, now)
-    if isinstance(fact, Stepped):
-        run = steps.wait(run, "what is left to end", fact.refused or f"step {cancel.step}", now)
-        run = run if fact.refused else replace(run, act=None)
+    if isinstance(fact, Denied) and (waits := _denied_step(run, cancel, fact, now)) is not None:
+        return waits, None
+    if isinstance(fact, (Denied, Stepped)):
+        run = _stepped(run, cancel, fact, now)
     if isinstance(fact, Observation) and run.silent_since is not None and cancel.step is not None:
-        cancel = replace(cancel, next_step_at=now + timedelta(seconds=STEP_S[cancel.step]))
+        cancel = replace(cancel, next_step_at=now + timedelta(seconds=ladder.STEP_S[cancel.step]))
         run = replace(run, cancel=cancel, silent_since=None)
     if isinstance(fact, Observation) and fact.left != cancel.left:
         cancel = replace(cancel, left=fact.left)
         run = replace(run, cancel=cancel, seen_at=now)
     if cancel.next_step_at is not None and now < cancel.next_step_at:
-        return run, run.act
+        return run, None if denied.is_early(run, now) else run.act
     if cancel.next_step is not None:
-        return _step(run, cancel, cancel.next_step, now)
+        return ladder.step(run, cancel, cancel.next_step, now)
     receipt = run.attempts[-1].receipt
     left = cancel.left or ((receipt.id,) if receipt is not None else ())
     failure = Failure(Reason.LOST, ", ".join(left), ("still there after the last cancel step",))
@@ -285,21 +180,22 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
     )
 
 
+def _stepped(run: Run, cancel: Cancel, fact: Stepped | Denied, now: datetime) -> Run:
+    refused = fact.refused if isinstance(fact, Stepped) else fact.refused.problems[0].message
+    run = steps.wait(run, "what is left to end", refused or f"step {cancel.step}", now)
+    return run if refused else replace(run, act=None, denied=None)
+
+
+def _denied_step(run: Run, cancel: Cancel, fact: Denied, now: datetime) -> Run | None:
+    """Return the run that asks for the step again, which is not late meanwhile; None: it is refused."""
+    waits = denied.again(run, fact, now)
+    if waits is None or waits.denied is None or cancel.step is None:
+        return None
+    later = waits.denied.ask_at + timedelta(seconds=ladder.STEP_S[cancel.step])
+    return replace(waits, cancel=replace(cancel, next_step_at=later))
+
+
 # --- the end ----------------------------------------------------------------------------
-
-
-def _end_attempt(run: Run, end: End, now: datetime) -> Decision:
-    """End the attempt; the run ends with it unless the retry policy makes another."""
-    attempt, failure = run.attempt, end.failure
-    if attempt is None or failure is None or run.cancel is not None:
-        return steps.end(run, end, now)
-    next_at, rule = retry.next_at(run.spec["retry"], failure.reason, attempt.number, now)
-    attempt = replace(attempt, rule=rule, next_at=next_at)
-    run = steps.with_attempt(run, attempt)
-    if next_at is None:
-        return steps.end(run, end, now)
-    run = steps.with_attempt(run, steps.closed(attempt, end, now))
-    return steps.pend(run, Act(ActKind.NEXT_ATTEMPT))
 
 
 def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
@@ -331,7 +227,7 @@ def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
     before = run.attempts[-2].next_at if len(run.attempts) > 1 else None
     patience = run.queue_deadline - (before or run.queued_at)
     queued = replace(
-        run, act=None, silent_since=None, phase="", last_word=None, waiting=None,
+        run, act=None, silent_since=None, denied=None, phase="", last_word=None, waiting=None,
         queue_deadline=(attempt.next_at or now) + patience,
     )  # fmt: skip
     entered = Entered(len(run.attempts) + 1, RunState.QUEUED, now, attempt.rule)

@@ -13,7 +13,7 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.OOM_DRIVER: "Raise `driver.memory` in the compute profile, or cap the engine's `runtime.memory_pool`.",
     Reason.OOM_WORKER: "Raise `worker.memory` or `worker.max_nodes` in the compute profile.",
     Reason.EVICTED: "The node ran short: lower the request, raise `disk_gib`, or list `evicted` under `retry.on`.",
-    Reason.PREEMPTED: "Use `capacity_type: on_demand`, or list `preempted` under `retry.on`.",
+    Reason.PREEMPTED: "See who did it, use `capacity_type: on_demand`, or list `preempted` under `retry.on`.",
     Reason.NODE_LOST: "Bring the node back, then `quarterdeck retry RUN`; is its machine off: `--node-off`.",
     Reason.IMAGE_PULL: "Check `image` and `image_pull_secrets` of the cluster.",
     Reason.CREATE_CONTAINER: "Check that the Secret, ConfigMap or command named above exists.",
@@ -23,6 +23,6 @@ ADVICE: Final[dict[Reason, str]] = {
     Reason.TIMEOUT: "Raise `spec.timeout`, or give the job less to do.",
     Reason.CANCELLED: "It was asked to stop; `quarterdeck retry RUN` starts it again.",
     Reason.DELETED_EXTERNALLY: "Find out who removed the object named above; then `quarterdeck retry RUN`.",
-    Reason.START_FENCED: "Something else has this attempt's name; look at it, then `quarterdeck retry RUN`.",
+    Reason.START_FENCED: "See what has its name, or took its pod too early; then `quarterdeck retry RUN`.",
     Reason.LOST: "Nothing says how it ended: check what it wrote before `quarterdeck retry RUN`.",
 }

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import nodes
+from quarterdeck.lifecycle import nodes, retry
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
@@ -25,6 +25,8 @@ from quarterdeck.model.run import (
 Decision = tuple[Run, Act | None]
 HELD: Final = "room in the namespace's quota"
 """What a run waits for that was released and gets no pod: that is queueing still, not starting."""
+MADE: Final = "the cluster to make the pod"
+"""What a run waits for that was released, until there is one thing of it that may begin."""
 
 
 def deadline(run: Run) -> datetime | None:
@@ -91,7 +93,7 @@ def unclaim(run: Run, room: Room, now: datetime) -> Decision:
     is_fixed = bool(attempts) or run.exact_of is not None
     queued = replace(
         run, state=RunState.QUEUED, act=None, attempts=attempts, timeline=run.timeline[:-1],
-        frozen_sha256=run.frozen_sha256 if is_fixed else None,
+        frozen_sha256=run.frozen_sha256 if is_fixed else None, denied=None,
     )  # fmt: skip
     return wait(queued, room.what, f"place {room.position} in the line", now), None
 
@@ -140,3 +142,17 @@ def end(run: Run, end: End, now: datetime) -> Decision:
     if not any(attempt.receipt for attempt in run.attempts):
         return replace(run, archived=True, is_open=False), None
     return pend(replace(run, reap=Reap(next_at=now)), Act(ActKind.REAP))
+
+
+def end_attempt(run: Run, outcome: End, now: datetime) -> Decision:
+    """End the attempt; the run ends with it unless the retry policy makes another."""
+    attempt, failure = run.attempt, outcome.failure
+    if attempt is None or failure is None or run.cancel is not None:
+        return end(run, outcome, now)
+    next_at, rule = retry.next_at(run.spec["retry"], failure.reason, attempt.number, now)
+    attempt = replace(attempt, rule=rule, next_at=next_at)
+    run = with_attempt(run, attempt)
+    if next_at is None:
+        return end(run, outcome, now)
+    run = with_attempt(run, closed(attempt, outcome, now))
+    return pend(run, Act(ActKind.NEXT_ATTEMPT))

@@ -117,6 +117,19 @@ class UnreachableError(QuarterdeckError):
     exit_code = 7
 
 
+class DeniedError(UnreachableError):
+    """The cluster does not allow who asks: of what exists already no news, of what is to be made a refusal.
+
+    `what` would have to be allowed; `doubt` is why the refusal may pass, empty where the cluster has no reason.
+    """
+
+    def __init__(
+        self, message: str, *, advice: str = "", what: str = "", doubt: str = "", **facts: Any
+    ) -> None:
+        super().__init__(message, advice=advice, **facts)
+        self.what, self.doubt = what, doubt
+
+
 class StoreFaultError(QuarterdeckError):
     """Disk full or I/O error: the write was not acknowledged and is not there."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
-from quarterdeck.model.receipt import ReapReport, Receipt
+from quarterdeck.model.receipt import Chosen, ReapReport, Receipt
 
 
 class Phase(StrEnum):
@@ -39,7 +39,8 @@ class Observation:
     `because` is the fact that moved it (event, exit code, condition). `last_word` is the runner's, parsed
     and checked for run and attempt; without it an ended attempt is never green. `evidence` is kept.
     `failure` is the executor's own finding (image, node, memory), if it has one. `began_at` is the
-    runner's first line. `node` is where it runs, if that can be lost without it.
+    runner's first line. `node` is where it runs, if that can be lost without it. `made` is what may begin, of an
+    attempt that was released and has nothing chosen yet.
     """
 
     at: datetime
@@ -56,6 +57,7 @@ class Observation:
     node: str = ""
     left: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
+    made: Chosen | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,18 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Denied:
+    """The place does not allow who asks: asked again while that may pass, then it is what `refused` says.
+
+    `what` is waited for; `doubt` is why it may pass as the place itself has it, empty if it has none.
+    """
+
+    what: str
+    refused: Refused
+    doubt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """The executor's preflight passed; `notes` are its warnings."""
 
@@ -109,12 +123,19 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """The word to begin was given (now or earlier)."""
+    """The place may make what begins (since now or earlier); `receipt` names it if it has."""
+
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What the receipt names was given the word to begin (now or earlier)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """What stands under the attempt's name is not ours; nothing was released."""
+    """What stands under the attempt's name is not ours, or what was chosen is gone: nothing of it begins now."""
 
     detail: str
 
@@ -139,9 +160,11 @@ Fact = (
     | Room
     | Frozen
     | Refused
+    | Denied
     | Checked
     | Prepared
     | Released
+    | Started
     | Fenced
     | Stepped
     | Reaped

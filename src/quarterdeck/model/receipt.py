@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NewType
 
 from quarterdeck.model.ids import RunId
@@ -15,16 +16,30 @@ def attempt_id(run: RunId, number: int) -> AttemptId:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """The one thing of an attempt that may begin: a pod, a runner's process. Once kept, it is never another.
+
+    `id` is the place's own and given to nothing else, `made_at` by the place's clock.
+    """
+
+    name: str
+    id: str
+    made_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """What `prepare` gave: executor kind, attempt, and the facts that find it again.
 
-    `facts` of `local`: pid, start_ticks, boot_id, folder, isolation. Of `kubernetes`: name, uid, namespace.
+    `facts` of `local`: pid, start_ticks, boot_id, folder, isolation. Of `kubernetes`: name, uid, namespace, gate.
+    `chosen` is None until the place has made what may begin.
     """
 
     kind: str
     run: RunId
     attempt: int
     facts: Mapping[str, Any] = field(default_factory=dict)
+    chosen: Chosen | None = None
 
     @property
     def id(self) -> AttemptId:

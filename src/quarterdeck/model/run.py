@@ -33,6 +33,7 @@ class ActKind(StrEnum):
     CHECK = "check"
     PREPARE = "prepare"
     RELEASE = "release"
+    START = "start"
     CANCEL = "cancel"
     REAP = "reap"
     NEXT_ATTEMPT = "next_attempt"
@@ -85,6 +86,15 @@ class Attempt:
     cleared_by: str = (
         ""  # of a lost node: who said that nothing of the attempt runs there any more
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """The place does not allow what is to be done, and that may pass: since when, how often, asked again when."""
+
+    since: datetime
+    times: int
+    ask_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +183,8 @@ class Run:
     reap: Reap = field(default_factory=Reap)
     waiting: Waiting | None = None
     silent_since: datetime | None = None
+    silent_at: datetime | None = None  # when there was no answer last, to within 15 s
+    denied: Denial | None = None
     seen_at: datetime | None = None
     result_sha256: str | None = None
     last_word: Mapping[str, Any] | None = None

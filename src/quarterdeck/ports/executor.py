@@ -19,8 +19,9 @@ from quarterdeck.model.run import CancelStep
 class Check:
     """One check of a cluster or of a launch: what was looked at, and what to do if it failed.
 
-    `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite, unreachable, or quota (of a launch:
-    there is no room for it now, and there may be later).
+    `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite, unreachable, quota (of a launch:
+    there is no room for it now, and there may be later) or denied (of a launch: who asks is not allowed `what`;
+    `doubt` is why that may pass, if there is a reason).
     """
 
     name: str
@@ -29,6 +30,8 @@ class Check:
     advice: str = ""
     evidence: str = ""
     code: str = "prerequisite"
+    what: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Launch:
 
 
 class FencedError(Exception):
-    """What stands under the attempt's name is not ours: it is neither adopted nor released."""
+    """What stands under the attempt's name is not ours, or what was chosen is gone: nothing begins."""
 
 
 class Executor(Protocol):
@@ -116,8 +119,20 @@ class Executor(Protocol):
         """
         ...
 
-    def release(self, receipt: Receipt) -> None:
-        """Give the word to begin; a second call changes nothing. FencedError if it is not ours any more."""
+    def release(self, receipt: Receipt, wait_s: float = 0.0) -> Receipt:
+        """Let the place make what will begin, and return the receipt with that as `chosen`.
+
+        It stays None if the place has not made it within `wait_s`: `observe` tells when it has. What was made
+        waits for `start`. A second call changes nothing, whatever others did since. FencedError, here or there, if
+        it is not ours any more.
+        """
+        ...
+
+    def start(self, receipt: Receipt) -> None:
+        """Give the word to begin to what the receipt has chosen and to nothing else; it is stored before.
+
+        A second call changes nothing. FencedError if that is gone and nobody can say whether it had the word.
+        """
         ...
 
     def observe(self, receipts: Collection[Receipt]) -> Mapping[AttemptId, Observation | Silent]:

@@ -124,6 +124,7 @@ def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
         rows: list[tuple[str, object]] = [
             ("claimed", attempt["claimed_at"]), ("released", attempt["released_at"]),
             ("receipt", _receipt(attempt["receipt"], (*_NAMES, *_HELD_BY))),
+            ("pod", _pod(attempt["receipt"])),
             ("frozen", (run["frozen"] or {}).get("sha256")), ("object", attempt["object"]),
             ("node", attempt["node"]), ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
             ("cleared by", attempt["cleared_by"]),
@@ -196,6 +197,7 @@ def _facts(run: Document, look: Look) -> Iterator[Line]:
         ("attempts", len(attempts) if len(attempts) > 1 else None),
         ("placement", run["placement"]),
         ("receipt", _receipt(run["receipt"])),
+        ("pod", _pod(run["receipt"])),
     ]
     rows += _inputs(run["frozen"])
     rows += [("note", note) for note in run["notes"]]
@@ -212,6 +214,16 @@ def _receipt(receipt: Document | None, shown: Sequence[str] = _NAMES) -> str | N
         return None
     facts = {k: v for k, v in receipt["facts"].items() if k in shown}
     return f"{receipt['kind']} " + " ".join(f"{k}={v}" for k, v in facts.items())
+
+
+def _pod(receipt: Document | None) -> str | None:
+    """Return the one pod that may begin, with its UID; None where the receipt itself names what begins."""
+    one = (receipt or {}).get("chosen")
+    if receipt is None or not one or "pid" in receipt["facts"]:
+        return None
+    if one["id"] == receipt["facts"].get("uid"):  # an earlier version's Job, which stands above
+        return None
+    return f"{one['name']} uid={one['id']}"
 
 
 def _inputs(frozen: Document | None) -> Iterator[tuple[str, object]]:

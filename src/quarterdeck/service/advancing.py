@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quarterdeck.lifecycle.advance import advance
+from quarterdeck.lifecycle.denied import PATIENCE
 from quarterdeck.lifecycle.steps import HELD
 from quarterdeck.model.errors import (
+    DeniedError,
     NotFoundError,
     PrerequisiteError,
     Problem,
@@ -21,6 +25,7 @@ from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import (
     Checked,
+    Denied,
     Fact,
     Fenced,
     Prepared,
@@ -29,6 +34,7 @@ from quarterdeck.model.observation import (
     Released,
     Room,
     Silent,
+    Started,
     Stepped,
 )
 from quarterdeck.model.receipt import ReapReport, Receipt
@@ -45,6 +51,17 @@ if TYPE_CHECKING:
 WAITING = (RunState.QUEUED, RunState.DISPATCHING)
 FULL_FOR = timedelta(seconds=10)
 """How long a cluster that had no room for a run is not asked again by the same process."""
+POD_S: Final = 5.0
+"""How long a command that makes a run waits for its place to make what begins."""
+ROUND_S: Final = 1.0
+"""How long a look at many runs waits so, for all of them together."""
+
+
+@dataclass(slots=True)
+class _Patience:
+    """How long places may still take to make what begins, all runs of one look together."""
+
+    left_s: float
 
 
 class Advancing:
@@ -60,23 +77,29 @@ class Advancing:
         found = self._context.ports.store.runs.page(OPEN, limit=ALL)
         return [kept.value for kept in found]
 
-    def reconcile(self, runs: Iterable[Run]) -> list[Run]:
-        """Bring each open run to where it really stands; one question per cluster. Returns them all."""
+    def reconcile(self, runs: Iterable[Run], patience_s: float = ROUND_S) -> list[Run]:
+        """Bring each open run to where it really stands; one question per cluster. Returns them all.
+
+        `patience_s`: how long all of it waits at most for places to make what begins.
+        """
         runs = list(runs)
+        patience = _Patience(patience_s)
         facts = self._observe([run for run in runs if run.is_open])
-        return [self._settle(run, facts.get(run.id)) if run.is_open else run for run in runs]
+        return [
+            self._settle(run, facts.get(run.id), patience) if run.is_open else run for run in runs
+        ]
 
-    def step(self, run_id: RunId) -> Run:
-        """Move one run on as far as it goes without waiting, and return it."""
+    def step(self, run_id: RunId, patience_s: float = ROUND_S) -> Run:
+        """Move one run on as far as it goes without waiting for anything but what it begins with; return it."""
         run = self._context.ports.store.runs.get(run_id).value
-        return self.reconcile([run])[0]
+        return self.reconcile([run], patience_s)[0]
 
-    def _settle(self, seen: Run, fact: Fact | None) -> Run:
+    def _settle(self, seen: Run, fact: Fact | None, patience: _Patience) -> Run:
         """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
-            outcome = self._do(run, act)
+            outcome = self._do(run, act, patience)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
             done = act
@@ -147,19 +170,24 @@ class Advancing:
 
     # --- acts
 
-    def _do(self, run: Run, act: Act) -> Fact | None:
+    def _do(self, run: Run, act: Act, patience: _Patience) -> Fact | None:
         """Do the act that was saved and say what came of it; None: it cannot be done now."""
         try:
-            return self._act(run, act)
+            return self._act(run, act, patience)
+        except DeniedError as error:
+            if act.kind in (ActKind.REAP, ActKind.NEXT_ATTEMPT):  # asked again without end
+                return Silent(self._context.now(), error.message)
+            return self._denied(run, error)
         except UnreachableError as error:
             return Silent(self._context.now(), error.message)
 
-    def _act(self, run: Run, act: Act) -> Fact | None:
+    def _act(self, run: Run, act: Act, patience: _Patience) -> Fact | None:
         doing: dict[ActKind, Callable[[], Fact | None]] = {
             ActKind.FREEZE: lambda: freezing.resolve(self._context, run),
             ActKind.CHECK: lambda: self._check(run),
             ActKind.PREPARE: lambda: self._prepare(run),
-            ActKind.RELEASE: lambda: self._release(run),
+            ActKind.RELEASE: lambda: self._release(run, patience),
+            ActKind.START: lambda: self._start(run),
             ActKind.CANCEL: lambda: self._cancel(run, act),
             ActKind.REAP: lambda: self._reap(run),
             ActKind.NEXT_ATTEMPT: lambda: self._reap(run),
@@ -193,7 +221,11 @@ class Advancing:
         wrong = [check for check in failed if check.code != "quota"]
         if wrong:
             problems = [Problem(check.name, f"{check.message} {check.advice}") for check in wrong]
-            return Refused(Reason.CONFIG_ERROR, tuple(problems), wrong[0].name)
+            refused = Refused(Reason.CONFIG_ERROR, tuple(problems), wrong[0].name)
+            if any(check.code != "denied" for check in wrong):
+                return refused
+            doubt = wrong[0].doubt or self._doubt(run)
+            return Denied(wrong[0].what or wrong[0].name, refused, doubt)
         if failed:
             return self._no_room(run, failed[0].message)
         return Checked(tuple(f"{c.name}: {c.message}" for c in checks if c.level == "warning"))
@@ -221,18 +253,44 @@ class Advancing:
             problems = tuple(Problem("spec.cluster", text) for text in said)
             return Refused(Reason.CONFIG_ERROR, problems)
 
-    def _release(self, run: Run) -> Fact:
+    def _release(self, run: Run, patience: _Patience) -> Fact:
+        begun = time.monotonic()
         try:
-            self.executor(run).release(_receipt(run))
+            return Released(self.executor(run).release(_receipt(run), patience.left_s))
         except FencedError as error:
             return Fenced(str(error))
-        return Released()
+        finally:
+            patience.left_s = max(0.0, patience.left_s - (time.monotonic() - begun))
+
+    def _start(self, run: Run) -> Fact:
+        try:
+            self.executor(run).start(_receipt(run))
+        except FencedError as error:
+            return Fenced(str(error))
+        return Started()
+
+    def _denied(self, run: Run, error: DeniedError) -> Denied:
+        problem = Problem("spec.cluster", f"{error.message} {error.advice}".strip())
+        refused = Refused(Reason.CONFIG_ERROR, (problem,), error.what)
+        return Denied(error.what, refused, error.doubt or self._doubt(run))
+
+    def _doubt(self, run: Run) -> str:
+        """Return whether the run's cluster did not answer to another run a moment ago, in words."""
+        now = self._context.now()
+        for kept in self._context.ports.store.runs.page(OPEN, limit=ALL):
+            other, at = kept.value, kept.value.silent_at
+            is_late = at is not None and now - at <= PATIENCE
+            if is_late and other.cluster == run.cluster and other.id != run.id:
+                return f"the cluster did not answer to run {other.id} a moment ago"
+        return ""
 
     def _cancel(self, run: Run, act: Act) -> Fact:
         if act.step is None:
             raise AssertionError(f"{run.id}: a cancel without a step")
         try:
             self.executor(run).cancel(_receipt(run), act.step)
+        except DeniedError as error:
+            return self._denied(run, error)
         except UnreachableError as error:  # whether it answers at all is seen at the next look
             return Stepped(error.message)
         return Stepped()
@@ -254,12 +312,13 @@ class Advancing:
     # --- observing
 
     def _observe(self, runs: list[Run]) -> dict[RunId, Fact]:
-        """Ask each cluster once about all of its runs that were released."""
+        """Ask each cluster once about all of its runs that were released, or wait for what they begin with."""
         by_cluster: dict[str, list[Run]] = defaultdict(list)
         for run in runs:
             attempt = run.attempt
             is_out = attempt is not None and attempt.receipt is not None
-            if is_out and not run.is_terminal and run.state not in WAITING:
+            is_asked = run.state not in WAITING or _is_unmade(run)
+            if is_out and not run.is_terminal and is_asked:
                 by_cluster[run.cluster].append(run)
         facts: dict[RunId, Fact] = {}
         for group in by_cluster.values():
@@ -283,6 +342,11 @@ class Advancing:
 def _place(run: Run, ahead: Iterable[Run]) -> int:
     """Return the place in the line of those that wait for the same cluster."""
     return 1 + sum(one.cluster == run.cluster for one in ahead)
+
+
+def _is_unmade(run: Run) -> bool:
+    """Whether the run was released and its place has not made what begins."""
+    return run.act == Act(ActKind.START) and _receipt(run).chosen is None
 
 
 def _receipt(run: Run) -> Receipt:

@@ -86,9 +86,11 @@ def _opener(files: Mapping[str, bytes]) -> Callable[[str], Callable[[], BinaryIO
 
 
 def _would(problems: list[Problem], checks: list[Check]) -> str:
-    codes = {check.code for check in checks if check.level == "failed"}
-    if problems or "prerequisite" in codes:
+    failed = [check for check in checks if check.level == "failed"]
+    codes = {check.code for check in failed}
+    denied = [check for check in failed if check.code == "denied"]
+    if problems or "prerequisite" in codes or not all(check.doubt for check in denied):
         return "refuse"
-    if "unreachable" in codes:
+    if codes & {"unreachable", "denied"}:
         return "unanswered"
     return "wait" if "quota" in codes else "start"

@@ -23,7 +23,7 @@ from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
 from quarterdeck.service import freezing, lost_nodes, views
-from quarterdeck.service.advancing import WAITING, Advancing
+from quarterdeck.service.advancing import POD_S, WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Runs:
 
     def dispatch(self, run_id: str) -> dict[str, Any]:
         """Move the run on as far as it goes now: to `submitted`, or to where it has to wait."""
-        return self._row(self.advancing.step(RunId(run_id)))
+        return self._row(self.advancing.step(RunId(run_id), POD_S))
 
     # --- looking
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import rbac
+from quarterdeck.executors.kubernetes import denials, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.ports.executor import Check
 
@@ -37,7 +37,9 @@ def own(client: Client, namespace: str) -> Check:
         return Check(RIGHTS, "ok", f"all that is used in namespace {namespace}")
     words = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
     text = f"In namespace {namespace} the right to {words} is missing."
-    return Check(RIGHTS, "failed", text, "Apply what `quarterdeck cluster rbac` prints.")
+    what = f"{denials.RIGHT}{words} in namespace {namespace}"
+    advice = denials.rights_advice(_who_asks(client))
+    return Check(RIGHTS, "failed", text, advice, code=denials.DENIED, what=what)
 
 
 def drivers(client: Client, namespace: str, account: str) -> Check:
@@ -69,7 +71,20 @@ def drivers(client: Client, namespace: str, account: str) -> Check:
         f"Service account {account} of namespace {namespace} has no right to {', '.join(missing)},"
         " which a driver of mode cluster needs for its workers."
     )
-    return Check(DRIVER, "failed", text, "Apply what `quarterdeck cluster rbac` prints.")
+    what = f"service account {account} to be given {', '.join(missing)} in namespace {namespace}"
+    advice = denials.rights_advice(user)
+    return Check(DRIVER, "failed", text, advice, code=denials.DENIED, what=what)
+
+
+def _who_asks(client: Client) -> str:
+    """Return the caller as the cluster knows it; empty where it does not say."""
+    path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        status = client.create(path, review).get("status") or {}
+    except ApiError:
+        return ""
+    return str((status.get("userInfo") or {}).get("username") or "")
 
 
 def wanted(rules: Iterable[rbac.Rule]) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from quarterdeck.executors.kubernetes import credentials
+from quarterdeck.executors.kubernetes.apierror import ApiError as ApiError  # noqa: PLC0414  # told by its calls
 from quarterdeck.executors.kubernetes.stream import Stream
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 
@@ -36,9 +37,6 @@ Query = Sequence[tuple[str, str]]
 _METADATA: Final = "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"
 _UNAUTHORIZED: Final = 401
 _FORBIDDEN: Final = 403
-_NOT_FOUND: Final = 404
-_CONFLICT: Final = 409
-_EXPIRED: Final = 410
 _TOO_MANY: Final = 429
 _BROKEN: Final = 500
 _ANONYMOUS: Final = "system:anonymous"
@@ -46,42 +44,6 @@ _ANONYMOUS: Final = "system:anonymous"
 
 class CredentialsError(UnreachableError):
     """The cluster does not know who calls: expired, revoked or none."""
-
-
-class ApiError(Exception):
-    """The API refused: HTTP code, its reason, and the details that it gave."""
-
-    def __init__(self, method: str, path: str, status: Mapping[str, Any], code: int) -> None:
-        self.code = int(status.get("code") or code)
-        self.reason = str(status.get("reason") or "")
-        self.message = str(status.get("message") or f"answered {code}")
-        self.causes = tuple((status.get("details") or {}).get("causes") or ())
-        self.method, self.path = method, path
-        super().__init__(f"{method} {path}: {self.message}")
-
-    @property
-    def is_forbidden(self) -> bool:
-        """Whether a right, a quota or an admission rule forbids it."""
-        return self.code == _FORBIDDEN
-
-    @property
-    def is_gone(self) -> bool:
-        """Whether there is no such object, or no such namespace."""
-        return self.code == _NOT_FOUND
-
-    @property
-    def is_conflict(self) -> bool:
-        """Whether the object is there already, or is another one than was meant."""
-        return self.code == _CONFLICT
-
-    @property
-    def is_expired(self) -> bool:
-        """Whether a watch was asked to go on from where the server's memory does not reach."""
-        return self.code == _EXPIRED
-
-    def has_cause(self, reason: str) -> bool:
-        """Whether a cause of this reason is among the details."""
-        return any(cause.get("reason") == reason for cause in self.causes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +67,12 @@ class Client:
         self._renew_at: float | None = None
         self._refusal: tuple[float, CredentialsError] | None = None
         self._told: tuple[float, UnreachableError] | None = None
+        self._silent_at: float | None = None
+
+    def silent_s(self) -> float | None:
+        """Return how many seconds ago there was no answer last; None if there was one always."""
+        at = self._silent_at
+        return None if at is None else time.monotonic() - at
 
     def get(self, path: str, query: Query = (), *, read_s: float = READ_S) -> Json:
         """Return one object or list."""
@@ -203,6 +171,7 @@ class Client:
         try:
             yield
         except (urllib3.exceptions.HTTPError, OSError, ApiException) as error:
+            self._silent_at = time.monotonic()
             raise UnreachableError(
                 f"Context {self._context} does not answer ({path}): {_said(error)}.",
                 advice="Look at the network, the VPN and the API server; it is asked again.",
@@ -234,6 +203,8 @@ class Client:
         ):
             raise self._no_credentials(code)
         if code == _TOO_MANY or code >= _BROKEN:
+            if code >= _BROKEN:
+                self._silent_at = time.monotonic()
             said = (status or {}).get("message") if isinstance(status, dict) else None
             shown = said or data[:SHOWN_BYTES].decode(errors="replace")
             error = UnreachableError(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import denials, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.ports.executor import FencedError, Launch
@@ -104,7 +104,7 @@ def asking() -> Iterator[None]:
 
 
 def refused(error: ApiError) -> PrerequisiteError | UnreachableError:
-    """Return what a refusal means to a caller: a quota makes it wait, all else wants mending."""
+    """Return what a refusal means to a caller: a quota makes it wait, a right may come, all else wants mending."""
     if error.is_forbidden and "exceeded quota" in error.message:
         return UnreachableError(
             f"The namespace's quota is full: {error.message}",
@@ -112,11 +112,11 @@ def refused(error: ApiError) -> PrerequisiteError | UnreachableError:
         )
     if error.is_conflict:
         return UnreachableError(f"The cluster is busy with this object: {error.message}")
+    if denials.is_denied(error):
+        return denials.denied(error)
     advice = "Mend what the cluster names, in the cluster's or the profile's definition."
     if error.has_cause("NamespaceTerminating"):
         advice = "The namespace is being deleted: use another, or make it again."
-    elif error.is_forbidden:
-        advice = "See `quarterdeck cluster rbac` for the rights that are needed."
     elif error.is_gone:
         advice = "Make the namespace, or name another in the cluster's or the team's definition."
     return PrerequisiteError(f"The cluster refused it: {error.message}", advice=advice)

@@ -18,7 +18,6 @@ GRACE_S: Final = {
     CancelStep.DELETE: 1,
     CancelStep.FORCE: 0,
 }
-INVALID: Final = 422
 
 
 def delete_job(client: Client, receipt: Receipt, *, only_unfinished: bool = False) -> bool:
@@ -55,7 +54,7 @@ def mark(client: Client, receipt: Receipt, step: CancelStep) -> None:
     try:
         client.patch(path, patch)
     except ApiError as error:
-        if not (error.is_gone or error.code == INVALID):
+        if not (error.is_gone or error.is_invalid):
             raise refused(error) from error
 
 
@@ -69,9 +68,7 @@ def end_time(client: Client, pod: Json) -> None:
     try:
         client.patch(f"{names.pods(meta['namespace'])}/{meta['name']}", patch)
     except ApiError as error:
-        if error.is_forbidden:  # without the right it is asked the costlier way
-            delete_pod(client, pod, GRACE_S[CancelStep.ASK])
-        elif not (error.is_gone or error.code == INVALID):
+        if not (error.is_gone or error.is_invalid):
             raise refused(error) from error
 
 

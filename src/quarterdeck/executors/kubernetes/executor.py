@@ -1,6 +1,7 @@
-"""Runs attempts as suspended Jobs that are released by UID, as port `Executor` says.
+"""Runs attempts as Jobs of which one pod, chosen by UID, is given the word to begin, as port `Executor` says.
 
-Objects: `manifest` and `pods`; what they mean: `observe`; the cluster's checks: `preflight`; logs: `logs`.
+Objects: `manifest` and `pods`; the word: `starting`; what they mean: `observe`; the cluster's checks: `preflight`;
+logs: `logs`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +17,7 @@ from typing import Any, Final
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
     creating,
+    denials,
     ending,
     launching,
     logs,
@@ -24,9 +27,11 @@ from quarterdeck.executors.kubernetes import (
     nodes,
     observe,
     parts,
+    podfacts,
     preflight,
     rbac,
     remembered,
+    starting,
     watch,
     workers,
 )
@@ -34,14 +39,14 @@ from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
 from quarterdeck.executors.kubernetes.logs import Known
 from quarterdeck.executors.kubernetes.recent import Recent
-from quarterdeck.model.errors import PrerequisiteError, UnreachableError
+from quarterdeck.model.errors import DeniedError, PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
-from quarterdeck.ports.executor import Check, FencedError, Launch, Place
+from quarterdeck.ports.executor import Check, Launch, Place
 
 Json = dict[str, Any]
 
@@ -52,7 +57,8 @@ POLL_S: Final = 0.1
 class KubernetesExecutor:
     """One cluster's attempts; `workspace` is the label that tells ours from others' on the same cluster.
 
-    `known` are the cluster's kept checks: what they say of the image is not asked again.
+    `known` are the cluster's kept checks: what they say of the image is not asked again, and a right that they
+    saw is not taken for lost at once.
     """
 
     kind = "kubernetes"
@@ -60,14 +66,18 @@ class KubernetesExecutor:
     def __init__(
         self, cluster: Mapping[str, Any], workspace: str, clock: Clock, *,
         namespaces: Iterable[str] = (), known: Iterable[Mapping[str, Any]] = (),
+        client: Client | None = None,
     ) -> None:  # fmt: skip
         self._cluster = cluster
         self._workspace = workspace
         self._clock = clock
-        self._client = Client(cluster.get("kubeconfig"), cluster["context"])
+        self._client = client or Client(cluster.get("kubeconfig"), cluster["context"])
         self._recent = Recent(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
+        known = tuple(known)
         self._place = preflight.known_place(known, cluster["image"])
+        self._had_rights = preflight.had_rights(known)
+        self._doubts = denials.Doubts(self._client, self._was_given)
         self._pods = remembered.Pods()
         self._events = remembered.Events(self._client)
         self._watches = watch.Watches(self._client, workspace, clock, keep=self._pods.see)
@@ -81,10 +91,12 @@ class KubernetesExecutor:
         if launch is not None:
             found = environment.launch_checks(launch.frozen, self.place(), self.kind)
             where = self._namespace(launch)
-            return found + launching.checks(
+            found += launching.checks(
                 self._client, launch, self._cluster, self._workspace, where, self._recent
             )
+            return [self._doubts.of(check, where) for check in found]
         found = preflight.checks(self._client, self._cluster, self._workspace)
+        found = [self._doubts.judged(check) for check in found]
         self._place = preflight.place_of(found) or self._place
         return found
 
@@ -109,37 +121,33 @@ class KubernetesExecutor:
         namespace = self._namespace(launch)
         groups = manifest.packed(launch, self._cluster, self._workspace, namespace)
         wanted = manifest.k8s_job(launch, self._cluster, self._workspace, groups)
-        job = creating.create(self._client, names.jobs(namespace), wanted)
-        if job is None:
-            job = creating.adopt(self._client, namespace, launch, self._workspace)
-        if job["spec"].get("suspend"):  # released: all was there, nothing is made again
-            if creating.shown(job) != creating.shown(wanted):
-                creating.demand_maps(self._client, namespace, job)
-                return self._receipt(launch.run, launch.attempt, job)
-            for document in manifest.config_maps(
-                launch, self._workspace, job["metadata"]["uid"], groups
-            ):
-                creating.create_map(self._client, namespace, document)
+        with self._doubting(namespace):
+            job = creating.create(self._client, names.jobs(namespace), wanted)
+            if job is None:
+                job = creating.adopt(self._client, namespace, launch, self._workspace)
+            if job["spec"].get("suspend"):  # released: all was there, nothing is made again
+                if creating.shown(job) != creating.shown(wanted):
+                    creating.demand_maps(self._client, namespace, job)
+                    return self._receipt(launch.run, launch.attempt, job)
+                for document in manifest.config_maps(
+                    launch, self._workspace, job["metadata"]["uid"], groups
+                ):
+                    creating.create_map(self._client, namespace, document)
         return self._receipt(launch.run, launch.attempt, job)
 
     @asking()
-    def release(self, receipt: Receipt) -> None:
-        """Unsuspend the Job if it is still the one with this UID."""
+    def release(self, receipt: Receipt, wait_s: float = 0.0) -> Receipt:
+        """Unsuspend the Job, once, if it is still the one with this UID; the pod that comes is chosen."""
         self._same_cluster(receipt)
-        path = f"{names.jobs(receipt.facts['namespace'])}/{receipt.facts['name']}"
-        patch = [
-            {"op": "test", "path": "/metadata/uid", "value": receipt.facts["uid"]},
-            {"op": "replace", "path": "/spec/suspend", "value": False},
-        ]
-        try:
-            self._client.patch(path, patch)
-        except ApiError as error:
-            if error.is_gone or error.code == ending.INVALID:
-                raise FencedError(
-                    f"Job {receipt.facts['name']} is not the one that was prepared; nothing was started:"
-                    f" {error.message}"
-                ) from error
-            raise refused(error) from error
+        with self._doubting(receipt.facts["namespace"]):
+            return starting.release(self._client, receipt, self._selector(receipt), wait_s)
+
+    @asking()
+    def start(self, receipt: Receipt) -> None:
+        """Take our gate from the pod that was chosen, if it is still the one with this UID."""
+        self._same_cluster(receipt)
+        with self._doubting(receipt.facts["namespace"]):
+            starting.start(self._client, receipt)
 
     # --- watching
 
@@ -186,10 +194,18 @@ class KubernetesExecutor:
         Whoever is asked a second time is deleted with less grace; from `delete` on the Job goes, too.
         """
         self._same_cluster(receipt)
+        with self._doubting(receipt.facts["namespace"]):
+            self._cancel(receipt, step)
+
+    def _cancel(self, receipt: Receipt, step: CancelStep) -> None:
         ending.mark(self._client, receipt, step)
-        alive = [pod for pod in self._list_pods(receipt) if observe.is_alive(pod)]
+        pods = [pod for pod in self._list_pods(receipt) if observe.is_alive(pod)]
+        alive = [pod for pod in pods if not podfacts.is_gated(pod)]
         if step in (CancelStep.DELETE, CancelStep.FORCE) or not alive:
             ending.delete_job(self._client, receipt, only_unfinished=True)
+            for pod in pods:
+                if pod not in alive:  # it never began: there is nobody to ask
+                    ending.delete_pod(self._client, pod, ending.GRACE_S[step])
         for pod in alive:
             is_gentle = step in (CancelStep.ASK, CancelStep.END)
             is_asked = "activeDeadlineSeconds" in pod["spec"] or not pod["spec"].get("nodeName")
@@ -240,7 +256,7 @@ class KubernetesExecutor:
             alive = {
                 names.attempt_of(pod["metadata"]["labels"])
                 for pod in pods
-                if observe.is_alive(pod)
+                if observe.is_alive(pod) and not podfacts.is_gated(pod)
             }
             for one in (*self._list(names.jobs(namespace), selector), *pods):
                 key = names.attempt_of(one["metadata"]["labels"])
@@ -263,6 +279,22 @@ class KubernetesExecutor:
         self._logs.close()
         self._client.close()
 
+    # --- within: refusals
+
+    @contextmanager
+    def _doubting(self, namespace: str) -> Iterator[None]:
+        """Say of a refusal that leaves the block why it may pass, if there is a reason."""
+        try:
+            yield
+        except DeniedError as error:
+            error.doubt = self._doubts.why(error.what, namespace)
+            raise
+
+    def _was_given(self, namespace: str) -> bool:
+        """Whether the rights in a namespace were there when the cluster, or a run there, was checked last."""
+        own = self._cluster.get("namespace") or "default"
+        return self._recent.was_given(namespace) or (self._had_rights and namespace == own)
+
     # --- within: creating
 
     def _namespace(self, launch: Launch) -> str:
@@ -279,6 +311,9 @@ class KubernetesExecutor:
             "name": names.k8s_job(run, attempt), "uid": uid, "namespace": meta["namespace"],
             "server": target.server, "ca_sha256": target.ca_sha256,
         }  # fmt: skip
+        template = (found["spec"].get("template") or {}).get("spec")
+        if template is not None and podfacts.is_gated({"spec": template}):
+            facts[names.GATE_FACT] = names.GATE
         return Receipt(self.kind, run, attempt, facts)
 
     def _same_cluster(self, receipt: Receipt) -> None:

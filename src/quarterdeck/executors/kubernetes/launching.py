@@ -10,7 +10,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from quarterdeck.executors import environment
-from quarterdeck.executors.kubernetes import manifest, names, placing, pods, references
+from quarterdeck.executors.kubernetes import (
+    denials,
+    manifest,
+    names,
+    placing,
+    podfacts,
+    pods,
+    references,
+)
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.recent import Recent
 from quarterdeck.model.errors import PrerequisiteError
@@ -118,7 +126,7 @@ def _admission(
 
 def _dry_run(client: Client, path: str, document: Json, what: str) -> Check:
     try:
-        client.create(path, document, _DRY)
+        made = client.create(path, document, _DRY)
     except ApiError as error:
         if error.is_conflict:  # of that name there is one: adopting or fencing it is `prepare`'s
             return Check("admission", "ok", f"the {what} exists")
@@ -129,10 +137,17 @@ def _dry_run(client: Client, path: str, document: Json, what: str) -> Check:
             return Check("quota", "failed", said, "", code="quota")
         if _NO_DRY_RUN in error.message:
             return Check("admission", "warning", f"the {what} not looked at: {error.message}")
+        if denials.is_denied(error):
+            text = f"The {what} is refused: {denials.told(error)}"
+            return denials.check("admission", error, text)
         advice = "Mend the pod template, the profile, or what the cluster names."
         if error.is_gone:
             advice = (
                 "Make the namespace, or name another in the cluster's or the team's definition."
             )
         return Check("admission", "failed", f"The {what} is refused: {error.message}", advice)
+    if podfacts.is_gated(document) and not podfacts.is_gated(made):
+        text = f"The {what} is admitted without its scheduling gate {names.GATE}: something takes it away."
+        advice = "Let the admission webhook that does it leave our gate: it keeps code from starting twice."
+        return Check("admission", "failed", text, advice)
     return Check("admission", "ok", f"the {what} is admitted")

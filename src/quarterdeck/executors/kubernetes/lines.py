@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.executors.kubernetes.creating import refused
 from quarterdeck.executors.kubernetes.sources import Piece, Source
-from quarterdeck.model.errors import PrerequisiteError, UnreachableError
+from quarterdeck.model.errors import DeniedError, PrerequisiteError, UnreachableError
 
 READ_S: Final = 60.0
 BUFFERED: Final = 20_000  # pieces that wait for whoever reads; then the node has to wait
@@ -50,10 +51,7 @@ def pieces(
     except ApiError as error:
         if error.is_gone or error.code == _BAD_REQUEST:  # still waiting, or gone just now
             return
-        raise PrerequisiteError(
-            f"The log may not be read: {error.message}",
-            advice="See `quarterdeck cluster rbac` for the rights that are needed.",
-        ) from error
+        raise refused(error) from error
 
 
 def split(blocks: Iterator[bytes], *, is_whole: bool) -> Iterator[bytes]:
@@ -93,7 +91,7 @@ class Stream:
         self._over = threading.Event()
         self._looked_at = self._opened_at = time.monotonic()
         self.is_in_vain = False  # it ended at once without a line: another would not do better
-        self.error: PrerequisiteError | None = None
+        self.error: PrerequisiteError | DeniedError | None = None
         self.is_clean = False  # the node ended it, so all was read that there was
         name = f"log of {source.name}"
         threading.Thread(target=self._pump, name=name, daemon=True).start()
@@ -134,10 +132,10 @@ class Stream:
                 if not self._news.is_set():
                     self._news.set()
             self.is_clean = True
+        except (PrerequisiteError, DeniedError) as error:
+            self.error = error
         except UnreachableError:
             pass  # cut off, or silent for a minute: whoever reads opens another
-        except PrerequisiteError as error:
-            self.error = error
         finally:
             self.is_in_vain = not gave and time.monotonic() - self._opened_at < VAIN_S
             self._over.set()

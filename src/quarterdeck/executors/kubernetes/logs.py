@@ -10,11 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from quarterdeck.executors.kubernetes import names, observe, podfacts, sources
+from quarterdeck.executors.kubernetes import choice, names, observe, podfacts, sources
 from quarterdeck.executors.kubernetes.client import ApiError, Client
+from quarterdeck.executors.kubernetes.creating import refused
 from quarterdeck.executors.kubernetes.lines import Fetched, Stream, pieces
 from quarterdeck.executors.kubernetes.sources import ENDED, Piece
-from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.receipt import AttemptId, Receipt
@@ -190,8 +190,9 @@ class Reader:
             return
         namespace, facts = self._receipt.facts["namespace"], self._receipt.facts
         self._is_over = ""
+        is_chosen = choice.is_chosen(self._receipt)
         if known is not None and (
-            any(map(self._is_ours, known.pods)) or self._is_going(known.job)
+            any(map(self._is_ours, known.pods)) or (self._is_going(known.job) and not is_chosen)
         ):
             self._pods = known.pods
             return
@@ -201,14 +202,11 @@ class Reader:
                 job = self._client.get(f"{names.jobs(namespace)}/{facts['name']}")
                 if job["metadata"]["uid"] != facts["uid"]:
                     self._is_over = "reaped"
-                elif _has_finished(job):
+                elif is_chosen or _has_finished(job):
                     self._is_over = "lost"
         except ApiError as error:
             if not error.is_gone:
-                raise PrerequisiteError(
-                    f"The log may not be read: {error.message}",
-                    advice="See `quarterdeck cluster rbac` for the rights that are needed.",
-                ) from error
+                raise refused(error) from error
             self._is_over = "reaped"
         self._asked_at = time.monotonic()
 
@@ -220,8 +218,7 @@ class Reader:
         )
 
     def _is_ours(self, pod: Json) -> bool:
-        owners = pod["metadata"].get("ownerReferences") or ()
-        return any(owner["uid"] == self._receipt.facts["uid"] for owner in owners)
+        return choice.is_driver(pod, self._receipt)
 
     # --- their lines
 

@@ -61,7 +61,7 @@ def k8s_job(launch: Launch, cluster: Mapping[str, Any], workspace: str, groups: 
         "kind": "Job",
         "metadata": {"name": name, "labels": labels, "annotations": notes(launch)},
         "spec": {
-            "suspend": True,  # the UID is in the store before any code can start
+            "suspend": True,  # the UID is in the store before any pod can be made
             "backoffLimit": 0,  # attempts are ours
             "completions": 1,
             "parallelism": 1,
@@ -205,7 +205,7 @@ def launch_document(
         "actor": launch.actor,
         "trigger": launch.trigger,
         "tick": launch.tick,
-        "wait_for_word": False,  # the release of the Job is the word
+        "wait_for_word": False,  # that the pod's gate is taken is the word
         "wait_s": launch.wait_s,
         "grace_s": PAYLOAD_GRACE_S,
         "engine_options": options,

@@ -17,6 +17,11 @@ WORKSPACE: Final = f"{PREFIX}workspace"
 RUN: Final = f"{PREFIX}run"
 ATTEMPT: Final = f"{PREFIX}attempt"
 ROLE: Final = f"{PREFIX}role"  # driver, worker or check
+RELEASED: Final = f"{PREFIX}released"  # annotation: we let it make its pod; once is enough
+GATE: Final = (
+    f"{PREFIX}start"  # scheduling gate of a driver's pod: taken from the one that may begin
+)
+GATE_FACT: Final = "gate"  # of a receipt whose Job makes pods with the gate
 CANCELLED: Final = f"{PREFIX}cancel"  # annotation: we asked it to go, so nobody else deleted it
 SPEC: Final = f"{PREFIX}spec-sha256"  # annotation: the frozen spec's hash
 IMAGE_ID: Final = (

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from quarterdeck.executors import lastword
-from quarterdeck.executors.kubernetes import names, podfacts
+from quarterdeck.executors.kubernetes import choice, jobends, jobfacts, names, podfacts
 from quarterdeck.executors.kubernetes.podfacts import Finding
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import from_epoch_ms
@@ -25,6 +25,7 @@ LOST_AFTER: Final = timedelta(seconds=50)
 
 The cluster itself asks a pod to go only after minutes of its node's silence.
 """
+_GATED: Final = "SchedulingGated"
 _MEMORY_KILLED: Final = "OOMKilled"
 _KILLED: Final = 137
 _IMAGE: Final = frozenset(
@@ -36,13 +37,6 @@ _CREATE: Final = frozenset(
 )
 _CANNOT_RUN: Final = frozenset({"StartError", "ContainerCannotRun"})
 _VOLUME: Final = frozenset({"FailedMount", "FailedAttachVolume"})
-_DISRUPTED: Final = {
-    "PreemptionByScheduler": Reason.PREEMPTED,
-    "EvictionByEvictionAPI": Reason.EVICTED,
-    "TerminationByKubelet": Reason.EVICTED,
-    "DeletionByTaintManager": Reason.EVICTED,
-    "DeletionByPodGC": Reason.NODE_LOST,
-}
 _PEAK: Final = "peak: the limit, at which it was killed; what it asked for is not known"
 # What the runner says of an end that the kernel brought to its child.
 _TOLD_OF_MEMORY: Final = frozenset({Reason.ENGINE_LOST, Reason.ENGINE_START, Reason.LOST})
@@ -62,7 +56,7 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
     """Return what is seen of the attempt now."""
     uid, name = receipt.facts["uid"], receipt.facts["name"]
     job = seen.job if seen.job is not None and seen.job["metadata"]["uid"] == uid else None
-    pod = _driver(seen, uid)
+    pod = _driver(seen, receipt)
     left = tuple(_named(one) for one in seen.pods if is_alive(one))
     if pod is not None and (terminated := podfacts.terminated(pod)) is not None:
         return replace(_ended(receipt, job, pod, terminated, now), left=left)
@@ -73,33 +67,49 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
         found = _finding_of_pod(pod, seen.events, now)
         if found is not None and found.reason is Reason.NODE_LOST:
             node = str(pod["spec"].get("nodeName") or "")
-            return _with(found, Observation(now, Phase.ENDED, found.because, node=node, left=left))
+            return podfacts.with_finding(
+                found, Observation(now, Phase.ENDED, found.because, node=node, left=left)
+            )
         is_running = "running" in (podfacts.container(pod).get("state") or {})
         if _status(pod).get("phase") == "Failed" and not is_running:  # it never ran
             return replace(_ended(receipt, job, pod, {}, now), left=left)
-        return _with(found, _of_living(pod, now))
-    failed = _condition(job, "Failed")
-    if failed is not None:
-        return replace(_failed_without_pod(job, pod, failed, now), left=left)
+        return podfacts.with_finding(found, _of_living(pod, now))
+    made = choice.made(seen.pods, receipt) if choice.is_unmade(receipt) else None
+    if made is not None:
+        return Observation(now, Phase.WAITING, f"pod {made.name} waits for the word", made=made)
+    ended = jobends.without_pod(receipt, job, pod, seen.pods, now)
+    return replace(ended, left=left) if ended is not None else _of_waiting(job, seen, now)
+
+
+def _of_waiting(job: Json, seen: Seen, now: datetime) -> Observation:
+    """Return what a Job without a pod waits for."""
     if job["spec"].get("suspend"):
-        return Observation(now, Phase.WAITING, "the Job is suspended: it waits for the word")
-    found = _refused_pod(job, seen.events)
+        who, at = jobfacts.suspender(job)
+        by_others = jobfacts.is_released(job) and who != names.PRODUCT
+        because = f"{who} suspended the Job at {at:%H:%M:%S} UTC" if by_others and at else ""
+        because = because or "the Job is suspended: it waits for the word"
+        return Observation(now, Phase.WAITING, because)
+    found = jobends.refused_pod(job, seen.events)
     if found is not None and found.reason is Reason.CONFIG_ERROR:
-        return _with(found, Observation(now, Phase.ENDED, found.because))
+        return podfacts.with_finding(found, Observation(now, Phase.ENDED, found.because))
     started = podfacts.instant((job.get("status") or {}).get("startTime"))
     is_fresh = started is None or now - started <= EVENTS_AFTER
     is_held = found is not None and found.reason is Reason.QUOTA
     # What a full quota holds back is no pod that waits for a node; whether it does is known after a moment.
     phase = Phase.WAITING if is_fresh or is_held else Phase.PENDING
-    return _with(found, Observation(now, phase, "released; the Job has no pod yet"))
+    said = jobends.why_no_pod(seen.events)
+    because = f"the Job has no pod yet: {said}" if said else "released; the Job has no pod yet"
+    return podfacts.with_finding(found, Observation(now, phase, because))
 
 
 def wants_events(receipt: Receipt, seen: Seen, now: datetime) -> str | None:
     """Return the UID of the object whose events may say why nothing moves, or None."""
-    job, pod = seen.job, _driver(seen, receipt.facts["uid"])
+    job, pod = seen.job, _driver(seen, receipt)
     if job is None or job["spec"].get("suspend"):
         return None
     if pod is None:
+        if choice.is_unmade(receipt) and choice.made(seen.pods, receipt) is not None:
+            return None
         started = podfacts.instant((job.get("status") or {}).get("startTime"))
         waits = started is not None and now - started > EVENTS_AFTER
         return str(job["metadata"]["uid"]) if waits else None
@@ -145,6 +155,8 @@ def _of_living(pod: Json, now: datetime) -> Observation:
         waiting = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
         because = f"{waiting} on {node}"
         return Observation(now, Phase.STARTING, because, placement=where, node=node)
+    if podfacts.is_gated(pod):
+        return Observation(now, Phase.WAITING, f"{where} waits for the word", placement=where)
     return Observation(now, Phase.PENDING, "the pod waits for a node", placement=where)
 
 
@@ -163,11 +175,15 @@ def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding
         return Finding(
             Reason.CREATE_CONTAINER, because, podfacts.secret_of(pod, because) or name, words
         )
-    scheduled = _condition(pod, "PodScheduled")
+    scheduled = podfacts.condition(pod, "PodScheduled")
+    if scheduled is not None and scheduled.get("reason") == _GATED:
+        others = [gate for gate in podfacts.gates(pod) if gate != names.GATE]
+        because = f"the pod is held by {', '.join(others)}; whoever set that takes it away"
+        return Finding(Reason.UNSCHEDULABLE, because, name, tuple(others)) if others else None
     if scheduled is not None and scheduled["status"] == "False":
         said = scheduled.get("message") or scheduled.get("reason") or ""
         return Finding(Reason.UNSCHEDULABLE, f"no node fits: {said}", name, (said,))
-    disrupted = _condition(pod, "DisruptionTarget")
+    disrupted = podfacts.condition(pod, "DisruptionTarget")
     if is_stuck(pod, now):
         node = pod["spec"].get("nodeName")
         because = f"node {node} does not answer; the pod's containers may still run there"
@@ -243,17 +259,20 @@ def _why_ended(job: Json | None, pod: Json, terminated: Json) -> Finding | None:
     if reason in _CANNOT_RUN:
         said = terminated.get("message") or ""
         return Finding(Reason.CREATE_CONTAINER, f"{reason}: {said}", name, (said,))
-    disrupted = _condition(pod, "DisruptionTarget")
+    disrupted = podfacts.condition(pod, "DisruptionTarget")
     if disrupted is not None:
-        return _disrupted(name, disrupted, _node(pod))
+        return podfacts.disrupted(name, disrupted, _node(pod))
     if status.get("reason") in ("Evicted", "Preempting"):
         said = status.get("message") or ""
         kind = Reason.EVICTED if status["reason"] == "Evicted" else Reason.PREEMPTED
         return Finding(kind, f"{status['reason']}: {said}", name, (said, *_node(pod)))
-    if _past_deadline(job):
+    if jobends.is_past_deadline(job):
         because = "the Job's own deadline passed"
         return Finding(Reason.TIMEOUT, because, name, (f"exit code {code}",))
     if pod["metadata"].get("deletionTimestamp") and not _is_asked(job, pod):
+        made_at = podfacts.instant(pod["metadata"].get("creationTimestamp"))
+        if job is not None and jobfacts.was_suspended(job, made_at):
+            return jobends.suspended(job)
         because = f"the {name} was deleted from outside"
         return Finding(Reason.DELETED_EXTERNALLY, because, name)
     return None
@@ -269,13 +288,6 @@ def _node(pod: Json) -> tuple[str, ...]:
     """Return the node that a pod had to leave, as evidence."""
     node = pod["spec"].get("nodeName")
     return (f"it was on node {node}",) if node else ()
-
-
-def _disrupted(name: str, condition: Json, node: tuple[str, ...] = ()) -> Finding:
-    """Return what the condition DisruptionTarget means."""
-    why, said = condition.get("reason") or "", condition.get("message") or ""
-    reason = _DISRUPTED.get(why, Reason.EVICTED)
-    return Finding(reason, f"{why}: {said}", name, (*filter(None, [why, said]), *node))
 
 
 def _corrected(word: Json, found: Finding | None) -> tuple[dict[str, Any], tuple[str, ...]]:
@@ -303,71 +315,12 @@ def _corrected(word: Json, found: Finding | None) -> tuple[dict[str, Any], tuple
     return corrected, (found.because, *found.evidence)
 
 
-# --- the Job ------------------------------------------------------------------------------
-
-
-def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime) -> Observation:
-    """Return the end of a Job whose pod nobody saw end."""
-    name = f"Job {job['metadata']['name']}"
-    why, said = failed.get("reason") or "", failed.get("message") or ""
-    disrupted = _condition(pod, "DisruptionTarget") if pod is not None else None
-    node = str(pod["spec"].get("nodeName") or "") if pod is not None else ""
-    if disrupted is not None:
-        found = _disrupted(name, disrupted)
-        if found.reason is Reason.NODE_LOST:  # its object was deleted, and with it the pod's
-            found = replace(found, object=f"node {node}")
-    elif why == "DeadlineExceeded":
-        found = Finding(Reason.TIMEOUT, f"{why}: the Job's own deadline passed", name, (said,))
-    elif why == "PodFailurePolicy":
-        found = Finding(Reason.EVICTED, f"{why}: {said}", name, (said,))
-    else:
-        because = f"{why}: the pod was deleted from outside, or its node went; {said}"
-        found = Finding(Reason.DELETED_EXTERNALLY, because, name, (said,))
-    return _with(found, Observation(now, Phase.ENDED, found.because, node=node))
-
-
-def _refused_pod(job: Json, events: Sequence[Json]) -> Finding | None:
-    """Return why the Job controller makes no pod, or None."""
-    name = f"Job {job['metadata']['name']}"
-    for event in events:
-        said = str(event.get("message") or "")
-        if event.get("reason") != "FailedCreate":
-            continue
-        if "exceeded quota" in said:
-            return Finding(Reason.QUOTA, f"the namespace's quota is full: {said}", name, (said,))
-        if "is being terminated" in said:
-            return Finding(Reason.DELETED_EXTERNALLY, said, name, (said,))
-        if "violates PodSecurity" in said or "forbidden" in said or "denied" in said:
-            return Finding(Reason.CONFIG_ERROR, f"no pod is admitted: {said}", name, (said,))
-    return None
-
-
-def _past_deadline(job: Json | None) -> bool:
-    if job is None:
-        return False
-    found = [_condition(job, kind) for kind in ("FailureTarget", "Failed")]
-    return any(one is not None and one.get("reason") == "DeadlineExceeded" for one in found)
-
-
 # --- parts --------------------------------------------------------------------------------
 
 
-def _with(found: Finding | None, seen: Observation) -> Observation:
-    if found is None:
-        return seen
-    return replace(
-        seen, because=found.because, failure=found.reason, object=found.object,
-        evidence=found.evidence,
-    )  # fmt: skip
-
-
-def _driver(seen: Seen, uid: str) -> Json | None:
-    """Return the Job's pod: one that is there before one that is gone, one that ended before all."""
-    pods = [
-        pod
-        for pod in (*seen.pods, *seen.gone_pods)
-        if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences") or ())
-    ]
+def _driver(seen: Seen, receipt: Receipt) -> Json | None:
+    """Return the attempt's pod: one that is there before one that is gone, one that ended before all."""
+    pods = [pod for pod in (*seen.pods, *seen.gone_pods) if choice.is_driver(pod, receipt)]
     return next((pod for pod in pods if has_said(pod)), pods[0] if pods else None)
 
 
@@ -378,13 +331,6 @@ def _named(pod: Json) -> str:
 
 def _status(pod: Json) -> Json:
     return pod.get("status") or {}
-
-
-def _condition(of: Json, kind: str) -> Json | None:
-    for one in (of.get("status") or {}).get("conditions") or ():
-        if one["type"] == kind and (one["status"] == "True" or kind == "PodScheduled"):
-            return dict(one)
-    return None
 
 
 def _memory_limit(pod: Json) -> str:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import parse_instant
+from quarterdeck.model.observation import Observation
 
 Json = Mapping[str, Any]
 
+_DISRUPTED: Final = {
+    "PreemptionByScheduler": Reason.PREEMPTED,
+    "EvictionByEvictionAPI": Reason.EVICTED,
+    "TerminationByKubelet": Reason.EVICTED,
+    "DeletionByTaintManager": Reason.EVICTED,
+    "DeletionByPodGC": Reason.NODE_LOST,
+}
 LOG_PATIENCE: Final = timedelta(minutes=2)
 
 
@@ -32,6 +40,21 @@ def container(pod: Json) -> Json:
     return next(
         (one for one in found if one["name"] in (names.CONTAINER, names.WORKER_CONTAINER)), {}
     )
+
+
+def gates(pod: Json) -> list[str]:
+    """Return the names of the gates that keep a pod from every node."""
+    return [str(one["name"]) for one in pod["spec"].get("schedulingGates") or ()]
+
+
+def is_gated(pod: Json) -> bool:
+    """Whether the pod has our gate: nothing of it has begun."""
+    return names.GATE in gates(pod)
+
+
+def is_owned(pod: Json, uid: str) -> bool:
+    """Whether the object with this UID owns the pod."""
+    return any(one["uid"] == uid for one in pod["metadata"].get("ownerReferences") or ())
 
 
 def terminated(pod: Json) -> Json | None:
@@ -80,3 +103,28 @@ def secret_of(pod: Json, said: str) -> str:
             if is_key or (name and f'secret "{name}" not found' in said):
                 return f"Secret {name}, key {key.get('key')}"
     return ""
+
+
+def with_finding(found: Finding | None, seen: Observation) -> Observation:
+    """Return what was seen with why it is so."""
+    if found is None:
+        return seen
+    return replace(
+        seen, because=found.because, failure=found.reason, object=found.object,
+        evidence=found.evidence,
+    )  # fmt: skip
+
+
+def disrupted(name: str, condition: Json, node: tuple[str, ...] = ()) -> Finding:
+    """Return what the condition DisruptionTarget means."""
+    why, said = condition.get("reason") or "", condition.get("message") or ""
+    reason = _DISRUPTED.get(why, Reason.EVICTED)
+    return Finding(reason, f"{why}: {said}", name, (*filter(None, [why, said]), *node))
+
+
+def condition(of: Json, kind: str) -> Json | None:
+    """Return the condition of a pod or Job that is so; whether a pod is scheduled: also that it is not."""
+    for one in (of.get("status") or {}).get("conditions") or ():
+        if one["type"] == kind and (one["status"] == "True" or kind == "PodScheduled"):
+            return dict(one)
+    return None

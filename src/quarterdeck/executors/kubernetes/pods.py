@@ -124,6 +124,7 @@ def driver(
         "spec": {
             "restartPolicy": "Never",
             "nodeName": None,
+            "schedulingGates": [{"name": names.GATE}],  # only the pod that was chosen begins
             "automountServiceAccountToken": is_cluster,
             "containers": [
                 {key: container[key] for key in ("name", "command", "terminationMessagePath")}

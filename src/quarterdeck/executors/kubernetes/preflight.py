@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import access, names, neighbours, placing, pods
+from quarterdeck.executors.kubernetes import access, denials, names, neighbours, placing, pods
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.ports.executor import Check, Place
@@ -63,6 +63,11 @@ def place_of(found: Iterable[Check]) -> Place | None:
     return next((_place(c.evidence) for c in found if c.name == IMAGE and c.level == "ok"), None)
 
 
+def had_rights(known: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether the kept checks saw all rights given in the cluster's own namespace."""
+    return any(one.get("name") == access.RIGHTS and one.get("level") == "ok" for one in known)
+
+
 def known_place(known: Iterable[Mapping[str, Any]], image: str) -> Place | None:
     """Return what a kept check of this image saw, or None."""
     for check in known:
@@ -99,6 +104,8 @@ def _version(client: Client) -> Check:
     except UnreachableError as error:
         return Check("api", "failed", error.message, error.advice, code=error.code)
     except ApiError as error:
+        if denials.is_denied(error):
+            return denials.check("api", error, denials.told(error))
         return Check("api", "failed", error.message, "Look at the server's address.")
     version = tuple(int("".join(filter(str.isdigit, said[part]))) for part in ("major", "minor"))
     text = f"Kubernetes {said['gitVersion']} at {client.target().server}"
@@ -163,6 +170,8 @@ def _admitted(client: Client, cluster: Mapping[str, Any], namespace: str) -> Che
             return Check(
                 "admission", "warning", error.message, "Runs will wait until there is room."
             )
+        if denials.is_denied(error):
+            return denials.check("admission", error, denials.told(error))
         advice = "Mend the pod template, the namespace's Pod Security level or its limits."
         return Check("admission", "failed", error.message, advice)
     return Check("admission", "ok", f"a pod of the runner is admitted in {namespace}")
@@ -188,11 +197,11 @@ def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace
     try:
         made = client.create(path, job)
     except ApiError as error:
-        return Check(IMAGE, "failed", f"not looked at: {error.message}", advice)
+        return _not_looked_at(error, advice)
     try:
         said, image_id = _said(client, namespace, made["metadata"]["name"])
     except ApiError as error:
-        return Check(IMAGE, "failed", f"not looked at: {error.message}", advice)
+        return _not_looked_at(error, advice)
     finally:
         with suppress(ApiError, UnreachableError):
             options = {"propagationPolicy": "Background"}
@@ -212,6 +221,13 @@ def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace
     known = {"image": cluster["image"], "image_id": image_id}
     evidence = json.dumps({**facts, **known}, sort_keys=True)
     return Check(IMAGE, "ok", text, evidence=evidence)
+
+
+def _not_looked_at(error: ApiError, advice: str) -> Check:
+    text = f"not looked at: {denials.told(error)}"
+    if denials.is_denied(error):
+        return denials.check(IMAGE, error, text)
+    return Check(IMAGE, "failed", text, advice)
 
 
 def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ class Rule:
         }
 
 
-# create: dry runs alone; patch: a cancel ends a pod's time, so that it keeps its log
+# create: dry runs alone; patch: the gate is taken from the pod that may begin, and a cancel ends a pod's time
 _POD_VERBS: Final = ("create", "get", "list", "watch", "patch", "delete")
 RULES: Final = (
     Rule("batch", ("jobs",), ("create", "get", "list", "watch", "patch", "delete")),

@@ -40,6 +40,10 @@ class Recent:
             (namespace, account), lambda: access.drivers(self._client, namespace, account)
         )
 
+    def was_given(self, namespace: str) -> bool:
+        """Whether the caller was seen to have all rights in the namespace."""
+        return (namespace,) in self._rights
+
     def _given(self, what: tuple[str, ...], ask: Callable[[], Check]) -> Check:
         now = time.monotonic()
         at, found = self._rights.get(what, (-RIGHTS_S, None))

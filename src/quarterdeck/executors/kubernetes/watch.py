@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import names
+from quarterdeck.executors.kubernetes import jobfacts, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client, Target
 from quarterdeck.executors.kubernetes.creating import refused
 from quarterdeck.executors.kubernetes.stream import Stream, events
@@ -318,7 +318,10 @@ def _kept(found: Json) -> tuple[str, Json]:
     meta, spec = found.get("metadata") or {}, found.get("spec") or {}
     if not meta.get("uid") or not meta.get("name"):
         raise UnreachableError("The cluster gives an object without a name.")
-    meta.pop("managedFields", None)
+    if suspenders := jobfacts.suspenders(meta):
+        meta["managedFields"] = suspenders
+    else:
+        meta.pop("managedFields", None)
     spec.pop("template", None)
     spec.pop("volumes", None)
     return str(meta["uid"]), found

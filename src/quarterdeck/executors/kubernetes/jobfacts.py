@@ -1,0 +1,55 @@
+"""What a Job's document tells of who let it make pods, and who took them away by suspending it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from quarterdeck.executors.kubernetes import names, podfacts
+
+Json = Mapping[str, Any]
+
+_SUSPEND: Final = "f:suspend"
+
+
+def is_released(job: Json) -> bool:
+    """Whether we let it make its pod."""
+    return names.RELEASED in (job["metadata"].get("annotations") or {})
+
+
+def suspenders(meta: Json) -> list[Json]:
+    """Return the managed fields that say who set `suspend`: all that is kept of them for each Job."""
+    return [
+        {
+            "manager": one.get("manager"),
+            "time": one.get("time"),
+            "fieldsV1": {"f:spec": {_SUSPEND: {}}},
+        }
+        for one in meta.get("managedFields") or ()
+        if _SUSPEND in ((one.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+
+
+def suspender(job: Json) -> tuple[str, datetime | None]:
+    """Return who set `suspend` last, as the API calls it, and when."""
+    found = suspenders(job["metadata"])
+    last = max(found, key=lambda one: one["time"] or "", default={})
+    return str(last.get("manager") or "somebody"), podfacts.instant(last.get("time"))
+
+
+def was_suspended(job: Json, made_at: datetime | None) -> bool:
+    """Whether others have suspended it since a pod was made then, and perhaps resumed it.
+
+    What is done to one that has failed takes no pod away.
+    """
+    status = job.get("status") or {}
+    started = podfacts.instant(status.get("startTime"))
+    if made_at is not None and started is not None and started > made_at:
+        return True
+    if any(one["type"] == "Failed" for one in status.get("conditions") or ()):
+        return False
+    who, at = suspender(job)
+    is_later = at is not None and made_at is not None and at > made_at
+    is_suspended = bool(job["spec"].get("suspend")) and is_released(job)
+    return is_suspended or (who != names.PRODUCT and is_later)
