@@ -113,7 +113,7 @@ RUN = {
     "retry_of": Maybe(RUN_ID), "exact_of": Maybe(RUN_ID), "retried_by": [RUN_ID], "queued_at": TIME,
     "submitted_at": Maybe(TIME), "started_at": Maybe(TIME), "ended_at": Maybe(TIME), "phase": Maybe(str),
     "placement": Maybe(str), "advice": Maybe(str), "deadline": Maybe(TIME), "stale": bool,
-    "waiting_for": Maybe(dict), "attempt": Maybe(int),
+    "waiting_for": Maybe(dict), "position": Maybe(int), "attempt": Maybe(int),
 }  # fmt: skip
 STATEMENT = {
     "number": int, "columns": [{"name": str, "type": str}], "rows": [list], "row_count": int,

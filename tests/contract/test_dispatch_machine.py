@@ -21,7 +21,7 @@ from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId, attempt_id
-from quarterdeck.model.run import CancelStep, Run, RunState
+from quarterdeck.model.run import TERMINAL, Attempt, CancelStep, Entered, Run, RunState
 from quarterdeck.service.bundle import Services
 from quarterdeck.service.context import ALL
 from tests.support.fakes import CrashError
@@ -246,9 +246,10 @@ class Dispatching(RuleBasedStateMachine):
             adds_up(run)
             if before is None:
                 continue
-            assert run.timeline[: len(before.timeline)] == before.timeline
-            assert len(run.attempts) >= len(before.attempts)
-            for old, new in zip(before.attempts, run.attempts, strict=False):
+            timeline, attempts = for_good(before)
+            assert run.timeline[: len(timeline)] == timeline
+            assert len(run.attempts) >= len(attempts)
+            for old, new in zip(attempts, run.attempts, strict=False):
                 assert old.receipt in (None, new.receipt)
                 assert old.state in (None, new.state)
             if before.is_terminal:
@@ -256,6 +257,12 @@ class Dispatching(RuleBasedStateMachine):
                     before.state, before.reason, before.ended_at,
                 )  # fmt: skip
             assert before.is_open or not run.is_open
+
+    @invariant()
+    def no_job_has_more_runs_than_its_ceiling(self) -> None:
+        waits = {RunState.QUEUED, *TERMINAL}
+        going = [r for r in self.runs() if r.job_name == "single" and r.state not in waits]
+        assert len(going) <= 1
 
     @invariant()
     def nothing_starts_beside_what_a_lost_node_may_run(self) -> None:
@@ -311,6 +318,13 @@ class Dispatching(RuleBasedStateMachine):
                 assert attempt.state is not None, run
         assert not fake.attempts, fake.attempts
         assert self.ports.store.verify() == []
+
+
+def for_good(run: Run) -> tuple[tuple[Entered, ...], tuple[Attempt, ...]]:
+    """Return timeline and attempts without a claim that may still be undone: nothing of it was prepared."""
+    attempt = run.attempt
+    is_claim = run.state is RunState.DISPATCHING and attempt is not None and not attempt.receipt
+    return (run.timeline[:-1], run.attempts[:-1]) if is_claim else (run.timeline, run.attempts)
 
 
 def adds_up(run: Run) -> None:

@@ -22,6 +22,7 @@ class FakePorts:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.fake = FakeExecutor(self.clock, auto=True)
+        self.others: dict[str, FakeExecutor] = {}  # of further clusters, by name
         self.store = DocumentStore(MemoryBackend(INDEXES), folder, self.clock)
         self.logs = FolderRunLogs(folder / "logs", self.clock)
         self.files = LocalFiles()
@@ -31,8 +32,7 @@ class FakePorts:
         return f"{prefix}{next(self._numbers):016d}"
 
     def executor(self, cluster: Definition) -> Executor:
-        del cluster
-        return self.fake
+        return self.others.get(cluster.name, self.fake)
 
 
 def workspace(folder: Path, actor: str = "ana") -> tuple[Services, FakePorts]:

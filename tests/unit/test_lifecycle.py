@@ -23,6 +23,7 @@ from quarterdeck.model.observation import (
     Observation,
     Phase,
     Prepared,
+    PutBack,
     Reaped,
     Refused,
     Released,
@@ -38,6 +39,7 @@ from quarterdeck.model.run import (
     Attempt,
     Cancel,
     CancelStep,
+    Line,
     Run,
     RunState,
 )
@@ -55,16 +57,18 @@ DISPATCH: list[Fact] = [
 
 @pytest.mark.row("F-24", "F6")
 def test_no_room_at_the_check_is_the_line_again_and_resolves_anew_later() -> None:
-    run, act = after(FREE, *DISPATCH[1:2], Room(free=False, what="room", position=2))
+    run, act = after(FREE, *DISPATCH[1:2], PutBack("room", "there is none"))
     assert (run.state, act, run.attempts, run.frozen_sha256) == (RunState.QUEUED, None, (), None)
     assert [one.state for one in run.timeline] == [RunState.QUEUED]
     assert run.waiting is not None
-    assert (run.waiting.what, run.waiting.last_fact) == ("room", "place 2 in the line")
+    assert (run.waiting.what, run.waiting.last_fact) == ("room", "there is none")
     again, act = after(*DISPATCH, run=run)
     assert (again.state, len(again.attempts)) == (RunState.SUBMITTED, 1)
-    late, _ = after(Room(free=False, what="room", position=1), run=run, at=run.queue_deadline)
+    late, _ = after(
+        Room(free=False, what="room", why="there is none"), run=run, at=run.queue_deadline
+    )
     assert (late.state, late.reason) == (RunState.REJECTED, Reason.QUOTA)
-    assert late.evidence == ("waited for room",)
+    assert late.evidence == ("waited for room", "there is none")
 
 
 @pytest.mark.row("F-24", "F6")
@@ -213,7 +217,7 @@ def test_what_is_not_ours_is_fenced() -> None:
 
 
 def test_a_full_house_waits_until_its_deadline() -> None:
-    run, act = after(Room(free=False, what="1 of 1 runs of the job", position=2))
+    run, act = after(Room(free=False, what="1 of 1 runs of the job", line=Line.JOB))
     assert (run.state, act) == (RunState.QUEUED, None)
     assert run.waiting is not None
     assert run.waiting.deadline == run.queue_deadline
@@ -572,7 +576,8 @@ FACTS = st.sampled_from(
     [
         None,
         *DISPATCH,
-        Room(free=False, what="full", position=1),
+        Room(free=False, what="full"),
+        PutBack("the cluster to answer", "no route"),
         Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)),
         Fenced("x"),
         Stepped(),

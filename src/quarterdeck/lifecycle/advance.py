@@ -18,6 +18,7 @@ from quarterdeck.model.observation import (
     Observation,
     Phase,
     Prepared,
+    PutBack,
     Reaped,
     Refused,
     Released,
@@ -32,6 +33,7 @@ from quarterdeck.model.run import (
     Cancel,
     CancelStep,
     Entered,
+    Line,
     Reap,
     Run,
     RunState,
@@ -81,8 +83,10 @@ def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if run.cancel is not None:
         return steps.end(run, ended_by(run.cancel, "cancelled while queued"), now)
     if now >= run.queue_deadline:
-        what = run.waiting.what if run.waiting else "a place"
-        failure = Failure(Reason.QUOTA, "", (f"waited for {what}",))
+        waiting = run.waiting
+        evidence = [f"waited for {waiting.what if waiting else 'a place'}"]
+        evidence += [waiting.last_fact] if waiting and waiting.line is Line.CLUSTER else []
+        failure = Failure(Reason.QUOTA, "", tuple(filter(None, evidence)))
         return steps.end(run, End(RunState.REJECTED, "the queue deadline passed", failure), now)
     next_at = run.attempts[-1].next_at if run.attempts else None
     if next_at is not None and now < next_at:
@@ -90,9 +94,13 @@ def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if not isinstance(fact, Room):
         return run, None
     if not fact.free:
-        return steps.wait(run, fact.what, f"place {fact.position} in the line", now), None
+        known_at = fact.known_at or now
+        return steps.wait(run, fact.what, fact.why, known_at, line=fact.line), None
     attempt = Attempt(number=len(run.attempts) + 1, claimed_at=now)
-    claimed = replace(run, attempts=(*run.attempts, attempt), waiting=None)
+    # What its cluster said last stays, with its age, until the cluster says something else.
+    is_suspect = run.waiting is not None and run.waiting.line is Line.CLUSTER
+    waiting = run.waiting if is_suspect else None
+    claimed = replace(run, attempts=(*run.attempts, attempt), waiting=waiting)
     claimed = steps.enter(
         claimed, RunState.DISPATCHING, now, f"claimed for attempt {attempt.number}"
     )
@@ -108,7 +116,7 @@ def _dispatching(run: Run, fact: Fact | None, now: datetime) -> Decision:
         if attempt.receipt is not None:
             return _start_cancel(run, now)
         return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
-    if isinstance(fact, (Refused, Fenced, Room)):
+    if isinstance(fact, (Refused, Fenced, PutBack)):
         return _refused(run, fact, now)
     match fact:
         case Frozen() if act.kind is ActKind.FREEZE:
@@ -140,10 +148,10 @@ def _noted(run: Run, fact: Frozen | Checked) -> Run:
     return replace(run, notes=tuple(dict.fromkeys((*run.notes, *fact.notes))))
 
 
-def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision:
-    if isinstance(fact, Room):
-        is_asked = run.act is not None and run.act.kind is ActKind.CHECK
-        return steps.unclaim(run, fact, now) if is_asked and not fact.free else (run, run.act)
+def _refused(run: Run, fact: Refused | Fenced | PutBack, now: datetime) -> Decision:
+    if isinstance(fact, PutBack):
+        may_be = run.act is None or run.act.kind not in (ActKind.FREEZE, ActKind.CHECK)
+        return (run, run.act) if may_be else steps.put_back(run, fact, now)
     if isinstance(fact, Fenced):
         failure = Failure(Reason.START_FENCED, fact.detail)
         return steps.end(run, End(RunState.FAILED, fact.detail, failure), now)
@@ -156,7 +164,7 @@ def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision
 def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
     """Wait for the cluster, at most until the queue deadline; what may have been prepared is named."""
     if now < run.queue_deadline:
-        return steps.wait(run, "the cluster to answer", fact.why, now), None
+        return steps.wait(run, steps.SILENT, fact.why, now), None
     attempt = run.attempt
     prepared = run.act is not None and run.act.kind in (ActKind.PREPARE, ActKind.RELEASE)
     left = (
@@ -227,7 +235,7 @@ def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
     )
     bound = max(since, latest + timedelta(seconds=run.timeout_s)) + SILENCE
     if now < bound:
-        return steps.wait(run, "the cluster to answer", fact.why, now), None
+        return steps.wait(run, steps.SILENT, fact.why, now), None
     left = attempt.receipt.id if attempt is not None and attempt.receipt is not None else run.id
     where = f" ({run.placement})" if run.placement else ""
     silent = f"no answer since {since:%Y-%m-%d %H:%M:%S} UTC: {fact.why}"

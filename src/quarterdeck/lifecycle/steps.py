@@ -10,12 +10,13 @@ from quarterdeck.lifecycle import nodes
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.observation import Happened, Room
+from quarterdeck.model.observation import Happened, PutBack
 from quarterdeck.model.run import (
     Act,
     ActKind,
     Attempt,
     Entered,
+    Line,
     Reap,
     Run,
     RunState,
@@ -25,6 +26,7 @@ from quarterdeck.model.run import (
 Decision = tuple[Run, Act | None]
 HELD: Final = "room in the namespace's quota"
 """What a run waits for that was released and gets no pod: that is queueing still, not starting."""
+SILENT: Final = "the cluster to answer"
 
 
 def deadline(run: Run) -> datetime | None:
@@ -68,21 +70,17 @@ def tell(run: Run, happened: tuple[Happened, ...], until: datetime) -> Run:
     return run
 
 
-def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:
+def wait(run: Run, what: str, last_fact: str, now: datetime, *, line: Line | None = None) -> Run:
     """Return the run waiting for `what`; `since` stays as long as that does."""
     before = run.waiting
     since = before.since if before is not None and before.what == what else now
-    due = deadline(replace(run, waiting=Waiting(what, since, last_fact, now, None)))
-    if before is not None and (before.what, before.last_fact, before.deadline) == (
-        what,
-        last_fact,
-        due,
-    ):
-        return run
-    return replace(run, waiting=Waiting(what, since, last_fact, now, due))
+    waiting = Waiting(what, since, last_fact, now, None, line)
+    waiting = replace(waiting, deadline=deadline(replace(run, waiting=waiting)))
+    is_known = before is not None and replace(before, last_fact_at=now) == waiting
+    return run if is_known else replace(run, waiting=waiting)
 
 
-def unclaim(run: Run, room: Room, now: datetime) -> Decision:
+def put_back(run: Run, fact: PutBack, now: datetime) -> Decision:
     """Put the run back into the line as if nobody had claimed it: nothing of this attempt exists.
 
     What the first attempt refers to is resolved anew when there is room.
@@ -93,7 +91,9 @@ def unclaim(run: Run, room: Room, now: datetime) -> Decision:
         run, state=RunState.QUEUED, act=None, attempts=attempts, timeline=run.timeline[:-1],
         frozen_sha256=run.frozen_sha256 if is_fixed else None,
     )  # fmt: skip
-    return wait(queued, room.what, f"place {room.position} in the line", now), None
+    queued = wait(queued, fact.what, fact.why, now, line=Line.CLUSTER)
+    asked = replace(queued.waiting, last_fact_at=now) if queued.waiting else None
+    return replace(queued, waiting=asked), None
 
 
 def with_attempt(run: Run, attempt: Attempt) -> Run:

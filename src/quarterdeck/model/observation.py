@@ -11,6 +11,7 @@ from typing import Any
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.receipt import ReapReport, Receipt
+from quarterdeck.model.run import Line
 
 
 class Phase(StrEnum):
@@ -68,11 +69,21 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """May a queued run be dispatched now; if not, what it waits for and its place in the line."""
+    """May a queued run be dispatched now; if not, what it waits for, in which line, and since when that is so."""
 
     free: bool
     what: str = ""
-    position: int = 0
+    why: str = ""
+    line: Line | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The cluster takes no such run now, or does not answer: what was claimed goes back to its place in line."""
+
+    what: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +148,7 @@ Fact = (
     Observation
     | Silent
     | Room
+    | PutBack
     | Frozen
     | Refused
     | Checked

@@ -115,15 +115,28 @@ class Reap:
     left: tuple[str, ...] = ()
 
 
+class Line(StrEnum):
+    """Among which queued runs one has its place: its job's, all of the workspace, its cluster's."""
+
+    JOB = "job"
+    WORKSPACE = "workspace"
+    CLUSTER = "cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a run waits for, since when, the last fact and when it was known, and the deadline."""
+    """What a run waits for, since when, the last fact and when it was known, and the deadline.
+
+    `line`: of a queued run that something else than its own back-off holds. Its place there is counted when it is
+    shown.
+    """
 
     what: str
     since: datetime
     last_fact: str
     last_fact_at: datetime
     deadline: datetime | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)

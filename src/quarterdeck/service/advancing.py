@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from quarterdeck.lifecycle.advance import advance
-from quarterdeck.lifecycle.steps import HELD
+from quarterdeck.lifecycle.steps import HELD, SILENT
 from quarterdeck.model.errors import (
     NotFoundError,
     PrerequisiteError,
@@ -24,6 +23,7 @@ from quarterdeck.model.observation import (
     Fact,
     Fenced,
     Prepared,
+    PutBack,
     Reaped,
     Refused,
     Released,
@@ -34,17 +34,19 @@ from quarterdeck.model.observation import (
 from quarterdeck.model.receipt import ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Run, RunState
 from quarterdeck.ports.executor import FencedError
-from quarterdeck.ports.store import Documents, Kept
+from quarterdeck.ports.store import Kept
 from quarterdeck.service import freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.queueing import ASKING, Queue
+from quarterdeck.service.views import Standing
 
 if TYPE_CHECKING:
     from quarterdeck.ports.executor import Executor, Launch
 
 WAITING = (RunState.QUEUED, RunState.DISPATCHING)
-FULL_FOR = timedelta(seconds=10)
-"""How long a cluster that had no room for a run is not asked again by the same process."""
+TURNS = 20  # how often one look serves the line: each turn may make room for another
+OTHERS = "somebody who may start it"
 
 
 class Advancing:
@@ -53,7 +55,7 @@ class Advancing:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._archiving = Archiving(context)
-        self._full: dict[RunId, tuple[datetime, str]] = {}
+        self._queue = Queue(context)
 
     def open_runs(self) -> list[Run]:
         """Return the runs that are not finished: under way, or still to be cleaned up after."""
@@ -61,24 +63,65 @@ class Advancing:
         return [kept.value for kept in found]
 
     def reconcile(self, runs: Iterable[Run]) -> list[Run]:
-        """Bring each open run to where it really stands; one question per cluster. Returns them all."""
+        """Bring each open run to where it really stands; one question per cluster. Returns them all.
+
+        Those that are queued come last: what has ended by then makes room.
+        """
         runs = list(runs)
         facts = self._observe([run for run in runs if run.is_open])
-        return [self._settle(run, facts.get(run.id)) if run.is_open else run for run in runs]
+        moved = {
+            run.id: self._settle(run, facts.get(run.id))
+            for run in runs
+            if run.is_open and run.state is not RunState.QUEUED
+        }
+        now = [moved.get(run.id, run) for run in runs]
+        queued = [run for run in now if run.state is RunState.QUEUED]
+        moved |= self._serve(queued) if queued else {}
+        return [moved.get(run.id, run) for run in runs]
 
     def step(self, run_id: RunId) -> Run:
         """Move one run on as far as it goes without waiting, and return it."""
         run = self._context.ports.store.runs.get(run_id).value
         return self.reconcile([run])[0]
 
-    def _settle(self, seen: Run, fact: Fact | None) -> Run:
-        """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
+    def standing(self, run: Run) -> Standing:
+        """Return what is shown of the run besides itself."""
+        return Standing(self._context.now(), self._queue.position(run))
+
+    def _serve(self, queued: list[Run]) -> dict[RunId, Run]:
+        """Give the places that are free to the oldest in the line, and return how these stand then.
+
+        Runs older than the youngest of these are begun, too, whoever's they are; younger ones have no turn yet.
+        """
+        ids, actor = {run.id for run in queued}, self._context.actor()
+        moved: dict[RunId, Run] = {}
+        rooms: Mapping[str, Room] = {}
+        for _ in range(TURNS):
+            claimed, rooms = self._queue.serve(max(ids))
+            if not claimed:
+                break
+            for run in claimed:  # one that ends at once, or is put back, makes room
+                is_ours = run.id in ids or self._context.sees_run(actor, run)
+                moved[run.id] = self._settle(run, None, for_others=not is_ours)
+        for run in queued:
+            seen = moved.get(run.id, run)
+            if seen.state is RunState.QUEUED:
+                moved[run.id] = self._settle(seen, rooms.get(run.id))
+        return {known: run for known, run in moved.items() if known in ids}
+
+    def _settle(self, seen: Run, fact: Fact | None, *, for_others: bool = False) -> Run:
+        """Decide and act until there is nothing to do but wait: an act that is asked for again waits.
+
+        `for_others`: the run does not even exist for who looks, so what they lack is no reason to refuse it.
+        """
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
             outcome = self._do(run, act)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
+            if for_others and isinstance(outcome, Refused) and act.kind in ASKING:
+                outcome = PutBack(OTHERS, outcome.problems[0].message)
             done = act
             run, act = self._decide(run, outcome)
             if isinstance(outcome, Prepared) and run.archived:
@@ -92,14 +135,11 @@ class Advancing:
         A fact about an earlier attempt than the one that is under way by now says nothing.
         """
         store = self._context.ports.store
-        if seen.state is not RunState.QUEUED:
-            run, act = advance(seen, fact, self._context.now())
-            if run == seen and act is None:
-                return seen, None  # what others did meanwhile is for the next look
+        run, act = advance(seen, fact, self._context.now())
+        if run == seen and act is None:
+            return seen, None  # what others did meanwhile is for the next look
         for _ in range(20):
             kept = store.runs.get(seen.id)
-            if kept.value.state is RunState.QUEUED:
-                return self._admit(seen.id)
             said = fact if len(kept.value.attempts) == len(seen.attempts) else None
             run, act = advance(kept.value, said, self._context.now())
             if run == kept.value:
@@ -115,36 +155,6 @@ class Advancing:
         with self._context.transaction("moving a run on") as tx:
             tx.runs.put(run, seen=kept.rev)
 
-    def _admit(self, run_id: RunId) -> tuple[Run, Act | None]:
-        """Claim a queued run if there is room; counting and claiming are one transaction."""
-        with self._context.transaction("claiming a run") as tx:
-            kept = tx.runs.get(run_id)
-            fact = self._room(tx, kept.value) if kept.value.state is RunState.QUEUED else None
-            run, act = advance(kept.value, fact, self._context.now())
-            if run != kept.value:
-                tx.runs.put(run, seen=kept.rev)
-        return run, act
-
-    def _room(self, tx: Documents, run: Run) -> Room:
-        """Whether ceilings leave a place: the job's `max_concurrent_runs` (not for drafts), the workspace's."""
-        active = [k.value for k in tx.runs.page(OPEN, limit=ALL)]
-        others = [one for one in active if not one.is_terminal and one.id != run.id]
-        going = [one for one in others if one.state is not RunState.QUEUED]
-        ahead = [one for one in others if one.state is RunState.QUEUED and one.id < run.id]
-        mine = [one for one in going if one.job == run.job and not one.draft]
-        limit = run.spec["limits"]["max_concurrent_runs"]
-        if limit is not None and not run.draft and len(mine) >= limit:
-            place = 1 + sum(one.job == run.job for one in ahead)
-            return Room(free=False, what=f"{len(mine)} of {limit} runs of the job", position=place)
-        most = self._context.workspace().value.ceilings["max_concurrent_runs"]
-        if most is not None and len(going) >= most:
-            what = f"{len(going)} of {most} runs of the workspace"
-            return Room(free=False, what=what, position=1 + len(ahead))
-        at, what = self._full.get(run.id, (None, ""))
-        if at is not None and self._context.now() - at < FULL_FOR:
-            return Room(free=False, what=what, position=_place(run, ahead))
-        return Room(free=True)
-
     # --- acts
 
     def _do(self, run: Run, act: Act) -> Fact | None:
@@ -152,6 +162,8 @@ class Advancing:
         try:
             return self._act(run, act)
         except UnreachableError as error:
+            if act.kind in ASKING:  # nothing of it can exist yet
+                return PutBack(SILENT, error.message)
             return Silent(self._context.now(), error.message)
 
     def _act(self, run: Run, act: Act) -> Fact | None:
@@ -189,24 +201,14 @@ class Advancing:
         failed = [check for check in checks if check.level == "failed"]
         silent = [check for check in failed if check.code == "unreachable"]
         if silent:
-            return Silent(self._context.now(), silent[0].message)
+            return PutBack(SILENT, silent[0].message)
         wrong = [check for check in failed if check.code != "quota"]
         if wrong:
             problems = [Problem(check.name, f"{check.message} {check.advice}") for check in wrong]
             return Refused(Reason.CONFIG_ERROR, tuple(problems), wrong[0].name)
         if failed:
-            return self._no_room(run, failed[0].message)
+            return PutBack(f"{HELD}: {failed[0].message}")
         return Checked(tuple(f"{c.name}: {c.message}" for c in checks if c.level == "warning"))
-
-    def _no_room(self, run: Run, why: str) -> Room:
-        """Return the run to the line, and leave the cluster alone about it for a while."""
-        what = f"{HELD}: {why}"
-        self._full[run.id] = (self._context.now(), what)
-        found = self._context.ports.store.runs.page(OPEN, limit=ALL)
-        ahead = [
-            k.value for k in found if k.value.state is RunState.QUEUED and k.value.id < run.id
-        ]
-        return Room(free=False, what=what, position=_place(run, ahead))
 
     def _prepare(self, run: Run) -> Fact:
         launch = self._launch(run)
@@ -278,11 +280,6 @@ class Advancing:
             for run in runs
             if receipts[run.id].id in seen
         }
-
-
-def _place(run: Run, ahead: Iterable[Run]) -> int:
-    """Return the place in the line of those that wait for the same cluster."""
-    return 1 + sum(one.cluster == run.cluster for one in ahead)
 
 
 def _receipt(run: Run) -> Receipt:

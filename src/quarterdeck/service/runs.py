@@ -193,7 +193,7 @@ class Runs:
             path = context.ports.store.artifact_path(run.result_sha256)
             result = json.loads(self._read_file(path))
         return views.run_whole(
-            run, self._job_name(run), context.now(), frozen=frozen, result=result
+            run, self._job_name(run), self.advancing.standing(run), frozen=frozen, result=result
         )
 
     def _since_publish(self, run: Run, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class Runs:
         return job.name if job is not None else run.job_name
 
     def _row(self, run: Run) -> dict[str, Any]:
-        return views.run_row(run, self._job_name(run), self._context.now())
+        return views.run_row(run, self._job_name(run), self.advancing.standing(run))
 
     def compare(self, a: str, b: str) -> dict[str, Any]:
         """Return what differs between two runs: frozen specs, ends and results."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from quarterdeck.model.instants import format_instant, seconds_between
 from quarterdeck.ports.store import Kept, Where
@@ -187,18 +187,42 @@ def raw_run_row(raw: Mapping[str, Any], job_name: str) -> dict[str, Any]:
         shown[name] = shown[name] or None
     return {
         "id": raw["id"], "job": job_name, **shown, "advice": advice(raw), "deadline": None,
-        "stale": False, "waiting_for": raw["waiting"],
+        "stale": False, "position": None, "waiting_for": waiting(raw["waiting"], None),
         "attempt": raw["attempts"][-1]["number"] if raw["attempts"] else None,
     }  # fmt: skip
 
 
-def run_row(run: Run, job_name: str, now: datetime) -> dict[str, Any]:
+WAITING = ("what", "since", "last_fact", "last_fact_at", "deadline")
+
+
+def waiting(raw: Mapping[str, Any] | None, position: int | None) -> dict[str, Any] | None:
+    """Return what a run waits for; where nothing else is known of it, its place in the line."""
+    if raw is None:
+        return None
+    shown = {name: raw[name] for name in WAITING}
+    if position is not None and not shown["last_fact"]:
+        shown["last_fact"] = f"place {position} in the line"
+    return shown
+
+
+class Standing(NamedTuple):
+    """What is shown of a run besides itself: the time, and its place in the line."""
+
+    now: datetime
+    position: int | None = None
+
+
+def run_row(run: Run, job_name: str, standing: Standing) -> dict[str, Any]:
     """Return a run as lists show it."""
     from quarterdeck.lifecycle.steps import deadline
     from quarterdeck.model.codec import to_document
 
-    shown = raw_run_row(to_document(run), job_name)
-    return {**shown, "deadline": maybe(deadline(run)), "stale": is_stale(run, now)}
+    raw = to_document(run)
+    return {
+        **raw_run_row(raw, job_name), "deadline": maybe(deadline(run)),
+        "stale": is_stale(run, standing.now), "position": standing.position,
+        "waiting_for": waiting(raw["waiting"], standing.position),
+    }  # fmt: skip
 
 
 def is_stale(run: Run, now: datetime) -> bool:
@@ -211,7 +235,7 @@ def is_stale(run: Run, now: datetime) -> bool:
 def run_whole(
     run: Run,
     job_name: str,
-    now: datetime,
+    standing: Standing,
     *,
     frozen: Mapping[str, Any] | None,
     result: Mapping[str, Any] | None,
@@ -222,10 +246,10 @@ def run_whole(
     attempts = [to_document(attempt) for attempt in run.attempts]
     cancel = None if run.cancel is None else to_document(run.cancel)
     return {
-        **run_row(run, job_name, now),
+        **run_row(run, job_name, standing),
         "notes": list(run.notes),
         "problems": [to_document(problem) for problem in run.problems],
-        "timeline": _timeline(run, now),
+        "timeline": _timeline(run, standing.now),
         "cancel": cancel,
         "reap": to_document(run.reap),
         "frozen": None if frozen is None else {"sha256": run.frozen_sha256, **frozen},
