@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import nodes, observed, retry, steps
+from quarterdeck.lifecycle import late, nodes, observed, retry, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
 from quarterdeck.lifecycle.steps import Decision
 from quarterdeck.model.failure import Failure, Reason
@@ -184,9 +184,8 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     is_over = isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE)
     # What an attempt left behind that ended by itself is swept at once: reaping comes next.
     if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
-        run = steps.tell(
-            observed.told_by(run, fact, now), fact.happened, observed.ended_at(fact, now)
-        )
+        run = observed.told_by(run, fact, now)
+        run = steps.tell(run, fact.happened, observed.ended_at(run, now))
         return _end_attempt(run, classify(fact, run.cancel), now)
     if run.cancel is not None:
         return _start_cancel(run, now)
@@ -200,7 +199,7 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
                 evidence=(fact.because, *fact.evidence),
             )  # fmt: skip
             return _start_cancel(replace(run, cancel=seen), now)
-    overdue = _overdue(run, now)
+    overdue = _overdue(run, fact, now)
     if overdue is not None:
         due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
         if isinstance(fact, Observation) and fact.failure and overdue is not Reason.TIMEOUT:
@@ -213,20 +212,19 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     return run, None
 
 
-def _overdue(run: Run, now: datetime) -> Reason | None:
-    due = steps.deadline(run)
-    if due is None:
-        return None
+def _overdue(run: Run, fact: Fact | None, now: datetime) -> Reason | None:
     if run.state is RunState.RUNNING:
-        return Reason.TIMEOUT if now >= due + nodes.RUNNER_GRACE else None
-    if now < due:
+        return Reason.TIMEOUT if late.is_overdue(run, fact, now) else None
+    due = steps.deadline(run)
+    if due is None or now < due:
         return None
     return Reason.UNSCHEDULABLE if run.state is RunState.PENDING else Reason.ENGINE_START
 
 
 def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
-    run = replace(run, silent_since=run.silent_since or fact.since)
-    since = fact.since  # while nobody asked, before that, it was no silence
+    silent_since = run.silent_since or fact.since or now
+    run = replace(run, silent_since=silent_since)
+    since = fact.since or silent_since  # while nobody asked, before that, it was no silence
     attempt = run.attempt
     latest = (
         run.queued_at
@@ -265,6 +263,7 @@ def _step(run: Run, cancel: Cancel, step: CancelStep, now: datetime) -> Decision
 
 
 def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    run = observed.slept(run, fact)
     cancel = run.cancel
     if cancel is None or cancel.next_step_at is None:
         raise AssertionError(f"{run.id} is cancelling without a step")

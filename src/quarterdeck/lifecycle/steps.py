@@ -27,6 +27,8 @@ Decision = tuple[Run, Act | None]
 HELD: Final = "room in the namespace's quota"
 """What a run waits for that was released and gets no pod: that is queueing still, not starting."""
 SILENT: Final = "the cluster to answer"
+APART: Final = timedelta(seconds=5)
+"""A runner begins that soon after its container; clocks that are further apart are different ones."""
 
 
 def deadline(run: Run) -> datetime | None:
@@ -38,12 +40,13 @@ def deadline(run: Run) -> datetime | None:
         return nodes.held_until(run, attempt)  # between two attempts
     if run.state is RunState.QUEUED or attempt is None or attempt.released_at is None:
         return run.queue_deadline
+    asleep = timedelta(seconds=attempt.asleep_s)
     if attempt.began_at is not None and run.state is not RunState.STARTING:
-        return attempt.began_at + timedelta(seconds=run.timeout_s)
+        return attempt.began_at + timedelta(seconds=run.timeout_s) + asleep
     is_held = run.waiting is not None and run.waiting.what == HELD
     if run.state is RunState.PENDING or (run.state is RunState.SUBMITTED and is_held):
         return run.queue_deadline
-    return attempt.released_at + timedelta(seconds=run.start_deadline_s)
+    return attempt.released_at + timedelta(seconds=run.start_deadline_s) + asleep
 
 
 def enter(run: Run, state: RunState, at: datetime, because: str) -> Run:
@@ -68,6 +71,22 @@ def tell(run: Run, happened: tuple[Happened, ...], until: datetime) -> Run:
             told = Entered(attempt=number, state=run.state, at=at, because=one.what)
             run = replace(run, timeline=(*run.timeline, told))
     return run
+
+
+def word_at(run: Run, key: str) -> datetime | None:
+    """Return an instant of the runner's last word by the run's clock; None if it does not say that.
+
+    Where the runner's clock shows that it is another one, what counts is how long after its first line that was.
+    """
+    word, attempt = run.last_word, run.attempt
+    if word is None or not word.get(key):
+        return None
+    at = from_epoch_ms(word[key])
+    began_at = attempt.began_at if attempt is not None else None
+    if began_at is None or not word.get("began_ms"):
+        return at
+    ahead = from_epoch_ms(word["began_ms"]) - began_at
+    return at - ahead if abs(ahead) > APART else at
 
 
 def wait(run: Run, what: str, last_fact: str, now: datetime, *, line: Line | None = None) -> Run:
@@ -121,9 +140,7 @@ def closed(attempt: Attempt, end: End, now: datetime) -> Attempt:
 
 def end(run: Run, end: End, now: datetime) -> Decision:
     """End the run: reason and evidence from `end`, then clean-up if anything was ever prepared."""
-    at = now
-    if run.last_word is not None and run.last_word.get("ended_ms"):
-        at = min(now, from_epoch_ms(run.last_word["ended_ms"]))
+    at = min(now, word_at(run, "ended_ms") or now)
     if run.attempts and run.attempts[-1].state is None:
         run = with_attempt(run, closed(run.attempts[-1], end, at))
     run = enter(run, end.state, at, end.because)

@@ -41,6 +41,9 @@ class Observation:
     and checked for run and attempt; without it an ended attempt is never green. `evidence` is kept.
     `failure` is the executor's own finding (image, node, memory), if it has one. `began_at` is the
     runner's first line. `node` is where it runs, if that can be lost without it.
+    `ran_s` is how long ago that line was by a clock of its place that cannot step, without the time that the place
+    slept since, `asleep_s`. `is_heard`: whether the runner said within a minute that it lives; None: not asked, or
+    nobody knows.
     """
 
     at: datetime
@@ -57,13 +60,16 @@ class Observation:
     node: str = ""
     left: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
+    ran_s: float | None = None
+    asleep_s: float = 0.0
+    is_heard: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The executor asked again and again since `since`, and got no answer."""
+    """The executor asked again and again since `since`, and got no answer; None: it keeps no count."""
 
-    since: datetime
+    since: datetime | None
     why: str
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from quarterdeck.lifecycle import clocks, late
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.steps import HELD, SILENT
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
     NotFoundError,
     PrerequisiteError,
@@ -22,6 +27,7 @@ from quarterdeck.model.observation import (
     Checked,
     Fact,
     Fenced,
+    Observation,
     Prepared,
     PutBack,
     Reaped,
@@ -86,7 +92,8 @@ class Advancing:
 
     def standing(self, run: Run) -> Standing:
         """Return what is shown of the run besides itself."""
-        return Standing(self._context.now(), self._queue.position(run))
+        here = self._context.mark()
+        return Standing(clocks.now(run, here), here.at, self._queue.position(run))
 
     def _serve(self, queued: list[Run]) -> dict[RunId, Run]:
         """Give the places that are free to the oldest in the line, and return how these stand then.
@@ -134,14 +141,13 @@ class Advancing:
 
         A fact about an earlier attempt than the one that is under way by now says nothing.
         """
-        store = self._context.ports.store
-        run, act = advance(seen, fact, self._context.now())
+        run, act = self._advanced(seen, fact)
         if run == seen and act is None:
             return seen, None  # what others did meanwhile is for the next look
         for _ in range(20):
-            kept = store.runs.get(seen.id)
+            kept = self._context.ports.store.runs.get(seen.id)
             said = fact if len(kept.value.attempts) == len(seen.attempts) else None
-            run, act = advance(kept.value, said, self._context.now())
+            run, act = self._advanced(kept.value, said)
             if run == kept.value:
                 return run, act
             try:
@@ -150,6 +156,22 @@ class Advancing:
                 continue
             return run, act
         raise AssertionError(f"{seen.id} was changed by others 20 times in a row")
+
+    def _advanced(self, run: Run, fact: Fact | None) -> tuple[Run, Act | None]:
+        """Decide what a fact means, all by the run's clock; instants in the fact are by ours."""
+        mark = self._context.mark()
+        here = self._corrected(run, mark)
+        now = clocks.now(run, here)
+        return advance(clocks.aligned(run, here), clocks.told(fact, now - mark.at), now)
+
+    def _corrected(self, run: Run, here: Mark) -> Mark:
+        """Return this moment for a run that nobody looked at in this boot: its cluster has a clock of its own."""
+        attempt = run.attempt
+        is_known = run.clock is not None and run.clock.uptime.boot == here.uptime.boot
+        if is_known or run.is_terminal or attempt is None or attempt.receipt is None:
+            return here
+        ahead_s = self.executor(run).ahead_s() or 0.0
+        return replace(here, at=here.at - timedelta(seconds=ahead_s))
 
     def _save(self, run: Run, kept: Kept[Run]) -> None:
         with self._context.transaction("moving a run on") as tx:
@@ -164,7 +186,7 @@ class Advancing:
         except UnreachableError as error:
             if act.kind in ASKING:  # nothing of it can exist yet
                 return PutBack(SILENT, error.message)
-            return Silent(self._context.now(), error.message)
+            return Silent(None, error.message)
 
     def _act(self, run: Run, act: Act) -> Fact | None:
         doing: dict[ActKind, Callable[[], Fact | None]] = {
@@ -246,11 +268,11 @@ class Advancing:
             if not run.archived and not self._archiving.finish(run, self.executor(run)):
                 return None
         except StoreFaultError as error:  # the attempts stay until their log is kept
-            return Silent(self._context.now(), error.message)
+            return Silent(None, error.message)
         reports = [self.executor(run).reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)
-        left += lost_nodes.left(run, self.executor(run))
+        left += lost_nodes.left(run, self.executor(run), self._context.now_of(run))
         return Reaped(ReapReport(removed, left))
 
     # --- observing
@@ -270,16 +292,28 @@ class Advancing:
 
     def _observe_cluster(self, runs: list[Run]) -> dict[RunId, Fact]:
         receipts = {run.id: _receipt(run) for run in runs}
-        executor, now = self.executor(runs[0]), self._context.now()
+        executor = self.executor(runs[0])
         try:
             seen = executor.observe(list(receipts.values()))
         except UnreachableError as error:
-            return {run.id: Silent(run.silent_since or now, error.message) for run in runs}
-        return {
-            run.id: lost_nodes.seen_on_its_node(run, seen[receipts[run.id].id], executor, now)
-            for run in runs
-            if receipts[run.id].id in seen
-        }
+            return {run.id: Silent(None, error.message) for run in runs}
+        found: dict[RunId, Fact] = {}
+        for run in runs:
+            fact = seen.get(receipts[run.id].id)
+            if fact is not None:
+                now = self._context.now_of(run)
+                fact = lost_nodes.seen_on_its_node(run, fact, executor, now)
+                found[run.id] = self._heard(run, fact, now)
+        return found
+
+    def _heard(self, run: Run, fact: Observation | Silent, now: datetime) -> Observation | Silent:
+        """Ask whether a runner that should have ended its run by now says that it lives."""
+        if not isinstance(fact, Observation) or not late.is_late(run, fact, now):
+            return fact
+        with suppress(UnreachableError, PrerequisiteError):  # what hides it may hide it for ever
+            is_heard = self.executor(run).is_heard(_receipt(run), late.HEARD_S)
+            return replace(fact, is_heard=is_heard)
+        return fact
 
 
 def _receipt(run: Run) -> Receipt:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.actor import Actor
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
     NotAllowedError,
     NotFoundError,
@@ -53,6 +54,18 @@ class Context:
     def now(self) -> datetime:
         """Return the clock's time."""
         return self.ports.clock()
+
+    def mark(self) -> Mark:
+        """Return this moment by the clock and by what cannot step."""
+        return Mark(self.ports.clock(), self.ports.uptime())
+
+    def now_of(self, run: Run) -> datetime:
+        """Return the time by the run's clock, by which its instants are told."""
+        from quarterdeck.lifecycle import (
+            clocks,
+        )  # with the model of runs, which most lists need not
+
+        return clocks.now(run, self.mark())
 
     @contextmanager
     def transaction(self, act: str) -> Iterator[Documents]:

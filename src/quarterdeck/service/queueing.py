@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quarterdeck.lifecycle import line
+from quarterdeck.lifecycle import clocks, line
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.line import InLine
 from quarterdeck.model.codec import from_document
@@ -13,11 +13,11 @@ from quarterdeck.model.instants import parse_instant
 from quarterdeck.model.run import ActKind, Line, Run, RunState, Waiting
 from quarterdeck.model.states import TERMINAL
 from quarterdeck.ports.store import Where
+from quarterdeck.service import views
 from quarterdeck.service.context import ALL, OPEN, Context
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from quarterdeck.model.clock import Mark
     from quarterdeck.model.observation import Room
     from quarterdeck.ports.store import Documents
 
@@ -52,16 +52,17 @@ class Queue:
             free, rooms = self._look(tx, youngest)
             for known in free:
                 kept = tx.runs.get(known)
-                run, _ = advance(kept.value, line.FREE, self._context.now())
+                here, now = self._context.mark(), self._context.now_of(kept.value)
+                run, _ = advance(clocks.aligned(kept.value, here), line.FREE, now)
                 tx.runs.put(run, seen=kept.rev)
                 claimed.append(run)
         return Served(claimed, rooms)
 
     def _look(self, at: Documents, youngest: str) -> tuple[list[str], dict[str, Room]]:
         """Return which runs get a place, the oldest first, and what holds each of the others."""
-        now = self._context.now()
+        here = self._context.mark()
         rows = at.runs.rows(OPEN, limit=ALL)
-        runs = [_in_line(row.body, now) for row in rows if row.body["state"] not in TERMINAL]
+        runs = [_in_line(row.body, here) for row in rows if row.body["state"] not in TERMINAL]
         most = self._context.workspace().value.ceilings["max_concurrent_runs"]
         found = line.places(runs, most)
         free = [known for known, room in found.items() if room.free and known <= youngest]
@@ -79,8 +80,9 @@ class Queue:
         return 1 + self._context.ports.store.runs.count(*ahead)
 
 
-def _in_line(body: Mapping[str, Any], now: datetime) -> InLine:
+def _in_line(body: Mapping[str, Any], here: Mark) -> InLine:
     """Return a run's document as the line sees it."""
+    now = views.now_of(body, here)
     spec, waiting, act = body["spec"], body["waiting"], body["act"]
     is_queued = body["state"] == RunState.QUEUED
     last = body["attempts"][-1] if body["attempts"] else None

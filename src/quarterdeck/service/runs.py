@@ -99,13 +99,13 @@ class Runs:
         self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
     ) -> Run:
         """Return a new run, queued; it is not kept yet."""
-        context, now = self._context, self._context.now()
-        workspace = context.workspace().value
+        context, clock = self._context, self._context.mark()
+        workspace, now = context.workspace().value, clock.at
         queued = Entered(1, RunState.QUEUED, now, f"{trigger} by {context.who}")
         return Run(
             id=RunId(context.ports.new_id("r")), job=job.id, job_name=job.name, team=job.team,
             cluster=DefinitionId(spec["cluster"]), version=version, draft=False, trigger=trigger,
-            actor=context.who, spec=spec, queued_at=now,
+            actor=context.who, spec=spec, queued_at=now, clock=clock,
             queue_deadline=now + timedelta(seconds=workspace.queue_deadline_s),
             start_deadline_s=workspace.start_deadline_s, timeout_s=spec["timeout"],
             timeline=(queued,),
@@ -271,7 +271,7 @@ class Runs:
                 )
             if run.cancel is not None:
                 break
-            asked = replace(run, cancel=Cancel(asked_by=actor.name, asked_at=context.now()))
+            asked = replace(run, cancel=Cancel(asked_by=actor.name, asked_at=context.now_of(run)))
             try:
                 with context.transaction(f"cancelling run {run_id}") as tx:
                     tx.runs.put(asked, seen=kept.rev)

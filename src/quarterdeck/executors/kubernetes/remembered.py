@@ -12,8 +12,10 @@ from typing import Any, Final
 from quarterdeck.executors.kubernetes import names, observe
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
+from quarterdeck.model.clock import Uptimes
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import RunId
+from quarterdeck.model.instants import Clock
 
 Json = dict[str, Any]
 Key = tuple[RunId, int]  # run and attempt
@@ -100,19 +102,22 @@ def events_of(client: Client, namespace: str, uid: str) -> list[Json]:
 
 
 class Silences:
-    """Since when each namespace is asked in vain."""
+    """Since when each namespace is asked in vain, by what no setting of the clock changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, uptime: Uptimes) -> None:
+        self._clock = clock
+        self._uptime = uptime
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[datetime, datetime]] = {}
+        self._kept: dict[str, tuple[float, float]] = {}
 
-    def since(self, namespace: str, now: datetime) -> datetime:
-        """Return the first of the questions without an answer, the last one `now`."""
+    def since(self, namespace: str) -> datetime:
+        """Return when the first of the questions without an answer was asked; the last one is asked now."""
+        now = self._uptime().up_s
         with self._lock:
             first, last = self._kept.get(namespace, (now, now))
-            first = now if now - last > ASKED_EVERY else first
+            first = now if now - last > ASKED_EVERY.total_seconds() else first
             self._kept[namespace] = first, now
-            return first
+        return self._clock() - timedelta(seconds=now - first)
 
     def end(self, namespace: str) -> None:
         """There was an answer."""
