@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from quarterdeck.cli.main import main
+from quarterdeck.model.ids import make_id
 from quarterdeck.model.instants import format_instant, parse_instant
 from quarterdeck.model.lease import Holder
 from quarterdeck.model.observation import Phase
@@ -240,6 +241,27 @@ def test_a_cluster_is_asked_again_after_ten_seconds_whatever_the_clock_says(desk
     desk.clock.tick(11)
     states = {one["id"]: one["state"] for one in desk.ok("runs")}
     assert states == {run: "submitted", younger: "submitted"}
+
+
+@pytest.mark.row("R6", "F6")
+def test_the_line_and_the_list_go_by_who_came_first_though_the_clock_was_set_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def new_id(prefix: str) -> str:
+        return make_id(prefix, int(desk.clock().timestamp() * 1000), 7)
+
+    monkeypatch.setattr(desk.ports, "new_id", new_id)
+    desk.services.workspaces.edit({"ceilings": {"max_concurrent_runs": 1}})
+    first = desk.running()
+    runs = [first]
+    for seconds in (3_600, -3 * HOURS, 0, -24 * HOURS):
+        desk.clock.step(seconds)
+        runs.append(desk.ok("run", "daily")["id"])
+    assert [one["id"] for one in desk.ok("runs")] == runs[::-1]
+    assert [one["position"] for one in desk.ok("runs")] == [4, 3, 2, 1, None]
+    desk.ports.fake.end(AttemptId(f"{first}-1"))
+    desk.ok("runs")
+    assert desk.ok("run-show", runs[1])["state"] == "starting"
 
 
 # --- sleep

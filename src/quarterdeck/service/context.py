@@ -15,7 +15,7 @@ from quarterdeck.model.errors import (
     StaleError,
     StoreRefusedError,
 )
-from quarterdeck.model.ids import JobId, Rev, RunId, TeamId
+from quarterdeck.model.ids import JobId, Rev, RunId, TeamId, behind
 from quarterdeck.model.instants import format_instant
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
@@ -58,6 +58,12 @@ class Context:
     def mark(self) -> Mark:
         """Return this moment by the clock and by what cannot step."""
         return Mark(self.ports.clock(), self.ports.uptime())
+
+    def new_run_id(self) -> RunId:
+        """Return the id of a run made now: the line and the list of runs go by ids, whatever the clock says."""
+        newest = self.ports.store.runs.rows(descending=True, limit=1)
+        made = self.ports.new_id("r")
+        return RunId(behind(newest[0].id, made) if newest else made)
 
     def now_of(self, run: Run) -> datetime:
         """Return the time by the run's clock, by which its instants are told."""

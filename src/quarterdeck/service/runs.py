@@ -103,7 +103,7 @@ class Runs:
         workspace, now = context.workspace().value, clock.at
         queued = Entered(1, RunState.QUEUED, now, f"{trigger} by {context.who}")
         return Run(
-            id=RunId(context.ports.new_id("r")), job=job.id, job_name=job.name, team=job.team,
+            id=context.new_run_id(), job=job.id, job_name=job.name, team=job.team,
             cluster=DefinitionId(spec["cluster"]), version=version, draft=False, trigger=trigger,
             actor=context.who, spec=spec, queued_at=now, clock=clock,
             queue_deadline=now + timedelta(seconds=workspace.queue_deadline_s),
