@@ -16,7 +16,7 @@ from quarterdeck.model import wire
 from quarterdeck.model.clock import Uptime
 from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.receipt import Receipt
-from quarterdeck.wiring import uptime
+from quarterdeck.wiring import clock, uptime
 from tests.contract.test_executor import a_launch
 from tests.support import kubernetes
 from tests.support.proxy import Proxy
@@ -86,7 +86,8 @@ class World:
             "spec": {"schedulingGates": [{"name": "test/stays"}], "containers": [container]},
         }  # fmt: skip
         self.admin.create(names.pods(self.namespace), pod)
-        self.tell(receipt, "Running", {"running": {"startedAt": "2026-11-28T00:00:00Z"}})
+        now = f"{clock():%Y-%m-%dT%H:%M:%SZ}"
+        self.tell(receipt, "Running", {"running": {"startedAt": now}})
 
     def end_pod(self, receipt: Receipt) -> None:
         """Let the pod say that it has ended, with the runner's last word."""

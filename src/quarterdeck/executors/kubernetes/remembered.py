@@ -12,7 +12,7 @@ from typing import Any, Final
 from quarterdeck.executors.kubernetes import names, observe
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
-from quarterdeck.model.clock import Uptimes
+from quarterdeck.model.clock import Mark, Uptimes
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.instants import Clock
@@ -23,6 +23,7 @@ Key = tuple[RunId, int]  # run and attempt
 ATTEMPTS: Final = 1_000
 FIRST_S: Final = 2.0  # after the first question for an object's events; then doubled
 LONGEST_S: Final = 30.0
+APART: Final = timedelta(seconds=1)
 ASKED_EVERY: Final = timedelta(minutes=1)  # that nobody asked for longer is no silence
 
 
@@ -108,16 +109,18 @@ class Silences:
         self._clock = clock
         self._uptime = uptime
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, float]] = {}
+        self._kept: dict[str, tuple[Mark, float]] = {}
 
     def since(self, namespace: str) -> datetime:
         """Return when the first of the questions without an answer was asked; the last one is asked now."""
-        now = self._uptime().up_s
+        here = Mark(self._clock(), self._uptime())
+        now = here.uptime.up_s
         with self._lock:
-            first, last = self._kept.get(namespace, (now, now))
-            first = now if now - last > ASKED_EVERY.total_seconds() else first
+            first, last = self._kept.get(namespace, (here, now))
+            first = here if now - last > ASKED_EVERY.total_seconds() else first
             self._kept[namespace] = first, now
-        return self._clock() - timedelta(seconds=now - first)
+        at = here.at - timedelta(seconds=now - first.uptime.up_s)
+        return first.at if abs(at - first.at) < APART else at  # unless a clock was set in between
 
     def end(self, namespace: str) -> None:
         """There was an answer."""
