@@ -292,6 +292,51 @@ def test_a_runner_that_does_not_keep_the_timeout_is_ended_for_it() -> None:
     assert (run.state, run.reason) == (RunState.TIMED_OUT, Reason.TIMEOUT)
 
 
+@pytest.mark.row("F5", "R6")
+@pytest.mark.parametrize(
+    ("facts", "is_over"),
+    [
+        ({"ran_s": 3_690.0}, True),
+        ({"ran_s": 3_690.0, "is_heard": False}, True),
+        ({"ran_s": 3_690.0, "is_heard": True}, False),
+        ({"ran_s": 3_689.0, "is_heard": False}, False),  # though ten hours passed by our clock
+        ({"ran_s": 3_690.0, "phase": Phase.STARTING}, True),  # whatever is said of a run that runs
+        ({}, True),  # nobody counts but we
+    ],
+)
+def test_a_run_that_runs_is_ended_by_the_count_of_its_place_and_a_silent_runner(
+    facts: dict[str, Any], is_over: bool
+) -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    phase = facts.get("phase", Phase.RUNNING)
+    more = {name: value for name, value in facts.items() if name != "phase"}
+    run, act = advance(run, seen(phase, **more), NOW + timedelta(hours=10))
+    assert (act == Act(ActKind.CANCEL, CancelStep.ASK)) is is_over
+    assert (run.state is RunState.CANCELLING) is is_over
+
+
+@pytest.mark.row("R6")
+def test_what_the_machine_slept_is_given_to_timeout_and_cancel_steps() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    before = deadline(run)
+    assert before is not None
+    run, _ = after(seen(Phase.RUNNING, asleep_s=28_800.0), run=run)
+    assert deadline(run) == before + timedelta(hours=8)
+    run, _ = after(seen(Phase.RUNNING, asleep_s=28_803.0), run=run)  # not worth a word
+    assert deadline(run) == before + timedelta(hours=8)
+    run, _ = advance(asked(run), None, NOW)
+    assert run.cancel is not None
+    step_at = run.cancel.next_step_at
+    assert step_at is not None
+    later = NOW + timedelta(hours=2)
+    run, _ = advance(run, seen(Phase.RUNNING, asleep_s=36_000.0), later)
+    assert run.cancel is not None
+    assert (run.cancel.step, run.cancel.next_step_at) == (
+        CancelStep.ASK,
+        step_at + timedelta(hours=2),
+    )
+
+
 def test_what_held_a_start_up_is_its_reason_at_the_deadline() -> None:
     run, _ = after(*DISPATCH)
     held = seen(

@@ -16,7 +16,11 @@ HEARD_S: Final = 60.0
 def is_late(run: Run, fact: Fact | None, now: datetime) -> bool:
     """Whether the runner should have ended the run by now: then it is worth asking whether it is heard."""
     attempt = run.attempt
-    if not isinstance(fact, Observation) or fact.phase is not Phase.RUNNING or attempt is None:
+    if (
+        not isinstance(fact, Observation)
+        or fact.phase in (Phase.ENDED, Phase.GONE)
+        or attempt is None
+    ):
         return False
     ran_s = fact.ran_s
     if ran_s is None:

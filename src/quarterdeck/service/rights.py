@@ -24,7 +24,7 @@ class Rights:
     def header(self) -> dict[str, Any]:
         """Return workspace, actor, teams, rights, who fires schedules (None: nobody), as they are now.
 
-        `clusters` are those that take no runs, with their status.
+        `clusters` are those that take no runs, with their status; `clock_step_s` says how far the clock was set.
         """
         context = self._context
         actor = context.actor()
@@ -38,7 +38,7 @@ class Rights:
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
             "scheduler": self._scheduler(),
-            "clock": self._clocks.document(),
+            "clock_step_s": self._clocks.document()["step_s"],
             "clusters": self._clusters(),
         }
 
