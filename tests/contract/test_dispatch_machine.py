@@ -269,7 +269,8 @@ class Dispatching(RuleBasedStateMachine):
         for name in getattr(self, "lost", ()):
             run = self.ports.store.runs.get(RunId(name.rpartition("-")[0])).value
             lost = run.attempts[int(name.rpartition("-")[2]) - 1]
-            began = lost.began_at or self.ports.clock()
+            # A container whose start nobody saw started before its node was lost at the latest.
+            began = lost.began_at or lost.ended_at or self.ports.clock()
             if lost.reason is not Reason.NODE_LOST or self.ports.clock() >= began + timedelta(
                 seconds=run.timeout_s
             ):
