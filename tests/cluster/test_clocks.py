@@ -11,13 +11,22 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.config import Settings
+from quarterdeck.executors.kubernetes import names
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.wiring import open_services
-from tests.cluster.test_ends import LONG, Place, place, receipt_of
+from tests.cluster.test_ends import Place, place, receipt_of
 from tests.support import kubernetes
 
 pytestmark = pytest.mark.cluster
 __all__ = ["place"]
+
+
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("it began", flush=True)
+time.sleep(300)
+"""
 
 
 def signal_runner(receipt: Receipt, number: signal.Signals) -> None:
@@ -50,13 +59,16 @@ def test_looks_of_processes_three_hours_ahead_or_behind_end_no_run(place: Place)
     assert not [line for line in lines if line["stream"] in ("gap", "beat")]
 
 
-@pytest.mark.row("R6", "F-42")
+@pytest.mark.row("R6", "F-42", "F-20")
 def test_who_is_three_hours_ahead_takes_no_pod_that_is_asked_to_go_for_lost(place: Place) -> None:
-    run = place.running(LONG)
-    place.deck.ahead(3 * 3_600, "cancel", run["id"])
-    shown = place.deck.ahead(3 * 3_600, "run-show", run["id"])
-    assert shown["state"] in ("cancelling", "cancelled")
-    assert place.deck.until(run["id"])["state"] == "cancelled"
+    run = place.running(STUBBORN)["id"]
+    [pod] = place.pods(run)
+    path = f"{names.pods(place.namespace)}/{pod}"
+    place.client.delete(path, {"gracePeriodSeconds": 60})
+    shown = place.deck.ahead(3 * 3_600, "run-show", run)
+    assert (shown["state"], shown["reason"]) != ("failed", "node_lost")
+    shown = place.deck.until(run)
+    assert (shown["state"], shown["reason"]) == ("failed", "deleted_externally")
     assert kubernetes.left(place.namespace) == []
 
 
