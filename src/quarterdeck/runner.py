@@ -59,10 +59,13 @@ LOCK_FILE: Final = "lock"
 WORD_FILE: Final = "go"
 BEGAN_FILE: Final = "began"
 PHASE_FILE: Final = "phase"
+BEAT_FILE: Final = "beat"
 LAST_WORD_FILE: Final = "last_word"
 SCRATCH_FOLDER: Final = "scratch"
 HIDDEN_ENV: Final = "QUARTERDECK_SECRET_"
 MARKER_ENV: Final = "QUARTERDECK_ATTEMPT"
+BEAT: Final = "beat"
+BEAT_S: Final = 15.0
 LINE_LIMIT: Final = 8 * 1024
 LAST_WORD_LIMIT: Final = 4_000
 RESULT_ROWS: Final = 1_000
@@ -88,6 +91,7 @@ ENGINE_STOP_S: Final = 3.0
 KILL_S: Final = 2.0
 DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
 SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
+ASLEEP_S: Final = 5.0  # less is not worth a line
 STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
 # SIGINT is how it is asked to stop: no traceback at the end of every log.
 ENGINE_CODE: Final = """\
@@ -495,9 +499,23 @@ def no_proxy(env: Mapping[str, str]) -> dict[str, str]:
 # --- output ----------------------------------------------------------------------------------
 
 
+# The wall clock is read once: whoever sets it later moves no line of the log before another.
+WALL_NS: Final = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 def now_ms() -> int:
-    """Return the time in milliseconds since 1970."""
-    return time.time_ns() // 1_000_000
+    """Return the time in milliseconds since 1970, by the wall clock as it was at the start."""
+    return (WALL_NS + time.clock_gettime_ns(time.CLOCK_BOOTTIME)) // 1_000_000
+
+
+def uptime() -> tuple[float, float]:
+    """Return how long the machine has been up, and how much of that it slept, in seconds."""
+    awake_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+    up_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    asleep_s = max(0.0, up_s - awake_s)
+    with suppress(OSError, ValueError):  # as whoever looks reads it
+        up_s = float(Path("/proc/uptime").read_text().split()[0])
+    return round(up_s, 3), round(asleep_s, 3)
 
 
 def pieces(text: str) -> list[str]:
@@ -548,6 +566,12 @@ class Log:
     def event(self, name: str, **facts: object) -> None:
         """Write an event of the runner."""
         self.text("runner", "event", json.dumps({"event": name} | facts, separators=(",", ":")))
+
+    def beat(self) -> None:
+        """Write that this process lives, in a line that has no number and is not kept."""
+        with self._lock:
+            if not self._closed:
+                self._write(f'[0,{now_ms()},"runner","{BEAT}",0,""]\n'.encode())
 
     def close(self) -> None:
         """Let nothing more be written."""
@@ -884,6 +908,54 @@ def write_file(path: Path, data: bytes, *, durable: bool = False) -> None:
     fresh.replace(path)
 
 
+# --- that it lives ---------------------------------------------------------------------------
+
+
+class Beats:
+    """Says every BEAT_S that the main thread lives: in a file, in place, and where only the log comes out, there.
+
+    Beside it stands when the attempt began, by the same clocks: the machine's uptime, which nobody sets.
+    """
+
+    def __init__(
+        self, path: Path, log: Log, *, in_log: bool,
+        clock: Callable[[], tuple[float, float]] = uptime,
+    ) -> None:  # fmt: skip
+        self._path = path
+        self._log = log
+        self._in_log = in_log
+        self._clock = clock
+        self._began = clock()
+        self._boot = ""
+        with suppress(OSError):
+            self._boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        self._due = 0.0
+        self.asleep_s = 0.0
+        self.beat()
+
+    def beat(self, *, at_once: bool = False) -> None:
+        """Say it if it is time, and how long the machine slept if it did."""
+        now = time.monotonic()
+        if now < self._due and not at_once:
+            return
+        self._due = now + BEAT_S
+        up_s, slept_s = self._clock()
+        asleep_s = round(max(0.0, slept_s - self._began[1]), 3)
+        if asleep_s - self.asleep_s >= ASLEEP_S:
+            self._log.event("asleep", seconds=round(asleep_s - self.asleep_s, 3))
+        self.asleep_s = asleep_s
+        facts = {"boot_id": self._boot, "began": self._began, "at": (up_s, slept_s)}
+        # The disk may be full or the folder gone: the run goes on, and so does its own timeout.
+        with suppress(OSError):
+            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
+            try:
+                os.pwrite(fd, compact(facts).ljust(160).encode(), 0)
+            finally:
+                os.close(fd)
+        if self._in_log:
+            self._log.beat()
+
+
 # --- result rows -----------------------------------------------------------------------------
 
 
@@ -1117,6 +1189,7 @@ class Runner:
         self.began_ms: int | None = None
         self.running_ms: int | None = None
         self.deadline: float | None = None
+        self.beats: Beats | None = None
         self.installer: Child | None = None
         self.engine: Child | None = None
         self.engine_started = 0.0
@@ -1161,7 +1234,9 @@ class Runner:
             os.write(self._wake_w, b".")
 
     def pause(self, limit_s: float) -> None:
-        """Wait for a signal, a child's end, a task's end, or the limit."""
+        """Wait for a signal, a child's end, a task's end, or the limit; here alone the main thread waits."""
+        if self.beats is not None:
+            self.beats.beat()
         if select.select([self._wake_r], [], [], limit_s)[0]:
             with suppress(BlockingIOError):
                 os.read(self._wake_r, 4096)
@@ -1349,7 +1424,10 @@ class Runner:
             file.flush()
             os.fsync(fd)
         timeout = float(self.spec.get("timeout_s", 3600))
-        self.deadline = time.monotonic() + timeout
+        self.deadline = time.monotonic() + timeout  # which stands still while the machine sleeps
+        self.beats = Beats(
+            self.out / BEAT_FILE, self.log, in_log=bool(self.launch.get("beat_in_log"))
+        )
         self.log.event(
             "began",
             timeout_s=timeout,
@@ -1884,6 +1962,8 @@ class Runner:
     def say(self, end: End, phase: str) -> None:
         """Write the last log line and the last word."""
         path = self.out / LAST_WORD_FILE
+        if self.beats is not None:
+            self.beats.beat(at_once=True)  # how long ago the last word was, is told by this one
         told = {
             "object": self.mask(end.object) if end.object else end.object,
             "message": self.mask(end.message),
@@ -1924,6 +2004,7 @@ class Runner:
                 "began_ms": self.began_ms,
                 "running_ms": self.running_ms,
                 "ended_ms": now_ms(),
+                "asleep_s": self.beats.asleep_s if self.beats is not None else 0.0,
                 "statements_done": self.done,
             }
         )

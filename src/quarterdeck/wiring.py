@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from quarterdeck.model.clock import Uptime
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import make_id
 from quarterdeck.service.bundle import Services
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from quarterdeck.config import Settings
+    from quarterdeck.model.clock import Uptimes
+    from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.files import Files
@@ -26,6 +30,23 @@ if TYPE_CHECKING:
 def clock() -> datetime:
     """Return the real time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def uptime() -> Uptime:
+    """Return how long this machine has been up in this boot.
+
+    From the kernel's file: what shows a process another time than there is stands before the C library, and moves
+    both clocks of the difference alike.
+    """
+    up_s = float(Path("/proc/uptime").read_text().split()[0])
+    awake_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+    asleep_s = time.clock_gettime(time.CLOCK_BOOTTIME) - awake_s
+    return Uptime(_boot_id(), up_s, max(0.0, asleep_s))
+
+
+@cache
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def new_id(prefix: str) -> str:
@@ -59,9 +80,10 @@ def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any
 class RealPorts:
     """The ports around a store in a folder; what a command does not touch is never loaded."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, clock: Clock, uptime: Uptimes) -> None:
         self.store = store
         self.clock = clock
+        self.uptime = uptime
         self.new_id = new_id
         self.folder = folder
         self._executors: dict[str, tuple[object, Executor]] = {}
@@ -71,7 +93,7 @@ class RealPorts:
         """The logs below the store's folder."""
         from quarterdeck.logs import FolderRunLogs
 
-        return FolderRunLogs(self.folder / "logs", clock)
+        return FolderRunLogs(self.folder / "logs", self.clock)
 
     @cached_property
     def files(self) -> Files:
@@ -102,7 +124,7 @@ class RealPorts:
 
 def _services(settings: Settings, store: Store) -> Services:
     return Services(
-        RealPorts(store, settings.store),
+        RealPorts(store, settings.store, clock, uptime),
         settings.actor,
         as_team=settings.as_team,
         read_only=settings.read_only,
@@ -112,7 +134,7 @@ def _services(settings: Settings, store: Store) -> Services:
 def _local(ports: RealPorts, _: Definition) -> Executor:
     from quarterdeck.executors.local import LocalExecutor
 
-    return LocalExecutor(ports.folder / "work", clock)
+    return LocalExecutor(ports.folder / "work", ports.clock, ports.uptime)
 
 
 def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
@@ -129,7 +151,8 @@ def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
     return KubernetesExecutor(
         cluster.body,
         f"w{sha256(made.encode()).hexdigest()[:20]}",
-        clock,
+        ports.clock,
+        ports.uptime,
         namespaces=filter(None, (place.get("namespace") for place in places)),
         known=cluster.checks,
     )

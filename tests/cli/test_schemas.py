@@ -113,7 +113,7 @@ RUN = {
     "retry_of": Maybe(RUN_ID), "exact_of": Maybe(RUN_ID), "retried_by": [RUN_ID], "queued_at": TIME,
     "submitted_at": Maybe(TIME), "started_at": Maybe(TIME), "ended_at": Maybe(TIME), "phase": Maybe(str),
     "placement": Maybe(str), "advice": Maybe(str), "deadline": Maybe(TIME), "stale": bool,
-    "waiting_for": Maybe(dict), "attempt": Maybe(int),
+    "waiting_for": Maybe(dict), "position": Maybe(int), "attempt": Maybe(int),
 }  # fmt: skip
 STATEMENT = {
     "number": int, "columns": [{"name": str, "type": str}], "rows": [list], "row_count": int,
@@ -123,7 +123,7 @@ ATTEMPT = {
     "number": int, "claimed_at": TIME, "receipt": Maybe(dict), "released_at": Maybe(TIME),
     "began_at": Maybe(TIME), "ended_at": Maybe(TIME), "state": Maybe(WORD), "reason": Maybe(WORD),
     "object": Maybe(str), "evidence": [str], "rule": str, "next_at": Maybe(TIME),
-    "node": str, "cleared_by": str,
+    "node": str, "cleared_by": str, "asleep_s": float,
 }  # fmt: skip
 WHOLE = {
     **RUN, "notes": [str], "problems": [dict],
@@ -171,7 +171,7 @@ WORKSPACE = {
     "evidence_kept": float, "kept": float, "file_roots": [str], "rev": int,
 }  # fmt: skip
 CASCADE = {"job": str, "versions": int, "draft": bool, "runs": int, "active": [RUN_ID]}
-_TABLES = "audit definitions drafts frozen jobs leases revisions runs standings versions workspace"
+_TABLES = "audit clocks definitions drafts frozen jobs leases revisions runs standings versions workspace"
 COUNTS: dict[str, Any] = dict.fromkeys(_TABLES.split(), int)
 RECORD = {
     "id": str, "seq": int, "actor": str, "action": str, "subject": str, "subject_name": str, "at": TIME,
@@ -200,6 +200,10 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("doctor", "", None, {
         "ok": bool,
         "checks": [{"name": str, "ok": bool, "level": WORD, "message": str, "fix": str, "code": str}],
+        "clock": {
+            "step_s": float, "noticed_at": Maybe(TIME), "since": TIME, "up_s": float, "asleep_s": float,
+            "clusters": [{"cluster": str, "ahead_s": Maybe(float)}],
+        },
     }),
     ("workspace show", "", None, WORKSPACE),
     ("workspace edit", "-f -", {"name": "acme"}, WORKSPACE),

@@ -190,7 +190,7 @@ def test_an_expired_token_is_waited_for_and_named(bench: Bench) -> None:
     plan = deck.json("job", "plan", "daily")
     assert (plan.code, plan.document["would"]) == (7, "unanswered")
     run = deck.ok("run", "daily")
-    assert run["state"] == "dispatching"
+    assert (run["state"], run["position"]) == ("queued", 1)  # nothing of it was made
     assert "does not accept these credentials (401)" in run["waiting_for"]["last_fact"]
     assert kubernetes.left(bench.namespace) == []
     bench.kubeconfig.write_text(good)

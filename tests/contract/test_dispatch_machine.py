@@ -22,7 +22,7 @@ from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId, Receipt, attempt_id
-from quarterdeck.model.run import CancelStep, Run, RunState
+from quarterdeck.model.run import TERMINAL, Attempt, CancelStep, Entered, Run, RunState
 from quarterdeck.service.bundle import Services
 from quarterdeck.service.context import ALL
 from tests.support.fakes import CrashError
@@ -264,9 +264,10 @@ class Dispatching(RuleBasedStateMachine):
             adds_up(run)
             if before is None:
                 continue
-            assert run.timeline[: len(before.timeline)] == before.timeline
-            assert len(run.attempts) >= len(before.attempts)
-            for old, new in zip(before.attempts, run.attempts, strict=False):
+            timeline, attempts = for_good(before)
+            assert run.timeline[: len(timeline)] == timeline
+            assert len(run.attempts) >= len(attempts)
+            for old, new in zip(attempts, run.attempts, strict=False):
                 assert old.receipt is None or is_kept(old.receipt, new.receipt)
                 assert old.state in (None, new.state)
             if before.is_terminal:
@@ -289,11 +290,18 @@ class Dispatching(RuleBasedStateMachine):
             assert one.begun in (None, kept.get(name)), name
 
     @invariant()
+    def no_job_has_more_runs_than_its_ceiling(self) -> None:
+        waits = {RunState.QUEUED, *TERMINAL}
+        going = [r for r in self.runs() if r.job_name == "single" and r.state not in waits]
+        assert len(going) <= 1
+
+    @invariant()
     def nothing_starts_beside_what_a_lost_node_may_run(self) -> None:
         for name in getattr(self, "lost", ()):
             run = self.ports.store.runs.get(RunId(name.rpartition("-")[0])).value
             lost = run.attempts[int(name.rpartition("-")[2]) - 1]
-            began = lost.began_at or self.ports.clock()
+            # A container whose start nobody saw started before its node was lost at the latest.
+            began = lost.began_at or lost.ended_at or self.ports.clock()
             if lost.reason is not Reason.NODE_LOST or self.ports.clock() >= began + timedelta(
                 seconds=run.timeout_s
             ):
@@ -351,6 +359,13 @@ def is_kept(old: Receipt, new: Receipt | None) -> bool:
     return new in (old, replace(old, chosen=new.chosen if new is not None else None)) and (
         old.chosen is None or old == new
     )
+
+
+def for_good(run: Run) -> tuple[tuple[Entered, ...], tuple[Attempt, ...]]:
+    """Return timeline and attempts without a claim that may still be undone: nothing of it was prepared."""
+    attempt = run.attempt
+    is_claim = run.state is RunState.DISPATCHING and attempt is not None and not attempt.receipt
+    return (run.timeline[:-1], run.attempts[:-1]) if is_claim else (run.timeline, run.attempts)
 
 
 def adds_up(run: Run) -> None:

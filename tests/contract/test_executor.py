@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from quarterdeck import wiring
 from quarterdeck.executors import processes, start
 from quarterdeck.executors.local import LocalExecutor
 from quarterdeck.model import wire
@@ -133,7 +133,7 @@ class LocalBench:
         self.folder = folder
 
     def executor(self) -> LocalExecutor:
-        return LocalExecutor(self.folder / "work", lambda: datetime.now(UTC))  # noqa: TID251  # its world is real
+        return LocalExecutor(self.folder / "work", wiring.clock, wiring.uptime)
 
     def counting(self, *, then: str) -> Launch:
         return a_launch(PAYLOAD, str(self.folder / "starts"), then)

@@ -14,17 +14,19 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quarterdeck import wiring
 from quarterdeck.executors import environment, folder, processes
 from quarterdeck.executors.local import LocalExecutor
 from quarterdeck.executors.processes import Process
 from quarterdeck.logs import FolderRunLogs
 from quarterdeck.model import wire
+from quarterdeck.model.clock import Uptime
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.logline import Cursor
@@ -44,7 +46,7 @@ def executor(tmp_path: Path) -> Iterator[LocalExecutor]:
 
 
 def an_executor(root: Path, **more: Any) -> LocalExecutor:
-    return LocalExecutor(root / "work", lambda: datetime.now(UTC), **more)  # noqa: TID251  # real processes
+    return LocalExecutor(root / "work", wiring.clock, wiring.uptime, **more)
 
 
 def observe(executor: LocalExecutor, receipt: Receipt) -> Observation:
@@ -195,6 +197,56 @@ def test_one_that_began_is_never_started_again(executor: LocalExecutor) -> None:
     assert "after it began" in seen.because
 
 
+@pytest.mark.row("R6", "F5")
+def test_how_long_it_ran_and_whether_it_is_heard_goes_by_no_clock_that_may_be_set(
+    tmp_path: Path,
+) -> None:
+    """The fake clock is years away from the runner's; the uptime is the real one, and more."""
+    clock, more_s, slept_s = FakeClock(), 0.0, 0.0
+
+    def uptime() -> Uptime:
+        here = wiring.uptime()
+        return replace(here, up_s=here.up_s + more_s, asleep_s=here.asleep_s + slept_s)
+
+    executor = LocalExecutor(tmp_path / "work", clock, uptime)
+    receipt = executor.prepare(a_launch("import time; time.sleep(600)"))
+    assert executor.is_heard(receipt, 60) is None
+    executor.release(receipt)
+    assert eventually(lambda: observe(executor, receipt).phase is Phase.RUNNING)
+    seen = observe(executor, receipt)
+    assert seen.began_at is not None
+    assert seen.ran_s is not None
+    assert 0 <= seen.ran_s < 60
+    assert abs(clock() - seen.began_at - timedelta(seconds=seen.ran_s)) < timedelta(seconds=1)
+    assert executor.is_heard(receipt, 60) is True
+    more_s = slept_s = 28_800.0
+    seen = observe(executor, receipt)
+    assert seen.ran_s is not None
+    assert seen.ran_s < 60
+    assert seen.asleep_s == pytest.approx(28_800, abs=1)
+    assert executor.is_heard(receipt, 60) is True
+    slept_s = 0.0
+    assert observe(executor, receipt).ran_s == pytest.approx(28_800, abs=60)
+    assert executor.is_heard(receipt, 60) is False
+    assert executor.ahead_s() == 0
+    executor.reap(receipt)
+
+
+@pytest.mark.row("R6", "F5")
+def test_a_runner_of_an_earlier_version_is_as_old_as_its_process(tmp_path: Path) -> None:
+    clock = FakeClock()
+    executor = LocalExecutor(tmp_path / "work", clock, wiring.uptime)
+    receipt = executor.prepare(a_launch("import time; time.sleep(600)"))
+    executor.release(receipt)
+    assert eventually(lambda: observe(executor, receipt).phase is Phase.RUNNING)
+    (out_of(receipt) / wire.BEAT_FILE).unlink()
+    seen = observe(executor, receipt)
+    assert seen.ran_s is not None
+    assert 0 <= seen.ran_s < 60
+    assert executor.is_heard(receipt, 60) is None
+    executor.reap(receipt)
+
+
 def test_a_reused_id_or_another_boot_is_never_taken_for_the_run(executor: LocalExecutor) -> None:
     receipt = executor.prepare(a_launch("pass"))
     ours = processes.find(os.getpid())
@@ -308,7 +360,7 @@ def test_a_damaged_last_word_is_evidence_and_nothing_else(
 
 def test_a_runner_that_lingers_after_its_last_word_has_ended(tmp_path: Path) -> None:
     clock = FakeClock()
-    executor = LocalExecutor(tmp_path / "work", clock)
+    executor = LocalExecutor(tmp_path / "work", clock, clock.uptime)
     receipt = executor.prepare(a_launch("pass"))
     word = {
         "protocol": 1, "run": receipt.run, "attempt": 1, "state": "succeeded", "reason": None,
@@ -457,7 +509,7 @@ def test_checks_say_versions_and_what_to_install(
     with pytest.raises(PrerequisiteError, match="pysail cannot be found"):
         executor.place()
     (tmp_path / "file").write_text("")
-    blocked = LocalExecutor(tmp_path / "file" / "work", FakeClock())
+    blocked = LocalExecutor(tmp_path / "file" / "work", wiring.clock, wiring.uptime)
     assert {c.name for c in blocked.check(None) if c.level == "failed"} == {"pysail", "folder"}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.model import wire
+from quarterdeck.wiring import uptime
 from tests.support.attempt import Attempt, sql
 
 LONG_QUERY = "select sum(a.id * b.id) as s from range(1000000) a cross join range(1000000) b"
@@ -94,6 +95,29 @@ def test_statements_run_in_order_and_results_are_kept(attempt: Attempt, tmp_path
     [options] = attempt.events("options")
     assert options["values"]["execution.batch_size"] == "4096"
     assert options["values"]["runtime.stack_size"] == "268435456"
+
+
+@pytest.mark.row("R6", "F5")
+def test_it_says_that_it_lives_in_a_file_and_where_only_the_log_comes_out_there(
+    attempt: Attempt,
+) -> None:
+    attempt.launch["beat_in_log"] = True
+    word = attempt.start(sql("select 1")).wait()
+    said = json.loads((attempt.out / wire.BEAT_FILE).read_bytes())
+    here = uptime()
+    assert said["boot_id"] == here.boot
+    for up_s, asleep_s in (said["began"], said["at"]):
+        assert here.up_s - 30 < up_s <= here.up_s
+        assert asleep_s == pytest.approx(here.asleep_s, abs=1)
+    assert word["asleep_s"] == pytest.approx(0, abs=1)
+    raw = (attempt.out / wire.LOG_FILE).read_text().splitlines()
+    beats = [json.loads(line) for line in raw if json.loads(line)[3] == wire.BEAT]
+    assert len(beats) >= 2  # at its first line, and before its last word
+    for number, at_ms, origin, _, more, text in beats:
+        assert (number, origin, more, text) == (0, "runner", 0, "")
+        assert word["began_ms"] <= at_ms <= word["ended_ms"]
+    kept = [json.loads(line)[0] for line in raw if json.loads(line)[3] != wire.BEAT]
+    assert kept == list(range(1, word["lines"] + 1))
 
 
 def test_log_and_last_word_agree_and_nothing_is_left(attempt: Attempt) -> None:

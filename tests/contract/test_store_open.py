@@ -19,6 +19,7 @@ from quarterdeck.model.errors import (
 )
 from quarterdeck.store import guard
 from quarterdeck.store.documents import DocumentStore
+from quarterdeck.store.indexes import INDEXES
 from quarterdeck.store.open import create_store, open_store
 from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import Clock, a_job, contents
@@ -306,3 +307,22 @@ sys.exit(len(ended) != 60)
 def test_a_store_is_closed_while_other_threads_read_it(folder: Path) -> None:
     command = [sys.executable, "-c", CLOSED_AT_WORK, str(folder)]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
+
+
+@pytest.mark.row("R4")
+def test_a_table_that_came_later_is_empty_in_an_older_store_that_is_only_read(
+    folder: Path,
+) -> None:
+    older = {table: fields for table, fields in INDEXES.items() if table != "clocks"}
+    SqliteBackend(folder / guard.DATABASE, indexes=older).close()
+    with sqlite3.connect(folder / guard.DATABASE) as connection:
+        connection.execute("DROP TABLE t_clocks")
+    connection.close()
+    store = open_store(folder, Clock(), read_only=True)
+    assert store.clocks.find("wall") is None
+    assert store.clocks.page() == []
+    assert len(store.verify()) == 300  # versions that the fixture left out
+    store.close()
+    store = open_store(folder, Clock())  # for writing it is made
+    assert store.clocks.page() == []
+    store.close()

@@ -91,7 +91,7 @@ def test_the_next_attempt_starts_when_the_old_ones_own_deadline_has_passed(tmp_p
     began = world.services.runs.get(world.id).attempts[0].began_at
     assert began is not None
     until = began + timedelta(hours=1) + RUNNER_GRACE
-    world.ports.clock.at = until - timedelta(seconds=5)
+    world.ports.clock.tick((until - timedelta(seconds=5) - world.ports.clock()).total_seconds())
     world.turn(1)
     assert world.turn(1).state is not RunState.QUEUED
     world.turn(5)

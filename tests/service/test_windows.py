@@ -275,7 +275,7 @@ def test_the_header_says_who_is_here(deck: Deck) -> None:
     assert deck.ben.rights.header() == {
         "workspace": "fake", "actor": "ben", "teams": ["data"], "acting_as": None,
         "org_admin": False, "read_only": False, "damage": "", "scheduler": None,
-        "clusters": [],
+        "clusters": [], "clock_step_s": 0,
     }  # fmt: skip
     ana = Services(deck.ports, "ana", as_team="web", read_only=True)
     header = ana.rights.header()

@@ -13,8 +13,8 @@ from typing import Any
 
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names, podfacts
 from quarterdeck.executors.kubernetes.client import Client, Target
-from quarterdeck.model.instants import Clock
 from quarterdeck.model.receipt import Receipt
+from tests.support.fakes import FakeClock
 
 Json = dict[str, Any]
 Key = tuple[str, str]  # plural and name
@@ -54,7 +54,7 @@ class FakeApi:
     the Job controller is at work; `runs`: whether the kubelet is.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.objects: dict[Key, Json] = {}
         self.asked: Counter[str] = Counter()
@@ -400,7 +400,9 @@ def image_check() -> Json:
 def an_executor(api: FakeApi, *, had_rights: bool = False) -> KubernetesExecutor:
     """Return an executor of that cluster as a new process has it; `had_rights`: its kept check saw them given."""
     known = [image_check(), *([RIGHTS] if had_rights else [])]
-    made = KubernetesExecutor(CLUSTER, "w", api.clock, known=known, client=FakeClient(api))
+    made = KubernetesExecutor(
+        CLUSTER, "w", api.clock, api.clock.uptime, known=known, client=FakeClient(api)
+    )
     made._watches = NoWatches()  # type: ignore[assignment]  # threads have no place here
     release = made.release
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
 
+from quarterdeck.model.clock import Uptime
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.failure import Reason
-from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk, LogLine
 from quarterdeck.model.observation import Happened, Observation, Phase, Silent
 from quarterdeck.model.parts import Parts
@@ -25,18 +26,62 @@ PLACE = Place("pysail 0", "pyspark-client 0", "CPython 3", "fake", "tzdata 0")
 
 
 class FakeClock:
-    """A clock that stands until it is moved."""
+    """A machine's clocks, which stand until they are moved: the wall clock, and how long it has been up."""
 
     def __init__(self, at: datetime = datetime(2026, 11, 22, 6, tzinfo=UTC)) -> None:
         self.at = at
+        self.up = Uptime("boot-1", 1_000.0)
+
+    def __call__(self) -> datetime:
+        """Return the time that the wall clock shows."""
+        return self.at
+
+    def uptime(self) -> Uptime:
+        """Return how long the machine has been up."""
+        return self.up
+
+    def tick(self, seconds: float) -> None:
+        """Let time pass; a clock that goes back was set back."""
+        self.at += timedelta(seconds=seconds)
+        self.up = replace(self.up, up_s=self.up.up_s + max(0.0, seconds))
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock, forward or back; no time passes."""
+        self.at += timedelta(seconds=seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the machine sleep: time passes that no process counts."""
+        self.tick(seconds)
+        self.up = replace(self.up, asleep_s=self.up.asleep_s + seconds)
+
+    def restart(self, seconds: float = 60) -> None:
+        """Start the machine again, `seconds` later by a wall clock that went on."""
+        number = int(self.up.boot.rpartition("-")[2]) + 1
+        self.at += timedelta(seconds=seconds)
+        self.up = Uptime(f"boot-{number}", 20.0)
+
+    def ahead(self, seconds: float) -> AheadClock:
+        """Return the clocks of a process on the same machine that is shown another time."""
+        return AheadClock(self, timedelta(seconds=seconds))
+
+
+class AheadClock(FakeClock):
+    """The same machine as `of` is on, with a wall clock that is `by` ahead."""
+
+    def __init__(self, of: FakeClock, by: timedelta) -> None:
+        self._of, self._by = of, by
 
     def __call__(self) -> datetime:
         """Return the time that it shows."""
-        return self.at
+        return self._of() + self._by
+
+    def uptime(self) -> Uptime:
+        """Return how long the one machine has been up."""
+        return self._of.uptime()
 
     def tick(self, seconds: float) -> None:
-        """Move it; back, too."""
-        self.at += timedelta(seconds=seconds)
+        """Let time pass, for all."""
+        self._of.tick(seconds)
 
 
 class CrashError(BaseException):
@@ -57,7 +102,8 @@ class FakeAttempt:
     made: Chosen | None = None
     begun: Chosen | None = None
     began: int = 0
-    began_at: datetime | None = None
+    began_up: Uptime | None = None
+    is_heard: bool | None = None
     lines: list[LogLine] = field(default_factory=list)
     last_word: dict[str, Any] | None = None
     because: str = ""
@@ -86,7 +132,7 @@ class FakeExecutor:
 
     kind = "fake"
 
-    def __init__(self, clock: Clock, *, auto: bool = False, place: Place = PLACE) -> None:
+    def __init__(self, clock: FakeClock, *, auto: bool = False, place: Place = PLACE) -> None:
         self.clock = clock
         self.auto = auto
         self.checks: list[Check] = []
@@ -94,7 +140,8 @@ class FakeExecutor:
         self.obeys = set(CancelStep)
         self.makes = True
         self.made_of = Parts()
-        self.silent_since: datetime | None = None
+        self.silent_since: Uptime | None = None
+        self.ahead: float | None = None  # of this machine's clock, in seconds
         self.calls: list[str] = []
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
         self.nodes: dict[str, str | None] = {}  # why what ran on one may run on there
@@ -115,7 +162,7 @@ class FakeExecutor:
 
     def silence(self) -> None:
         """Answer nothing until `speak`."""
-        self.silent_since = self.clock()
+        self.silent_since = self.clock.uptime()
 
     def speak(self) -> None:
         """Answer again."""
@@ -179,6 +226,12 @@ class FakeExecutor:
         one.because = f"node {node} does not answer"
         self.nodes[node] = f"node {node} does not answer; the containers may run on there"
 
+    def seen_by(self, clock: FakeClock) -> FakeExecutor:
+        """Return the executor of another process, which is shown another time: the same world."""
+        found = copy(self)
+        found.clock = clock
+        return found
+
     def work(self) -> None:
         """Forget the faults that were not met yet, and answer."""
         self._faults.clear()
@@ -237,7 +290,7 @@ class FakeExecutor:
             if one.is_alive:
                 one.began += 1
                 self.starts[one.receipt.id] += 1
-                one.began_at = self.clock()
+                one.began_up = self.clock.uptime()
                 one.phase = Phase.STARTING
                 self.say(receipt.id, "{}", origin="runner", stream="event")
         self._leave("start", None)
@@ -250,7 +303,8 @@ class FakeExecutor:
             assert when == "before", "an observation has no effect to be lost"
             raise error
         if self.silent_since is not None:
-            return {r.id: Silent(self.silent_since, "no answer") for r in receipts}
+            since = self._at(self.silent_since)
+            return {r.id: Silent(since, "no answer") for r in receipts}
         seen = {receipt.id: self._observe(receipt) for receipt in receipts}
         self.between()
         return seen
@@ -269,6 +323,17 @@ class FakeExecutor:
             positions = {**cursor.positions, receipt.id: at} if at else cursor.positions
             yield LogChunk(receipt.id, (), Cursor(positions), ended=True)
         self._leave("logs", None)
+
+    def is_heard(self, receipt: Receipt, within_s: float) -> bool | None:
+        """Return what the script says of its runner."""
+        self._enter("is_heard")
+        del within_s
+        one = self.attempts.get(receipt.id)
+        return self._leave("is_heard", None if one is None else one.is_heard)
+
+    def ahead_s(self) -> float | None:
+        """Return the scripted difference."""
+        return self.ahead
 
     def parts(self, receipt: Receipt) -> Parts:
         """Return the scripted parts."""
@@ -297,10 +362,10 @@ class FakeExecutor:
             del self.attempts[receipt.id]
         return self._leave("reap", report)
 
-    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+    def may_run(self, receipt: Receipt, node: str, ago_s: float) -> str | None:
         """Return the scripted word of the node."""
         self._enter("may_run")
-        del receipt, since
+        del receipt, ago_s
         return self._leave("may_run", self.nodes.get(node, ""))
 
     def owned(self) -> list[Owned]:
@@ -348,10 +413,16 @@ class FakeExecutor:
         if self.auto and one.begun is not None and one.is_alive:
             self._go_on(one)
         seen = Observation(
-            self.clock(), one.phase, one.because or f"it is {one.phase}", began_at=one.began_at,
+            self.clock(), one.phase, one.because or f"it is {one.phase}",
             happened=one.happened, node=one.node, placement=one.placement,
             made=one.made if receipt.chosen is None else None,
         )  # fmt: skip
+        if one.began_up is not None:
+            here = self.clock.uptime()
+            seen = replace(
+                seen, began_at=self._at(one.began_up), ran_s=here.awake_s - one.began_up.awake_s,
+                asleep_s=here.asleep_s - one.began_up.asleep_s,
+            )  # fmt: skip
         if one.is_alive:
             return seen
         code = one.last_word["exit_code"] if one.last_word else None
@@ -359,6 +430,10 @@ class FakeExecutor:
             seen, last_word=one.last_word, evidence=one.evidence, exit_code=code, left=one.left,
             failure=one.failure, object=f"node {one.node}" if one.node else "",
         )  # fmt: skip
+
+    def _at(self, moment: Uptime) -> datetime:
+        """Return when that was by the clock of who looks."""
+        return self.clock() - timedelta(seconds=self.clock.uptime().up_s - moment.up_s)
 
     def _go_on(self, one: FakeAttempt) -> None:
         if one.phase is Phase.STARTING:

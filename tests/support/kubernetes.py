@@ -12,7 +12,6 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
+from quarterdeck import wiring
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model import wire
@@ -81,7 +81,8 @@ def executor(namespace: str, **more: Any) -> KubernetesExecutor:
     return KubernetesExecutor(
         cluster(namespace, **more),
         "wtest",
-        lambda: datetime.now(UTC),  # noqa: TID251  # its world is real
+        wiring.clock,
+        wiring.uptime,
     )
 
 

@@ -15,6 +15,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
+AHEAD = """
+import sys
+from datetime import timedelta
+from quarterdeck import wiring
+from quarterdeck.cli.main import main
+real, by = wiring.clock, timedelta(seconds=float(sys.argv[1]))
+wiring.clock = lambda: real() + by
+sys.exit(main(sys.argv[2:]))
+"""
 ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost"}
 
 
@@ -84,6 +93,16 @@ class Quarterdeck:
     def ok(self, *args: str, text: str | None = None) -> Any:
         """Run a command with `--json` that must succeed; returns its document."""
         answer = self.json(*args, text=text)
+        assert answer.code == 0, answer.err
+        return answer.document
+
+    def ahead(self, seconds: float, *args: str) -> Any:
+        """Run a command as a process whose wall clock is so much ahead; returns its document."""
+        done = subprocess.run(  # our own command
+            [sys.executable, "-c", AHEAD, str(seconds), *args, "--json"], env=self.environ(),
+            capture_output=True, text=True, timeout=120, cwd=self.folder, check=False,
+        )  # fmt: skip
+        answer = Answer(done.returncode, done.stdout, done.stderr)
         assert answer.code == 0, answer.err
         return answer.document
 

@@ -1,9 +1,11 @@
 """Services over a store in memory and a scripted executor: use cases without processes."""
 
+from copy import copy
 from itertools import count
 from pathlib import Path
 
 from quarterdeck.logs import FolderRunLogs
+from quarterdeck.model.clock import Uptime
 from quarterdeck.model.job import Definition
 from quarterdeck.ports.executor import Executor
 from quarterdeck.service.bundle import Services
@@ -22,17 +24,28 @@ class FakePorts:
     def __init__(self, folder: Path) -> None:
         self.clock = FakeClock()
         self.fake = FakeExecutor(self.clock, auto=True)
+        self.others: dict[str, FakeExecutor] = {}  # of further clusters, by name
         self.store = DocumentStore(MemoryBackend(INDEXES), folder, self.clock)
         self.logs = FolderRunLogs(folder / "logs", self.clock)
         self.files = LocalFiles()
         self._numbers = count(1)
 
+    def uptime(self) -> Uptime:
+        return self.clock.uptime()
+
+    def ahead(self, seconds: float) -> "FakePorts":
+        """Return the ports of another process on the same machine, which is shown another time."""
+        found = copy(self)
+        found.clock = self.clock.ahead(seconds)
+        found.fake = self.fake.seen_by(found.clock)
+        found.others = {name: one.seen_by(found.clock) for name, one in self.others.items()}
+        return found
+
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self._numbers):016d}"
 
     def executor(self, cluster: Definition) -> Executor:
-        del cluster
-        return self.fake
+        return self.others.get(cluster.name, self.fake)
 
 
 def workspace(folder: Path, actor: str = "ana") -> tuple[Services, FakePorts]:

@@ -13,8 +13,10 @@ from typing import Any
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.model import wire
+from quarterdeck.model.clock import Uptime
 from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.receipt import Chosen, Receipt
+from quarterdeck.wiring import clock, uptime
 from tests.contract.test_executor import a_launch
 from tests.support import kubernetes
 from tests.support.proxy import Proxy
@@ -36,11 +38,17 @@ class World:
     def clock(self) -> datetime:
         return datetime.now(UTC) + self.moved  # noqa: TID251  # its world is real
 
+    def uptime(self) -> Uptime:
+        """Return the machine's; as much as the clock was moved, it slept."""
+        real = uptime()
+        slept = self.moved.total_seconds()
+        return replace(real, up_s=real.up_s + slept, asleep_s=real.asleep_s + slept)
+
     def another(self, kubeconfig: Path | None = None) -> KubernetesExecutor:
         """Return an executor as another process of ours would have it."""
         path = str(kubeconfig or self.proxy.kubeconfig)
         cluster = kubernetes.cluster(self.namespace, kubeconfig=path)
-        made = KubernetesExecutor(cluster, "wtest", self.clock)
+        made = KubernetesExecutor(cluster, "wtest", self.clock, self.uptime)
         self.executors.append(made)
         return made
 
@@ -76,7 +84,8 @@ class World:
             "spec": {"schedulingGates": [{"name": "test/stays"}], "containers": [container]},
         }  # fmt: skip
         made = self.admin.create(names.pods(self.namespace), pod)["metadata"]
-        self.tell(receipt, "Running", {"running": {"startedAt": "2026-11-28T00:00:00Z"}})
+        now = f"{clock():%Y-%m-%dT%H:%M:%SZ}"
+        self.tell(receipt, "Running", {"running": {"startedAt": now}})
         return replace(receipt, chosen=Chosen(made["name"], made["uid"]))
 
     def end_pod(self, receipt: Receipt) -> None:

@@ -76,7 +76,7 @@ async def test_a_plan_that_is_refused_says_why_and_what_does_not_answer_too(
         assert "A run would be refused." in shown
         assert "secret://db/token of TOKEN" in shown
         await ui.press("escape")
-    ports.fake.silent_since = ports.clock()
+    ports.fake.silence()
     async with running(services, places=[JOB]) as ui:
         await ui.press("P")
         await ui.until("Plan of daily")

@@ -25,6 +25,7 @@ from quarterdeck.model.observation import (
     Observation,
     Phase,
     Prepared,
+    PutBack,
     Reaped,
     Refused,
     Released,
@@ -41,6 +42,7 @@ from quarterdeck.model.run import (
     Attempt,
     Cancel,
     CancelStep,
+    Line,
     Run,
     RunState,
 )
@@ -60,16 +62,18 @@ DISPATCH: list[Fact] = [
 
 @pytest.mark.row("F-24", "F6")
 def test_no_room_at_the_check_is_the_line_again_and_resolves_anew_later() -> None:
-    run, act = after(FREE, *DISPATCH[1:2], Room(free=False, what="room", position=2))
+    run, act = after(FREE, *DISPATCH[1:2], PutBack("room", "there is none"))
     assert (run.state, act, run.attempts, run.frozen_sha256) == (RunState.QUEUED, None, (), None)
     assert [one.state for one in run.timeline] == [RunState.QUEUED]
     assert run.waiting is not None
-    assert (run.waiting.what, run.waiting.last_fact) == ("room", "place 2 in the line")
+    assert (run.waiting.what, run.waiting.last_fact) == ("room", "there is none")
     again, act = after(*DISPATCH, run=run)
     assert (again.state, len(again.attempts)) == (RunState.SUBMITTED, 1)
-    late, _ = after(Room(free=False, what="room", position=1), run=run, at=run.queue_deadline)
+    late, _ = after(
+        Room(free=False, what="room", why="there is none"), run=run, at=run.queue_deadline
+    )
     assert (late.state, late.reason) == (RunState.REJECTED, Reason.QUOTA)
-    assert late.evidence == ("waited for room",)
+    assert late.evidence == ("waited for room", "there is none")
 
 
 @pytest.mark.row("F-24", "F6")
@@ -223,7 +227,7 @@ def test_what_is_not_ours_is_fenced() -> None:
 
 
 def test_a_full_house_waits_until_its_deadline() -> None:
-    run, act = after(Room(free=False, what="1 of 1 runs of the job", position=2))
+    run, act = after(Room(free=False, what="1 of 1 runs of the job", line=Line.JOB))
     assert (run.state, act) == (RunState.QUEUED, None)
     assert run.waiting is not None
     assert run.waiting.deadline == run.queue_deadline
@@ -297,6 +301,51 @@ def test_a_runner_that_does_not_keep_the_timeout_is_ended_for_it() -> None:
     assert (run.state, act) == (RunState.CANCELLING, Act(ActKind.CANCEL, CancelStep.ASK))
     run, _ = advance(run, seen(Phase.ENDED), NOW + timedelta(seconds=3700))
     assert (run.state, run.reason) == (RunState.TIMED_OUT, Reason.TIMEOUT)
+
+
+@pytest.mark.row("F5", "R6")
+@pytest.mark.parametrize(
+    ("facts", "is_over"),
+    [
+        ({"ran_s": 3_690.0}, True),
+        ({"ran_s": 3_690.0, "is_heard": False}, True),
+        ({"ran_s": 3_690.0, "is_heard": True}, False),
+        ({"ran_s": 3_689.0, "is_heard": False}, False),  # though ten hours passed by our clock
+        ({"ran_s": 3_690.0, "phase": Phase.STARTING}, True),  # whatever is said of a run that runs
+        ({}, True),  # nobody counts but we
+    ],
+)
+def test_a_run_that_runs_is_ended_by_the_count_of_its_place_and_a_silent_runner(
+    facts: dict[str, Any], is_over: bool
+) -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    phase = facts.get("phase", Phase.RUNNING)
+    more = {name: value for name, value in facts.items() if name != "phase"}
+    run, act = advance(run, seen(phase, **more), NOW + timedelta(hours=10))
+    assert (act == Act(ActKind.CANCEL, CancelStep.ASK)) is is_over
+    assert (run.state is RunState.CANCELLING) is is_over
+
+
+@pytest.mark.row("R6")
+def test_what_the_machine_slept_is_given_to_timeout_and_cancel_steps() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.RUNNING, began_at=NOW))
+    before = deadline(run)
+    assert before is not None
+    run, _ = after(seen(Phase.RUNNING, asleep_s=28_800.0), run=run)
+    assert deadline(run) == before + timedelta(hours=8)
+    run, _ = after(seen(Phase.RUNNING, asleep_s=28_803.0), run=run)  # not worth a word
+    assert deadline(run) == before + timedelta(hours=8)
+    run, _ = advance(asked(run), None, NOW)
+    assert run.cancel is not None
+    step_at = run.cancel.next_step_at
+    assert step_at is not None
+    later = NOW + timedelta(hours=2)
+    run, _ = advance(run, seen(Phase.RUNNING, asleep_s=36_000.0), later)
+    assert run.cancel is not None
+    assert (run.cancel.step, run.cancel.next_step_at) == (
+        CancelStep.ASK,
+        step_at + timedelta(hours=2),
+    )
 
 
 def test_what_held_a_start_up_is_its_reason_at_the_deadline() -> None:
@@ -583,7 +632,8 @@ FACTS = st.sampled_from(
     [
         None,
         *DISPATCH,
-        Room(free=False, what="full", position=1),
+        Room(free=False, what="full"),
+        PutBack("the cluster to answer", "no route"),
         Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)),
         Denied("a right", Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),))),
         Denied("a right", Refused(Reason.CONFIG_ERROR, (Problem("a", "b"),)), "not ready"),

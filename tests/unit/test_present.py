@@ -24,12 +24,20 @@ def test_every_state_has_a_word_and_marks_differ_from_good_to_bad() -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (0, "just now"), (-3, "just now"), (40, "40 s ago"), (200, "3 min ago"), (-7_300, "in 2 h"),
+        (0, "just now"), (-3, "just now"), (40, "40 s ago"), (200, "3 min ago"), (-7_300, "by a clock 2 h ahead"),
         (90_000, "25 h ago"), (3 * 86_400, "3 days ago"), (40 * 86_400, "2026-10-13"),
     ],
 )  # fmt: skip
 def test_an_age_is_told_in_one_unit(seconds: int, text: str) -> None:
     assert ages.age(format_instant(NOW - timedelta(seconds=seconds)), NOW) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(10_800, "+3 h 00 m"), (-3_660, "-1 h 01 m"), (260, "+4 m 20 s"), (-7.4, "-7 s")],
+)
+def test_a_step_of_a_clock_has_a_sign_and_two_units(seconds: float, text: str) -> None:
+    assert ages.step(seconds) == text
 
 
 @pytest.mark.parametrize(

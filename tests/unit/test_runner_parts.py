@@ -7,6 +7,7 @@ import json
 import os
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -254,3 +255,35 @@ def test_rows_are_kept_up_to_a_size_and_counted_beyond() -> None:
     facts = rows.finish(0.5, counts=True)
     os.close(fd)
     assert (rows.kept, facts["row_count"], facts["truncated"]) == (3, 10, True)
+
+
+@pytest.mark.row("R6", "F5")
+def test_it_says_that_it_lives_now_and_then_and_tells_sleep(tmp_path: Path) -> None:
+    up = {"up_s": 100.0, "asleep_s": 2.0}
+    reading, writing = os.pipe()
+    beats = runner.Beats(
+        tmp_path / "beat", runner.Log(writing), in_log=True,
+        clock=lambda: (up["up_s"], up["asleep_s"]),
+    )  # fmt: skip
+    up["up_s"] += 3
+    beats.beat()  # it is not time yet
+    assert json.loads((tmp_path / "beat").read_bytes())["at"] == [100.0, 2.0]
+    up["up_s"], up["asleep_s"] = 28_910.0, 28_802.0
+    beats.beat(at_once=True)
+    said = json.loads((tmp_path / "beat").read_bytes())
+    assert (said["began"], said["at"]) == ([100.0, 2.0], [28_910.0, 28_802.0])
+    assert beats.asleep_s == 28_800
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        lines = [json.loads(line) for line in pipe]
+    assert [line[0] for line in lines] == [0, 1, 0]
+    assert json.loads(lines[1][5]) == {"event": "asleep", "seconds": 28_800}
+
+
+def test_a_disk_that_takes_no_beat_ends_nothing(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    beats = runner.Beats(tmp_path / "gone" / "beat", runner.Log(writing), in_log=False)
+    beats.beat(at_once=True)
+    os.close(writing)
+    os.close(reading)
+    assert beats.asleep_s == pytest.approx(0, abs=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,10 +99,10 @@ def _tell(session: Session, words: str) -> None:
 
 def _teller(session: Session) -> Callable[[str, str], None]:
     """Return what tells a job's new state with the seconds since now."""
-    begun = session.now()
+    begun = time.monotonic()
 
     def tell(label: str, state: str) -> None:
-        seconds = (session.now() - begun).total_seconds()
+        seconds = time.monotonic() - begun
         _tell(session, f"{seconds:5.1f} s  {label:<22} {state}")
 
     return tell
@@ -129,14 +130,14 @@ def _run(session: Session, services: Services, folder: DemoFolder) -> int:
     from quarterdeck.demo.running import run_all
     from quarterdeck.demo.samples import samples
 
-    begun = session.now()
+    begun = time.monotonic()
     try:
         rows = run_all(services, samples(folder), _teller(session))
     except KeyboardInterrupt:
         store = shlex.quote(str(folder.store))
         _tell(session, f"What was started goes on; `quarterdeck --store {store} runs` shows it.")
         raise
-    seconds = round((session.now() - begun).total_seconds(), 3)
+    seconds = round(time.monotonic() - begun, 3)
     kept = sum(row["ok"] for row in rows)
     if session.out.as_json:
         report = {"path": str(folder.root), "store": str(folder.store), "seconds": seconds}

@@ -60,7 +60,8 @@ def _answer(session: Session, done: Round) -> None:
 
 
 def _whom(session: Session, lease: Lease) -> str:
-    heard = format_instant(lease.heard_at) if lease.heard_at else None
+    heard_at = session.services.leases.heard_at(lease)
+    heard = format_instant(heard_at) if heard_at else None
     age = f", last heard {ages.age(heard, session.now())}" if heard else ""
     return f"process {lease.holder.pid} on {lease.holder.host}{age}"
 

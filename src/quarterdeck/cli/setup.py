@@ -70,7 +70,7 @@ def doctor(session: Session, leftovers: bool, remove: bool, yes: bool) -> int:
         return _leftovers(session, remove=remove, yes=yes)
     checks = [_python(), _engine(), _terminal(session), *_workspace(session)]
     failed = [one for one in checks if not one["ok"]]
-    document = {"ok": not failed, "checks": checks}
+    document = {"ok": not failed, "checks": checks, "clock": _clock(session)}
     if session.out.as_json:
         session.out.document(document)
     else:
@@ -119,6 +119,13 @@ def _terminal(session: Session) -> dict[str, Any]:
         fix = "Set LANG to a UTF-8 locale, for example C.UTF-8."
         return _check("terminal", "warning", f"{width} columns, {encoding}", fix)
     return _check("terminal", "ok", f"{width} columns, {encoding}")
+
+
+def _clock(session: Session) -> dict[str, Any] | None:
+    try:
+        return session.services.upkeep.clock()
+    except QuarterdeckError:  # the check of the store says why
+        return None
 
 
 def _workspace(session: Session) -> list[dict[str, Any]]:

@@ -66,7 +66,8 @@ class Progress:
             return
         state = states.STATES[run.state]
         since = run.timeline[-1].at if run.timeline else run.queued_at
-        seconds = max(0.0, (self._session.now() - since).total_seconds())
+        now = self._session.services.context.now_of(run)
+        seconds = max(0.0, (now - since).total_seconds())
         waits = f" · waits for {run.waiting.what}" if run.waiting else ""
         text = inert.line(f"{state.mark} {run.id} {state.word} {ages.span(seconds)}{waits}")
         sys.stderr.write("\r" + cut(text, (self._session.out.width or 80) - 1) + "\x1b[K")

@@ -148,6 +148,14 @@ class AttemptFolder:
             return float(content) if content else path.stat().st_mtime * 1000
         return None
 
+    def beat(self) -> dict[str, Any] | None:
+        """Return what the runner said last of its uptime; None: it has not begun, or is of an earlier version."""
+        for _ in range(2):  # it is written in place: a look may come in between
+            with suppress(ValueError):
+                said: dict[str, Any] = json.loads(self._read(wire.BEAT_FILE) or b"")
+                return said
+        return None
+
     def last_word(self, run: str, attempt: int) -> dict[str, Any] | None:
         """Return the runner's last word, or None before it; DamagedWordError if it is not to be believed."""
         content = self._read(wire.LAST_WORD_FILE)

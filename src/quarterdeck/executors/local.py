@@ -14,20 +14,20 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
-from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from quarterdeck.executors import environment, locallog, localplan, processes, sail, start
+from quarterdeck.executors import beats, environment, locallog, localplan, processes, sail, start
 from quarterdeck.executors import folder as folders
 from quarterdeck.executors.folder import AttemptFolder, Identity
 from quarterdeck.executors.lastword import DamagedWordError
 from quarterdeck.executors.processes import Marked, Process
 from quarterdeck.model import wire
+from quarterdeck.model.clock import Uptimes
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.ids import RunId
-from quarterdeck.model.instants import Clock, from_epoch_ms
+from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
 from quarterdeck.model.observation import Observation, Phase, Silent
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt, attempt_id
@@ -37,7 +37,7 @@ from quarterdeck.ports.executor import Check, FencedError, Launch, Place
 START_S: Final = 20.0  # until a runner listens
 LOCK_S: Final = 5.0  # for another process that prepares the same attempt
 GRACE_S: Final = 10  # between a payload's SIGTERM and its SIGKILL
-LINGER: Final = timedelta(seconds=5)  # a runner that said its last word is given this long to go
+LINGER_S: Final = 5.0  # a runner that said its last word is given this long to go
 KILL_S: Final = 3.0
 POLL_S: Final = 0.005
 
@@ -58,9 +58,12 @@ class LocalExecutor(processes.OneProcess):
 
     kind = "local"
 
-    def __init__(self, folder: Path, clock: Clock, python: str = sys.executable) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, uptime: Uptimes, python: str = sys.executable
+    ) -> None:
         self._work = folder
         self._clock = clock
+        self._uptime = uptime
         self._python = python
         self._children: set[int] = set()
 
@@ -145,6 +148,11 @@ class LocalExecutor(processes.OneProcess):
         self._collect_children()
         carried = cache(lambda: processes.marked(self._work))  # once, and only if one has ended
         return {receipt.id: self._observe(receipt, carried) for receipt in receipts}
+
+    def is_heard(self, receipt: Receipt, within_s: float) -> bool | None:
+        """Say whether the runner wrote within so many seconds, this machine awake, that it lives."""
+        silent_s = beats.silent_s(self._folder(receipt.id), self._uptime())
+        return None if silent_s is None else silent_s <= within_s
 
     def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
         """Yield lines behind the cursor; following: a chunk, perhaps empty, each second until the end.
@@ -311,21 +319,20 @@ class LocalExecutor(processes.OneProcess):
             word = folder.last_word(receipt.run, receipt.attempt)
         except DamagedWordError as error:
             evidence = (str(error), *evidence)
-        began_ms = folder.began_ms()
-        began = None if began_ms is None else from_epoch_ms(began_ms)
+        began = beats.began(folder, runner, now, self._uptime())
         where = f"process {runner.process.pid} on {platform.node()}"
-        if is_alive and not _lingers(word, now):
+        if is_alive and not (word and beats.said_s(folder, word, now, self._uptime()) > LINGER_S):
             phase = folder.phase()
             because = f"the runner says {phase}"
-            return Observation(now, _PHASES[phase], because, began_at=began, placement=where)
+            return Observation(now, _PHASES[phase], because, placement=where, **began._asdict())
         return Observation(
             now,
             Phase.ENDED,
-            _why_ended(runner, word, is_begun=began is not None),
+            _why_ended(runner, word, is_begun=began.began_at is not None),
             last_word=word,
             evidence=evidence,
             exit_code=None if word is None else word["exit_code"],
-            began_at=began,
+            began_at=began.began_at,
             placement=where,
             left=_left(receipt, carried()),
         )
@@ -371,11 +378,6 @@ def _identity(receipt: Receipt) -> Identity:
 def _group(receipt: Receipt) -> Process:
     group = receipt.facts.get("group") or {"pid": 0, "start_ticks": 0}
     return Process(group["pid"], group["start_ticks"])
-
-
-def _lingers(word: Mapping[str, Any] | None, now: datetime) -> bool:
-    """Whether the runner said its last word so long ago that nobody waits for its exit any more."""
-    return word is not None and now - from_epoch_ms(word["ended_ms"]) > LINGER
 
 
 def _left(receipt: Receipt, carried: list[Marked]) -> tuple[str, ...]:

@@ -78,6 +78,10 @@ class OneProcess:
         del receipt
         return Parts()
 
+    def ahead_s(self) -> float:
+        """Return 0: this machine is the place."""
+        return 0.0
+
     def may_run(self, *_: object) -> str:
         """Return nothing: this machine is the only node, and says itself what runs."""
         return ""

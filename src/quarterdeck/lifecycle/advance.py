@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import denied, dispatching, ladder, nodes, observed, steps
+from quarterdeck.lifecycle import denied, dispatching, ladder, late, nodes, observed, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
 from quarterdeck.lifecycle.steps import Decision
 from quarterdeck.model.failure import Failure, Reason
@@ -26,6 +26,7 @@ from quarterdeck.model.run import (
     Attempt,
     Cancel,
     Entered,
+    Line,
     Reap,
     Run,
     RunState,
@@ -61,8 +62,10 @@ def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if run.cancel is not None:
         return steps.end(run, ended_by(run.cancel, "cancelled while queued"), now)
     if now >= run.queue_deadline:
-        what = run.waiting.what if run.waiting else "a place"
-        failure = Failure(Reason.QUOTA, "", (f"waited for {what}",))
+        waiting = run.waiting
+        evidence = [f"waited for {waiting.what if waiting else 'a place'}"]
+        evidence += [waiting.last_fact] if waiting and waiting.line is Line.CLUSTER else []
+        failure = Failure(Reason.QUOTA, "", tuple(filter(None, evidence)))
         return steps.end(run, End(RunState.REJECTED, "the queue deadline passed", failure), now)
     next_at = run.attempts[-1].next_at if run.attempts else None
     if next_at is not None and now < next_at:
@@ -70,9 +73,13 @@ def _queued(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if not isinstance(fact, Room):
         return run, None
     if not fact.free:
-        return steps.wait(run, fact.what, f"place {fact.position} in the line", now), None
+        known_at = fact.known_at or now
+        return steps.wait(run, fact.what, fact.why, known_at, line=fact.line), None
     attempt = Attempt(number=len(run.attempts) + 1, claimed_at=now)
-    claimed = replace(run, attempts=(*run.attempts, attempt), waiting=None)
+    # What its cluster said last stays, with its age, until the cluster says something else.
+    is_suspect = run.waiting is not None and run.waiting.line is Line.CLUSTER
+    waiting = run.waiting if is_suspect else None
+    claimed = replace(run, attempts=(*run.attempts, attempt), waiting=waiting)
     claimed = steps.enter(
         claimed, RunState.DISPATCHING, now, f"claimed for attempt {attempt.number}"
     )
@@ -87,9 +94,8 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     is_over = isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE)
     # What an attempt left behind that ended by itself is swept at once: reaping comes next.
     if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
-        run = steps.tell(
-            observed.told_by(run, fact, now), fact.happened, observed.ended_at(fact, now)
-        )
+        run = observed.told_by(run, fact, now)
+        run = steps.tell(run, fact.happened, observed.ended_at(run, now))
         return steps.end_attempt(run, classify(fact, run.cancel), now)
     if run.cancel is not None:
         return ladder.start(run, now)
@@ -103,7 +109,7 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
                 evidence=(fact.because, *fact.evidence),
             )  # fmt: skip
             return ladder.start(replace(run, cancel=seen), now)
-    overdue = _overdue(run, now)
+    overdue = _overdue(run, fact, now)
     if overdue is not None:
         due = Cancel(asked_by="deadline", asked_at=now, reason=overdue)
         if isinstance(fact, Observation) and fact.failure and overdue is not Reason.TIMEOUT:
@@ -116,20 +122,19 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     return run, None
 
 
-def _overdue(run: Run, now: datetime) -> Reason | None:
-    due = steps.deadline(run)
-    if due is None:
-        return None
+def _overdue(run: Run, fact: Fact | None, now: datetime) -> Reason | None:
     if run.state is RunState.RUNNING:
-        return Reason.TIMEOUT if now >= due + nodes.RUNNER_GRACE else None
-    if now < due:
+        return Reason.TIMEOUT if late.is_overdue(run, fact, now) else None
+    due = steps.deadline(run)
+    if due is None or now < due:
         return None
     return Reason.UNSCHEDULABLE if run.state is RunState.PENDING else Reason.ENGINE_START
 
 
 def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
-    run = replace(denied.silent(run, now), silent_since=run.silent_since or fact.since)
-    since = fact.since  # while nobody asked, before that, it was no silence
+    silent_since = run.silent_since or fact.since or now
+    run = replace(denied.silent(run, now), silent_since=silent_since)
+    since = fact.since or silent_since  # while nobody asked, before that, it was no silence
     attempt = run.attempt
     latest = (
         run.queued_at
@@ -138,7 +143,7 @@ def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
     )
     bound = max(since, latest + timedelta(seconds=run.timeout_s)) + SILENCE
     if now < bound:
-        return steps.wait(run, "the cluster to answer", fact.why, now), None
+        return steps.wait(run, steps.SILENT, fact.why, now), None
     left = attempt.receipt.id if attempt is not None and attempt.receipt is not None else run.id
     where = f" ({run.placement})" if run.placement else ""
     silent = f"no answer since {since:%Y-%m-%d %H:%M:%S} UTC: {fact.why}"
@@ -151,6 +156,7 @@ def _silence(run: Run, fact: Silent, now: datetime) -> Decision:
 
 
 def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
+    run = observed.slept(run, fact)
     cancel = run.cancel
     if cancel is None or cancel.next_step_at is None:
         raise AssertionError(f"{run.id} is cancelling without a step")

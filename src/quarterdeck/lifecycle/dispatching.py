@@ -21,9 +21,9 @@ from quarterdeck.model.observation import (
     Observation,
     Phase,
     Prepared,
+    PutBack,
     Refused,
     Released,
-    Room,
     Silent,
     Started,
 )
@@ -40,7 +40,7 @@ def decide(run: Run, fact: Fact | None, now: datetime) -> Decision:
         if attempt.receipt is not None:
             return ladder.start(run, now)
         return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
-    if isinstance(fact, (Refused, Fenced, Room)):
+    if isinstance(fact, (Refused, Fenced, PutBack)):
         return _refused(run, fact, now)
     if isinstance(fact, Denied):
         return _denied(run, fact, now)
@@ -139,10 +139,12 @@ def _noted(run: Run, fact: Frozen | Checked) -> Run:
     return replace(run, notes=tuple(dict.fromkeys((*run.notes, *fact.notes))))
 
 
-def _refused(run: Run, fact: Refused | Fenced | Room, now: datetime) -> Decision:
-    if isinstance(fact, Room):
-        is_asked = run.act is not None and run.act.kind is ActKind.CHECK
-        return steps.unclaim(run, fact, now) if is_asked and not fact.free else (run, run.act)
+def _refused(run: Run, fact: Refused | Fenced | PutBack, now: datetime) -> Decision:
+    if isinstance(fact, PutBack):
+        if run.act is None or run.act.kind not in (ActKind.FREEZE, ActKind.CHECK):
+            return run, run.act
+        is_silent = fact.what == steps.SILENT
+        return steps.put_back(denied.silent(run, now) if is_silent else run, fact, now)
     if isinstance(fact, Fenced):
         failure = Failure(Reason.START_FENCED, fact.detail)
         return steps.end(run, End(RunState.FAILED, fact.detail, failure), now)
@@ -158,7 +160,7 @@ def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
     What may have had the word to begin is ended as what runs is: by looking first.
     """
     if now < run.queue_deadline:
-        return steps.wait(run, "the cluster to answer", fact.why, now), None
+        return steps.wait(run, steps.SILENT, fact.why, now), None
     attempt = run.attempt
     receipt = None if attempt is None else attempt.receipt
     if run.act == Act(ActKind.START) and receipt is not None and receipt.chosen is not None:

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from quarterdeck.lifecycle import steps
+from quarterdeck.lifecycle.clocks import SLEPT
 from quarterdeck.lifecycle.states import ORDER
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.observation import Fact, Observation, Phase
 from quarterdeck.model.run import Run, RunState
 
 SEEN_EVERY: Final = timedelta(seconds=15)
@@ -23,6 +24,7 @@ _PHASES: Final = {
 
 def seen(run: Run, fact: Observation, now: datetime) -> Run:
     """Enter the state that is seen, and say what is waited for."""
+    run = slept(run, fact)
     attempt = run.attempt
     if attempt is not None and attempt.began_at is None and fact.began_at is not None:
         run = steps.with_attempt(run, replace(attempt, began_at=fact.began_at))
@@ -55,23 +57,35 @@ def told_by(run: Run, fact: Observation, now: datetime) -> Run:
     run = _on_node(replace(run, last_word=word), fact)
     if word is None or attempt is None or not word.get("began_ms"):
         return run
-    began = from_epoch_ms(word["began_ms"])
-    run = steps.with_attempt(run, replace(attempt, began_at=attempt.began_at or began))
+    began = attempt.began_at or fact.began_at or from_epoch_ms(word["began_ms"])
+    asleep_s = max(attempt.asleep_s, word.get("asleep_s") or 0.0)
+    run = steps.with_attempt(run, replace(run.attempts[-1], began_at=began, asleep_s=asleep_s))
     run = replace(run, started_at=run.started_at or began, phase=word.get("phase") or run.phase)
-    for state, epoch_ms in (
-        (RunState.STARTING, word["began_ms"]),
-        (RunState.RUNNING, word.get("running_ms")),
-    ):
-        if epoch_ms and ORDER[state] > ORDER[run.state] and run.state is not RunState.CANCELLING:
-            at = min(now, from_epoch_ms(epoch_ms))
-            run = steps.enter(run, state, at, "told by the runner's last word")
+    for state, key in ((RunState.STARTING, "began_ms"), (RunState.RUNNING, "running_ms")):
+        at = steps.word_at(run, key)
+        if at and ORDER[state] > ORDER[run.state] and run.state is not RunState.CANCELLING:
+            run = steps.enter(run, state, min(now, at), "told by the runner's last word")
     return run
 
 
-def ended_at(fact: Observation, now: datetime) -> datetime:
+def slept(run: Run, fact: Fact | None) -> Run:
+    """Keep how long the attempt's machine slept; the next step of a cancel has so much longer, too."""
+    attempt, cancel = run.attempt, run.cancel
+    if not isinstance(fact, Observation) or attempt is None:
+        return run
+    more = fact.asleep_s - attempt.asleep_s
+    if more < SLEPT:
+        return run
+    run = steps.with_attempt(run, replace(attempt, asleep_s=fact.asleep_s))
+    if cancel is None or cancel.next_step_at is None:
+        return run
+    later = cancel.next_step_at + timedelta(seconds=more)
+    return replace(run, cancel=replace(cancel, next_step_at=later))
+
+
+def ended_at(run: Run, now: datetime) -> datetime:
     """Return when the runner ended by its own word, or now."""
-    ended_ms = (fact.last_word or {}).get("ended_ms")
-    return min(now, from_epoch_ms(ended_ms)) if ended_ms else now
+    return min(now, steps.word_at(run, "ended_ms") or now)
 
 
 def _on_node(run: Run, fact: Observation) -> Run:

@@ -10,12 +10,13 @@ from quarterdeck.lifecycle import nodes, retry
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
 from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.observation import Happened, Room
+from quarterdeck.model.observation import Happened, PutBack
 from quarterdeck.model.run import (
     Act,
     ActKind,
     Attempt,
     Entered,
+    Line,
     Reap,
     Run,
     RunState,
@@ -27,6 +28,9 @@ HELD: Final = "room in the namespace's quota"
 """What a run waits for that was released and gets no pod: that is queueing still, not starting."""
 MADE: Final = "the cluster to make the pod"
 """What a run waits for that was released, until there is one thing of it that may begin."""
+SILENT: Final = "the cluster to answer"
+APART: Final = timedelta(seconds=5)
+"""A runner begins that soon after its container; clocks that are further apart are different ones."""
 
 
 def deadline(run: Run) -> datetime | None:
@@ -38,12 +42,13 @@ def deadline(run: Run) -> datetime | None:
         return nodes.held_until(run, attempt)  # between two attempts
     if run.state is RunState.QUEUED or attempt is None or attempt.released_at is None:
         return run.queue_deadline
+    asleep = timedelta(seconds=attempt.asleep_s)
     if attempt.began_at is not None and run.state is not RunState.STARTING:
-        return attempt.began_at + timedelta(seconds=run.timeout_s)
+        return attempt.began_at + timedelta(seconds=run.timeout_s) + asleep
     is_held = run.waiting is not None and run.waiting.what == HELD
     if run.state is RunState.PENDING or (run.state is RunState.SUBMITTED and is_held):
         return run.queue_deadline
-    return attempt.released_at + timedelta(seconds=run.start_deadline_s)
+    return attempt.released_at + timedelta(seconds=run.start_deadline_s) + asleep
 
 
 def enter(run: Run, state: RunState, at: datetime, because: str) -> Run:
@@ -70,21 +75,33 @@ def tell(run: Run, happened: tuple[Happened, ...], until: datetime) -> Run:
     return run
 
 
-def wait(run: Run, what: str, last_fact: str, now: datetime) -> Run:
+def word_at(run: Run, key: str) -> datetime | None:
+    """Return an instant of the runner's last word by the run's clock; None if it does not say that.
+
+    Where the runner's clock shows that it is another one, what counts is how long after its first line that was.
+    """
+    word, attempt = run.last_word, run.attempt
+    if word is None or not word.get(key):
+        return None
+    at = from_epoch_ms(word[key])
+    began_at = attempt.began_at if attempt is not None else None
+    if began_at is None or not word.get("began_ms"):
+        return at
+    ahead = from_epoch_ms(word["began_ms"]) - began_at
+    return at - ahead if abs(ahead) > APART else at
+
+
+def wait(run: Run, what: str, last_fact: str, now: datetime, *, line: Line | None = None) -> Run:
     """Return the run waiting for `what`; `since` stays as long as that does."""
     before = run.waiting
     since = before.since if before is not None and before.what == what else now
-    due = deadline(replace(run, waiting=Waiting(what, since, last_fact, now, None)))
-    if before is not None and (before.what, before.last_fact, before.deadline) == (
-        what,
-        last_fact,
-        due,
-    ):
-        return run
-    return replace(run, waiting=Waiting(what, since, last_fact, now, due))
+    waiting = Waiting(what, since, last_fact, now, None, line)
+    waiting = replace(waiting, deadline=deadline(replace(run, waiting=waiting)))
+    is_known = before is not None and replace(before, last_fact_at=now) == waiting
+    return run if is_known else replace(run, waiting=waiting)
 
 
-def unclaim(run: Run, room: Room, now: datetime) -> Decision:
+def put_back(run: Run, fact: PutBack, now: datetime) -> Decision:
     """Put the run back into the line as if nobody had claimed it: nothing of this attempt exists.
 
     What the first attempt refers to is resolved anew when there is room.
@@ -95,7 +112,9 @@ def unclaim(run: Run, room: Room, now: datetime) -> Decision:
         run, state=RunState.QUEUED, act=None, attempts=attempts, timeline=run.timeline[:-1],
         frozen_sha256=run.frozen_sha256 if is_fixed else None, denied=None,
     )  # fmt: skip
-    return wait(queued, room.what, f"place {room.position} in the line", now), None
+    queued = wait(queued, fact.what, fact.why, now, line=Line.CLUSTER)
+    asked = replace(queued.waiting, last_fact_at=now) if queued.waiting else None
+    return replace(queued, waiting=asked), None
 
 
 def with_attempt(run: Run, attempt: Attempt) -> Run:
@@ -123,9 +142,7 @@ def closed(attempt: Attempt, end: End, now: datetime) -> Attempt:
 
 def end(run: Run, end: End, now: datetime) -> Decision:
     """End the run: reason and evidence from `end`, then clean-up if anything was ever prepared."""
-    at = now
-    if run.last_word is not None and run.last_word.get("ended_ms"):
-        at = min(now, from_epoch_ms(run.last_word["ended_ms"]))
+    at = min(now, word_at(run, "ended_ms") or now)
     if run.attempts and run.attempts[-1].state is None:
         run = with_attempt(run, closed(run.attempts[-1], end, at))
     run = enter(run, end.state, at, end.because)

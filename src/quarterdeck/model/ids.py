@@ -25,3 +25,11 @@ def format_base36(number: int, width: int) -> str:
 def make_id(prefix: str, epoch_ms: int, noise: int) -> str:
     """Return an id of 17 characters that sorts by time: prefix, 9 of time, 7 of noise."""
     return prefix + format_base36(epoch_ms, 9) + format_base36(noise % 36**7, 7)
+
+
+def behind(known: str, made: str) -> str:
+    """Return an id behind the newest known one: the one that was made, unless the clock was set back."""
+    if made > known or len(made) != len(known):
+        return made
+    epoch_ms = int(known[1:10], len(DIGITS)) + 1
+    return known[0] + format_base36(epoch_ms, 9) + made[10:]

@@ -11,6 +11,7 @@ from typing import Any
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.receipt import Chosen, ReapReport, Receipt
+from quarterdeck.model.run import Line
 
 
 class Phase(StrEnum):
@@ -41,6 +42,9 @@ class Observation:
     `failure` is the executor's own finding (image, node, memory), if it has one. `began_at` is the
     runner's first line. `node` is where it runs, if that can be lost without it. `made` is what may begin, of an
     attempt that was released and has nothing chosen yet.
+    `ran_s` is how long ago that line was by a clock of its place that cannot step, without the time that the place
+    slept since, `asleep_s`. `is_heard`: whether the runner said within a minute that it lives; None: not asked, or
+    nobody knows.
     """
 
     at: datetime
@@ -58,23 +62,36 @@ class Observation:
     left: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
     made: Chosen | None = None
+    ran_s: float | None = None
+    asleep_s: float = 0.0
+    is_heard: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The executor asked again and again since `since`, and got no answer."""
+    """The executor asked again and again since `since`, and got no answer; None: it keeps no count."""
 
-    since: datetime
+    since: datetime | None
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """May a queued run be dispatched now; if not, what it waits for and its place in the line."""
+    """May a queued run be dispatched now; if not, what it waits for, in which line, and since when that is so."""
 
     free: bool
     what: str = ""
-    position: int = 0
+    why: str = ""
+    line: Line | None = None
+    known_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """The cluster takes no such run now, or does not answer: what was claimed goes back to its place in line."""
+
+    what: str
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +175,7 @@ Fact = (
     Observation
     | Silent
     | Room
+    | PutBack
     | Frozen
     | Refused
     | Denied

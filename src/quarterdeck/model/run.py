@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
@@ -86,6 +87,7 @@ class Attempt:
     cleared_by: str = (
         ""  # of a lost node: who said that nothing of the attempt runs there any more
     )
+    asleep_s: float = 0.0  # how long its machine slept since it began; no deadline counts that
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +127,28 @@ class Reap:
     left: tuple[str, ...] = ()
 
 
+class Line(StrEnum):
+    """Among which queued runs one has its place: its job's, all of the workspace, its cluster's."""
+
+    JOB = "job"
+    WORKSPACE = "workspace"
+    CLUSTER = "cluster"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """What a run waits for, since when, the last fact and when it was known, and the deadline."""
+    """What a run waits for, since when, the last fact and when it was known, and the deadline.
+
+    `line`: of a queued run that something else than its own back-off holds. Its place there is counted when it is
+    shown.
+    """
 
     what: str
     since: datetime
     last_fact: str
     last_fact_at: datetime
     deadline: datetime | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,8 @@ class Run:
     `spec` is the job spec as it stood when the run was made (references as ids); `frozen_sha256` names the
     frozen spec once it was dispatched. `team` and `job_name` are the job's when the run was made.
     `is_open`: not terminal, or still to be reaped or archived; the loop reads only these.
+    `clock`: by which all its instants are told, set where it was made and in each boot that looks at it.
+    `asleep_s`: how long the machine slept while the run was in the line.
     """
 
     id: RunId
@@ -190,6 +207,8 @@ class Run:
     last_word: Mapping[str, Any] | None = None
     archived: bool = False
     is_open: bool = True
+    clock: Mark | None = None
+    asleep_s: float = 0.0
 
     @property
     def is_terminal(self) -> bool:

@@ -21,6 +21,9 @@ LOCK_FILE: Final = "lock"  # held by the one runner of this attempt
 WORD_FILE: Final = "go"  # its presence is the word to begin
 BEGAN_FILE: Final = "began"  # created once (O_EXCL) before anything of the user's starts
 PHASE_FILE: Final = "phase"  # waiting | starting | running | ending
+BEAT_FILE: Final = (
+    "beat"  # {"boot_id", "began": [up_s, asleep_s], "at": […]}, written every BEAT_S
+)
 LAST_WORD_FILE: Final = "last_word"
 SCRATCH_FOLDER: Final = "scratch"
 
@@ -32,6 +35,8 @@ MARKER_ENV: Final = "QUARTERDECK_ATTEMPT"  # in the environment of all that an a
 PHASES: Final = ("waiting", "starting", "running", "ending")
 ORIGINS: Final = ("runner", "payload", "engine", "installer")
 STREAMS: Final = ("stdout", "stderr", "event", "result")
+BEAT: Final = "beat"  # stream of a line with the number 0: the runner lives; nobody keeps it
+BEAT_S: Final = 15.0
 
 LINE_LIMIT: Final = 8 * 1024  # bytes of text in one line; longer text goes in pieces
 LAST_WORD_LIMIT: Final = 4_000  # bytes

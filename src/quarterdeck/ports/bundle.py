@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from quarterdeck.model.clock import Uptimes
     from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition
     from quarterdeck.ports.executor import Executor
@@ -34,6 +35,11 @@ class Ports(Protocol):
     @property
     def clock(self) -> Clock:
         """The time, aware, in UTC."""
+        ...
+
+    @property
+    def uptime(self) -> Uptimes:
+        """How long this machine has been up, which no setting of the clock changes."""
         ...
 
     @property

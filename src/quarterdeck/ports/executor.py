@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from quarterdeck.model.ids import RunId
@@ -139,6 +138,17 @@ class Executor(Protocol):
         """Say of each what is seen now; no answer is a value."""
         ...
 
+    def is_heard(self, receipt: Receipt, within_s: float) -> bool | None:
+        """Say whether the runner said within so many seconds that it lives; None: that is not known.
+
+        By the clock of its place, not by the time of who asks.
+        """
+        ...
+
+    def ahead_s(self) -> float | None:
+        """Return how far this machine's clock is ahead of the place's own; None where that is not known."""
+        ...
+
     def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
         """Yield lines behind `cursor`, oldest first, at most 1,000 to a chunk.
 
@@ -158,8 +168,8 @@ class Executor(Protocol):
         """Leave nothing behind; say what was found. Safe to repeat. The log must have been archived before."""
         ...
 
-    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
-        """Say why what the attempt ran on this node at `since` may run on though nobody saw it; empty: it ended.
+    def may_run(self, receipt: Receipt, node: str, ago_s: float) -> str | None:
+        """Say why what ran on this node so many seconds ago may run on though nobody saw it; empty: it ended.
 
         None: nobody here may look.
         """

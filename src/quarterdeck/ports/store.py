@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from quarterdeck.model.actor import Actor
+    from quarterdeck.model.clock import WallClock
     from quarterdeck.model.ids import Rev
     from quarterdeck.model.job import (
         AuditRecord,
@@ -235,6 +236,7 @@ class Documents(Protocol):
     runs: Collection[Run]
     frozen: Collection[Mapping[str, Any]]  # {"id": sha256, "spec": canonical JSON text}
     leases: Collection[Lease]
+    clocks: Collection[WallClock]
 
     @property
     def audit(self) -> Audit:

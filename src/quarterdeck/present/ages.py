@@ -8,7 +8,10 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 
 def age(at: str, now: datetime) -> str:
-    """Return how long ago the instant was: `just now`, `3 min ago`, `in 2 h`; after 30 days its date."""
+    """Return how long ago the instant was: `just now`, `3 min ago`; after 30 days its date.
+
+    What happened cannot lie before us: of an instant that does it is said how far its clock is ahead of this one.
+    """
     seconds = (now - parse_instant(at)).total_seconds()
     away = abs(seconds)
     if away < 10:  # noqa: PLR2004  # a glance
@@ -23,7 +26,7 @@ def age(at: str, now: datetime) -> str:
         text = f"{away // HOUR_S:.0f} h"
     else:
         text = f"{away // DAY_S:.0f} days"
-    return f"{text} ago" if seconds >= 0 else f"in {text}"
+    return f"{text} ago" if seconds >= 0 else f"by a clock {text} ahead"
 
 
 def moment(at: str) -> str:
@@ -45,6 +48,17 @@ def span(seconds: float) -> str:
             rest = whole % size // smaller
             return f"{whole // size} {unit}" + (f" {rest} {part}" if rest else "")
     return f"{whole} s"
+
+
+def step(seconds: float) -> str:
+    """Return how far a clock was set: `+3 h 00 m`, `-4 m 20 s`, `+7 s`."""
+    whole = abs(round(seconds))
+    sign = "+" if seconds > 0 else "-"
+    if whole >= HOUR_S:
+        return f"{sign}{whole // HOUR_S} h {whole % HOUR_S // MINUTE_S:02} m"
+    if whole >= MINUTE_S:
+        return f"{sign}{whole // MINUTE_S} m {whole % MINUTE_S:02} s"
+    return f"{sign}{whole} s"
 
 
 def count(number: int, noun: str) -> str:

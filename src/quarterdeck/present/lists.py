@@ -46,6 +46,7 @@ class Layout(NamedTuple):
         """Return the cells of a row in its first or second line."""
         if line >= len(self.shown):
             return ()
+        look = look.of(row)
         indent = (Cell("    "),) if line else ()
         found = [_padded(one.cell(row, look), size, one) for one, size in self.shown[line]]
         return (*indent, *found)

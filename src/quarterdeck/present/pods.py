@@ -51,6 +51,7 @@ def lines(
     found: Document, look: Look, most: int | None, *, has_ended: bool, last_fact: str = ""
 ) -> Iterator[Line]:
     """Yield the phases of the pods, then their events with ages, the newest first."""
+    look = look.of(found)
     if not found["has_pods"]:
         yield (Cell("This run is a process of this machine: it has no pods.", "dim"),)
         return

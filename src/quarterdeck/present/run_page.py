@@ -70,6 +70,7 @@ def headline(run: Document, look: Look) -> Line:
 
 def second(run: Document, look: Look) -> Iterator[Line]:
     """Yield what to do next, or what the run waits for."""
+    look = look.of(run)
     if run["advice"]:
         yield (Cell("→ " + inert.line(run["advice"])),)
     waiting = run["waiting_for"]
@@ -184,7 +185,7 @@ def _named(rows: Sequence[tuple[str, object]]) -> Iterator[Line]:
 
 
 def _facts(run: Document, look: Look) -> Iterator[Line]:
-    attempts = run["attempts"]
+    attempts, look = run["attempts"], look.of(run)
     rows: list[tuple[str, object]] = [
         ("run", run["id"]),
         ("job", f"{run['job']} {columns.version(run)}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 from quarterdeck.present import inert
@@ -28,6 +28,11 @@ class Look(NamedTuple):
 
     now: datetime
     person: bool = True
+
+    def of(self, row: Mapping[str, Any]) -> Look:
+        """Return the look at a row whose times are by another clock: their ages go by that one."""
+        ahead_s = row.get("ahead_s")
+        return self._replace(now=self.now + timedelta(seconds=ahead_s)) if ahead_s else self
 
 
 class Column(NamedTuple):
@@ -130,7 +135,7 @@ def lay_out(
     Columns are shortened first, the widest first; what still does not fit is dropped by `drop`. The last column is
     never shortened below one readable word: a terminal too narrow for what may not go wraps.
     """
-    cells = [[column.cell(row, look) for column in columns] for row in rows]
+    cells = [[column.cell(row, look.of(row)) for column in columns] for row in rows]
     shown = [
         n
         for n, column in enumerate(columns)

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import QuarterdeckError
@@ -70,20 +70,21 @@ class Loop:
         self._tell = tell
         self._failed = failed
         self._stopped = threading.Event()
-        self._swept_at: datetime | None = None
+        self._swept_s: float | None = None  # how long the machine had been up then
 
     def step(self) -> Round:
         """Make one round: nothing but a look at the lease while another holds it."""
         lease = self._services.leases.take(self._holder, is_alive)
         if lease.holder != self._holder:
             return Round(lease, is_ours=False)
-        upkeep, now = self._services.upkeep, self._services.ports.clock()
+        self._services.clocks.notice()
+        upkeep, now_s = self._services.upkeep, self._services.ports.uptime().up_s
         reconciled = upkeep.reconcile_all()
         done = Round(lease, is_ours=True, reconciled=reconciled, checked=upkeep.check_clusters())
-        if self._swept_at is None or now - self._swept_at >= SWEEP_AFTER:
+        if self._swept_s is None or now_s - self._swept_s >= SWEEP_AFTER.total_seconds():
             until = time.monotonic() + SWEEP_S
             if upkeep.sweep(lambda: self._stopped.is_set() or time.monotonic() > until):
-                self._swept_at = now
+                self._swept_s = now_s
         return done
 
     def run(self) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from quarterdeck.lifecycle import clocks, late
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.denied import PATIENCE
-from quarterdeck.lifecycle.steps import HELD
+from quarterdeck.lifecycle.steps import HELD, SILENT
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
     DeniedError,
     NotFoundError,
@@ -28,7 +31,9 @@ from quarterdeck.model.observation import (
     Denied,
     Fact,
     Fenced,
+    Observation,
     Prepared,
+    PutBack,
     Reaped,
     Refused,
     Released,
@@ -40,21 +45,24 @@ from quarterdeck.model.observation import (
 from quarterdeck.model.receipt import ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Run, RunState
 from quarterdeck.ports.executor import FencedError
-from quarterdeck.ports.store import Documents, Kept
+from quarterdeck.ports.store import Kept
 from quarterdeck.service import freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.queueing import ASKING, Queue
+from quarterdeck.service.views import Standing
 
 if TYPE_CHECKING:
     from quarterdeck.ports.executor import Executor, Launch
 
 WAITING = (RunState.QUEUED, RunState.DISPATCHING)
-FULL_FOR = timedelta(seconds=10)
-"""How long a cluster that had no room for a run is not asked again by the same process."""
 POD_S: Final = 5.0
 """How long a command that makes a run waits for its place to make what begins."""
 ROUND_S: Final = 1.0
 """How long a look at many runs waits so, for all of them together."""
+TURNS: Final = 20
+"""How often one look serves the line: each turn may make room for another."""
+OTHERS: Final = "somebody who may start it"
 
 
 @dataclass(slots=True)
@@ -70,7 +78,7 @@ class Advancing:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._archiving = Archiving(context)
-        self._full: dict[RunId, tuple[datetime, str]] = {}
+        self._queue = Queue(context)
 
     def open_runs(self) -> list[Run]:
         """Return the runs that are not finished: under way, or still to be cleaned up after."""
@@ -80,28 +88,68 @@ class Advancing:
     def reconcile(self, runs: Iterable[Run], patience_s: float = ROUND_S) -> list[Run]:
         """Bring each open run to where it really stands; one question per cluster. Returns them all.
 
+        Those that are queued come last: what has ended by then makes room.
         `patience_s`: how long all of it waits at most for places to make what begins.
         """
         runs = list(runs)
         patience = _Patience(patience_s)
         facts = self._observe([run for run in runs if run.is_open])
-        return [
-            self._settle(run, facts.get(run.id), patience) if run.is_open else run for run in runs
-        ]
+        moved = {
+            run.id: self._settle(run, facts.get(run.id), patience)
+            for run in runs
+            if run.is_open and run.state is not RunState.QUEUED
+        }
+        now = [moved.get(run.id, run) for run in runs]
+        queued = [run for run in now if run.state is RunState.QUEUED]
+        moved |= self._serve(queued, patience) if queued else {}
+        return [moved.get(run.id, run) for run in runs]
 
     def step(self, run_id: RunId, patience_s: float = ROUND_S) -> Run:
         """Move one run on as far as it goes without waiting for anything but what it begins with; return it."""
         run = self._context.ports.store.runs.get(run_id).value
         return self.reconcile([run], patience_s)[0]
 
-    def _settle(self, seen: Run, fact: Fact | None, patience: _Patience) -> Run:
-        """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
+    def standing(self, run: Run) -> Standing:
+        """Return what is shown of the run besides itself."""
+        here = self._context.mark()
+        return Standing(clocks.now(run, here), here.at, self._queue.position(run))
+
+    def _serve(self, queued: list[Run], patience: _Patience) -> dict[RunId, Run]:
+        """Give the places that are free to the oldest in the line, and return how these stand then.
+
+        Runs older than the youngest of these are begun, too, whoever's they are; younger ones have no turn yet.
+        """
+        ids, actor = {run.id for run in queued}, self._context.actor()
+        moved: dict[RunId, Run] = {}
+        rooms: Mapping[str, Room] = {}
+        for _ in range(TURNS):
+            claimed, rooms = self._queue.serve(max(ids))
+            if not claimed:
+                break
+            for run in claimed:  # one that ends at once, or is put back, makes room
+                is_ours = run.id in ids or self._context.sees_run(actor, run)
+                moved[run.id] = self._settle(run, None, patience, for_others=not is_ours)
+        for run in queued:
+            seen = moved.get(run.id, run)
+            if seen.state is RunState.QUEUED:
+                moved[run.id] = self._settle(seen, rooms.get(run.id), patience)
+        return {known: run for known, run in moved.items() if known in ids}
+
+    def _settle(
+        self, seen: Run, fact: Fact | None, patience: _Patience, *, for_others: bool = False
+    ) -> Run:
+        """Decide and act until there is nothing to do but wait: an act that is asked for again waits.
+
+        `for_others`: the run does not even exist for who looks, so what they lack is no reason to refuse it.
+        """
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
             outcome = self._do(run, act, patience)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
+            if for_others and isinstance(outcome, Refused) and act.kind in ASKING:
+                outcome = PutBack(OTHERS, outcome.problems[0].message)
             done = act
             run, act = self._decide(run, outcome)
             if isinstance(outcome, Prepared) and run.archived:
@@ -114,17 +162,13 @@ class Advancing:
 
         A fact about an earlier attempt than the one that is under way by now says nothing.
         """
-        store = self._context.ports.store
-        if seen.state is not RunState.QUEUED:
-            run, act = advance(seen, fact, self._context.now())
-            if run == seen and act is None:
-                return seen, None  # what others did meanwhile is for the next look
+        run, act = self._advanced(seen, fact)
+        if run == seen and act is None:
+            return seen, None  # what others did meanwhile is for the next look
         for _ in range(20):
-            kept = store.runs.get(seen.id)
-            if kept.value.state is RunState.QUEUED:
-                return self._admit(seen.id)
+            kept = self._context.ports.store.runs.get(seen.id)
             said = fact if len(kept.value.attempts) == len(seen.attempts) else None
-            run, act = advance(kept.value, said, self._context.now())
+            run, act = self._advanced(kept.value, said)
             if run == kept.value:
                 return run, act
             try:
@@ -134,39 +178,25 @@ class Advancing:
             return run, act
         raise AssertionError(f"{seen.id} was changed by others 20 times in a row")
 
+    def _advanced(self, run: Run, fact: Fact | None) -> tuple[Run, Act | None]:
+        """Decide what a fact means, all by the run's clock; instants in the fact are by ours."""
+        mark = self._context.mark()
+        here = self._corrected(run, mark)
+        now = clocks.now(run, here)
+        return advance(clocks.aligned(run, here), clocks.told(fact, now - mark.at), now)
+
+    def _corrected(self, run: Run, here: Mark) -> Mark:
+        """Return this moment for a run that nobody looked at in this boot: its cluster has a clock of its own."""
+        attempt = run.attempt
+        is_known = run.clock is not None and run.clock.uptime.boot == here.uptime.boot
+        if is_known or run.is_terminal or attempt is None or attempt.receipt is None:
+            return here
+        ahead_s = self.executor(run).ahead_s() or 0.0
+        return replace(here, at=here.at - timedelta(seconds=ahead_s))
+
     def _save(self, run: Run, kept: Kept[Run]) -> None:
         with self._context.transaction("moving a run on") as tx:
             tx.runs.put(run, seen=kept.rev)
-
-    def _admit(self, run_id: RunId) -> tuple[Run, Act | None]:
-        """Claim a queued run if there is room; counting and claiming are one transaction."""
-        with self._context.transaction("claiming a run") as tx:
-            kept = tx.runs.get(run_id)
-            fact = self._room(tx, kept.value) if kept.value.state is RunState.QUEUED else None
-            run, act = advance(kept.value, fact, self._context.now())
-            if run != kept.value:
-                tx.runs.put(run, seen=kept.rev)
-        return run, act
-
-    def _room(self, tx: Documents, run: Run) -> Room:
-        """Whether ceilings leave a place: the job's `max_concurrent_runs` (not for drafts), the workspace's."""
-        active = [k.value for k in tx.runs.page(OPEN, limit=ALL)]
-        others = [one for one in active if not one.is_terminal and one.id != run.id]
-        going = [one for one in others if one.state is not RunState.QUEUED]
-        ahead = [one for one in others if one.state is RunState.QUEUED and one.id < run.id]
-        mine = [one for one in going if one.job == run.job and not one.draft]
-        limit = run.spec["limits"]["max_concurrent_runs"]
-        if limit is not None and not run.draft and len(mine) >= limit:
-            place = 1 + sum(one.job == run.job for one in ahead)
-            return Room(free=False, what=f"{len(mine)} of {limit} runs of the job", position=place)
-        most = self._context.workspace().value.ceilings["max_concurrent_runs"]
-        if most is not None and len(going) >= most:
-            what = f"{len(going)} of {most} runs of the workspace"
-            return Room(free=False, what=what, position=1 + len(ahead))
-        at, what = self._full.get(run.id, (None, ""))
-        if at is not None and self._context.now() - at < FULL_FOR:
-            return Room(free=False, what=what, position=_place(run, ahead))
-        return Room(free=True)
 
     # --- acts
 
@@ -176,10 +206,12 @@ class Advancing:
             return self._act(run, act, patience)
         except DeniedError as error:
             if act.kind in (ActKind.REAP, ActKind.NEXT_ATTEMPT):  # asked again without end
-                return Silent(self._context.now(), error.message)
+                return Silent(None, error.message)
             return self._denied(run, error)
         except UnreachableError as error:
-            return Silent(self._context.now(), error.message)
+            if act.kind in ASKING:  # nothing of it can exist yet
+                return PutBack(SILENT, error.message)
+            return Silent(None, error.message)
 
     def _act(self, run: Run, act: Act, patience: _Patience) -> Fact | None:
         doing: dict[ActKind, Callable[[], Fact | None]] = {
@@ -217,7 +249,7 @@ class Advancing:
         failed = [check for check in checks if check.level == "failed"]
         silent = [check for check in failed if check.code == "unreachable"]
         if silent:
-            return Silent(self._context.now(), silent[0].message)
+            return PutBack(SILENT, silent[0].message)
         wrong = [check for check in failed if check.code != "quota"]
         if wrong:
             problems = [Problem(check.name, f"{check.message} {check.advice}") for check in wrong]
@@ -227,18 +259,8 @@ class Advancing:
             doubt = wrong[0].doubt or self._doubt(run)
             return Denied(wrong[0].what or wrong[0].name, refused, doubt)
         if failed:
-            return self._no_room(run, failed[0].message)
+            return PutBack(f"{HELD}: {failed[0].message}")
         return Checked(tuple(f"{c.name}: {c.message}" for c in checks if c.level == "warning"))
-
-    def _no_room(self, run: Run, why: str) -> Room:
-        """Return the run to the line, and leave the cluster alone about it for a while."""
-        what = f"{HELD}: {why}"
-        self._full[run.id] = (self._context.now(), what)
-        found = self._context.ports.store.runs.page(OPEN, limit=ALL)
-        ahead = [
-            k.value for k in found if k.value.state is RunState.QUEUED and k.value.id < run.id
-        ]
-        return Room(free=False, what=what, position=_place(run, ahead))
 
     def _prepare(self, run: Run) -> Fact:
         launch = self._launch(run)
@@ -276,10 +298,9 @@ class Advancing:
 
     def _doubt(self, run: Run) -> str:
         """Return whether the run's cluster did not answer to another run a moment ago, in words."""
-        now = self._context.now()
         for kept in self._context.ports.store.runs.page(OPEN, limit=ALL):
             other, at = kept.value, kept.value.silent_at
-            is_late = at is not None and now - at <= PATIENCE
+            is_late = at is not None and self._context.now_of(other) - at <= PATIENCE
             if is_late and other.cluster == run.cluster and other.id != run.id:
                 return f"the cluster did not answer to run {other.id} a moment ago"
         return ""
@@ -302,11 +323,11 @@ class Advancing:
             if not run.archived and not self._archiving.finish(run, self.executor(run)):
                 return None
         except StoreFaultError as error:  # the attempts stay until their log is kept
-            return Silent(self._context.now(), error.message)
+            return Silent(None, error.message)
         reports = [self.executor(run).reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)
-        left += lost_nodes.left(run, self.executor(run))
+        left += lost_nodes.left(run, self.executor(run), self._context.now_of(run))
         return Reaped(ReapReport(removed, left))
 
     # --- observing
@@ -327,21 +348,28 @@ class Advancing:
 
     def _observe_cluster(self, runs: list[Run]) -> dict[RunId, Fact]:
         receipts = {run.id: _receipt(run) for run in runs}
-        executor, now = self.executor(runs[0]), self._context.now()
+        executor = self.executor(runs[0])
         try:
             seen = executor.observe(list(receipts.values()))
         except UnreachableError as error:
-            return {run.id: Silent(run.silent_since or now, error.message) for run in runs}
-        return {
-            run.id: lost_nodes.seen_on_its_node(run, seen[receipts[run.id].id], executor, now)
-            for run in runs
-            if receipts[run.id].id in seen
-        }
+            return {run.id: Silent(None, error.message) for run in runs}
+        found: dict[RunId, Fact] = {}
+        for run in runs:
+            fact = seen.get(receipts[run.id].id)
+            if fact is not None:
+                now = self._context.now_of(run)
+                fact = lost_nodes.seen_on_its_node(run, fact, executor, now)
+                found[run.id] = self._heard(run, fact, now)
+        return found
 
-
-def _place(run: Run, ahead: Iterable[Run]) -> int:
-    """Return the place in the line of those that wait for the same cluster."""
-    return 1 + sum(one.cluster == run.cluster for one in ahead)
+    def _heard(self, run: Run, fact: Observation | Silent, now: datetime) -> Observation | Silent:
+        """Ask whether a runner that should have ended its run by now says that it lives."""
+        if not isinstance(fact, Observation) or not late.is_late(run, fact, now):
+            return fact
+        with suppress(UnreachableError, PrerequisiteError):  # what hides it may hide it for ever
+            is_heard = self.executor(run).is_heard(_receipt(run), late.HEARD_S)
+            return replace(fact, is_heard=is_heard)
+        return fact
 
 
 def _is_unmade(run: Run) -> bool:

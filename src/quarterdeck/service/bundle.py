@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from quarterdeck.model.run import Run
     from quarterdeck.ports.bundle import Ports
+    from quarterdeck.service.clocks import Clocks
     from quarterdeck.service.clusters import Clusters
     from quarterdeck.service.definitions import Definitions
     from quarterdeck.service.drafting import Drafting
@@ -75,7 +76,7 @@ class Services:
         """Who is here and may do what."""
         from quarterdeck.service.rights import Rights
 
-        return Rights(self.context)
+        return Rights(self.context, self.clocks)
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -166,7 +167,7 @@ class Services:
         """Reconcile, doctor, audit, store."""
         from quarterdeck.service.upkeep import Upkeep
 
-        return Upkeep(self.context, self.runs)
+        return Upkeep(self.context, self.runs, self.clocks)
 
     @cached_property
     def leases(self) -> Leases:
@@ -174,6 +175,13 @@ class Services:
         from quarterdeck.service.leases import Leases
 
         return Leases(self.context)
+
+    @cached_property
+    def clocks(self) -> Clocks:
+        """This machine's clock."""
+        from quarterdeck.service.clocks import Clocks
+
+        return Clocks(self.context)
 
     @cached_property
     def changes(self) -> Changes:

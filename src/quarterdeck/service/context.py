@@ -8,13 +8,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.actor import Actor
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
     NotAllowedError,
     NotFoundError,
     StaleError,
     StoreRefusedError,
 )
-from quarterdeck.model.ids import JobId, Rev, RunId, TeamId
+from quarterdeck.model.ids import JobId, Rev, RunId, TeamId, behind
 from quarterdeck.model.instants import format_instant
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
@@ -53,6 +54,24 @@ class Context:
     def now(self) -> datetime:
         """Return the clock's time."""
         return self.ports.clock()
+
+    def mark(self) -> Mark:
+        """Return this moment by the clock and by what cannot step."""
+        return Mark(self.ports.clock(), self.ports.uptime())
+
+    def new_run_id(self) -> RunId:
+        """Return the id of a run made now: the line and the list of runs go by ids, whatever the clock says."""
+        newest = self.ports.store.runs.rows(descending=True, limit=1)
+        made = self.ports.new_id("r")
+        return RunId(behind(newest[0].id, made) if newest else made)
+
+    def now_of(self, run: Run) -> datetime:
+        """Return the time by the run's clock, by which its instants are told."""
+        from quarterdeck.lifecycle import (
+            clocks,
+        )  # with the model of runs, which most lists need not
+
+        return clocks.now(run, self.mark())
 
     @contextmanager
     def transaction(self, act: str) -> Iterator[Documents]:

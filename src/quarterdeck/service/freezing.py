@@ -112,7 +112,7 @@ def launch_of(
         sha256 = source["sha256"]
         files.append(InputFile(source["file"], sha256, source["size"], opener(sha256)))
     workspace = context.workspace().value
-    wait = (run.queue_deadline - context.now()).total_seconds()
+    wait = (run.queue_deadline - context.now_of(run)).total_seconds()
     place = _place_of_team(context, run)
     return Launch(
         workspace=workspace.name,

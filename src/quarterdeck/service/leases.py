@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from quarterdeck.model.lease import LEASE_ID, Lease
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from quarterdeck.model.lease import Holder
     from quarterdeck.service.context import Context
 
@@ -21,24 +23,31 @@ class Leases:
     def held(self) -> Lease | None:
         """Return the lease if its holder was heard lately."""
         kept = self._context.ports.store.leases.find(LEASE_ID)
-        if kept is None or not kept.value.is_held(self._context.now()):
+        here = self._context.mark()
+        if kept is None or not kept.value.is_held(here):
             return None
         return kept.value
 
+    def heard_at(self, lease: Lease) -> datetime | None:
+        """Return when its holder was heard last, as our clock shows it."""
+        here = self._context.mark()
+        age = lease.age(here)
+        return None if age is None else here.at - age
+
     def take(self, holder: Holder, is_alive: Callable[[Holder], bool] = lambda _: True) -> Lease:
         """Take the lease, or keep it, and return it; another's, if that one was heard lately and may be alive."""
-        now = self._context.now()
+        here = self._context.mark()
         with self._context.transaction("taking the scheduler's lease") as tx:
             kept = tx.leases.find(LEASE_ID)
-            taken_at = now
+            taken_at = here.at
             if kept is not None:
                 before = kept.value
                 is_ours = before.holder == holder
-                is_others = not is_ours and before.is_held(now) and is_alive(before.holder)
-                if is_others or (is_ours and before.is_fresh(now)):
+                is_others = not is_ours and before.is_held(here) and is_alive(before.holder)
+                if is_others or (is_ours and before.is_fresh(here)):
                     return before
-                taken_at = before.taken_at if is_ours else now
-            lease = Lease(LEASE_ID, holder, taken_at, now)
+                taken_at = before.taken_at if is_ours else here.at
+            lease = Lease(LEASE_ID, holder, taken_at, here.at, here.uptime)
             tx.leases.put(lease, seen=kept.rev if kept is not None else None)
         return lease
 

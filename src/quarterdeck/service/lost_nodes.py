@@ -38,9 +38,9 @@ def seen_on_its_node(
     if is_seen or is_ending or attempt is None or not attempt.node:
         return seen
     try:
-        why = _ask(attempt, executor)
+        why = _ask(attempt, executor, now)
     except UnreachableError as error:
-        return Silent(run.silent_since or now, error.message)
+        return Silent(None, error.message)
     if not why:
         return seen
     if run.cancel is not None:
@@ -51,12 +51,12 @@ def seen_on_its_node(
     )  # fmt: skip
 
 
-def left(run: Run, executor: Executor) -> tuple[str, ...]:
+def left(run: Run, executor: Executor, now: datetime) -> tuple[str, ...]:
     """Return what may still run of the last attempt, as words; nothing unless its node was lost."""
     attempt = run.attempt
     if attempt is None or attempt.reason is not Reason.NODE_LOST or attempt.cleared_by:
         return ()
-    why = _ask(attempt, executor)
+    why = _ask(attempt, executor, now)
     if why is None:
         why = f"{attempt.object} cannot be looked at without the right to get nodes"
     return (why,) if why else ()
@@ -64,11 +64,11 @@ def left(run: Run, executor: Executor) -> tuple[str, ...]:
 
 def demand_cleared(context: Context, run: Run, executor_of: Callable[[Run], Executor]) -> None:
     """Raise PrerequisiteError while the run's last attempt may still run on a lost node."""
-    attempt, now = run.attempt, context.now()
+    attempt, now = run.attempt, context.now_of(run)
     if attempt is None or not nodes.is_held(run, attempt, now):
         return
     try:
-        words = left(run, executor_of(run))
+        words = left(run, executor_of(run), now)
     except UnreachableError as error:
         words = (error.message,)
     if not words:
@@ -103,8 +103,8 @@ def say_off(context: Context, run_id: str, actor: str) -> Run:
     return run
 
 
-def _ask(attempt: Attempt, executor: Executor) -> str | None:
+def _ask(attempt: Attempt, executor: Executor, now: datetime) -> str | None:
     since = attempt.began_at or attempt.released_at or attempt.claimed_at
     if attempt.receipt is None or not attempt.node:
         return None
-    return executor.may_run(attempt.receipt, attempt.node, since)
+    return executor.may_run(attempt.receipt, attempt.node, (now - since).total_seconds())

@@ -22,6 +22,8 @@ class RunParts:
     def of(self, run_id: str) -> dict[str, Any]:
         """Return {"has_pods", "asked_at", "pods", "events"}; of a run that has ended what is there still.
 
+        `ahead_s`: how far the times of pods and events are ahead of our clock, if they are.
+
         `has_pods`: whether its cluster runs attempts in pods at all. Raises UnreachableError.
         """
         run = self._runs.get(run_id)
@@ -33,6 +35,9 @@ class RunParts:
         if attempt is None or attempt.receipt is None or not run.is_open:
             return {**shown, "pods": [], "events": []}
         found = executor.parts(attempt.receipt)
+        ahead_s = executor.ahead_s()
+        if ahead_s:  # what it says is by its own clock
+            shown["ahead_s"] = -ahead_s
         return {
             **shown,
             "pods": [to_document(one) for one in found.parts],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotAllowedError, NotFoundError
 from quarterdeck.model.instants import format_instant
@@ -10,17 +10,21 @@ from quarterdeck.policy import access
 from quarterdeck.service.context import Context
 from quarterdeck.service.leases import Leases
 
+if TYPE_CHECKING:
+    from quarterdeck.service.clocks import Clocks
+
 
 class Rights:
     """What a screen says about its caller."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, clocks: Clocks) -> None:
         self._context = context
+        self._clocks = clocks
 
     def header(self) -> dict[str, Any]:
         """Return workspace, actor, teams, rights, who fires schedules (None: nobody), as they are now.
 
-        `clusters` are those that take no runs, with their status.
+        `clusters` are those that take no runs, with their status; `clock_step_s` says how far the clock was set.
         """
         context = self._context
         actor = context.actor()
@@ -34,6 +38,7 @@ class Rights:
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
             "scheduler": self._scheduler(),
+            "clock_step_s": self._clocks.document()["step_s"],
             "clusters": self._clusters(),
         }
 
@@ -47,13 +52,15 @@ class Rights:
         ]
 
     def _scheduler(self) -> dict[str, Any] | None:
-        lease = Leases(self._context).held()
-        if lease is None or lease.heard_at is None:
+        leases = Leases(self._context)
+        lease = leases.held()
+        heard_at = leases.heard_at(lease) if lease is not None else None
+        if lease is None or heard_at is None:
             return None
         holder = lease.holder
         return {
             "host": holder.host, "pid": holder.pid, "actor": holder.actor,
-            "heard_at": format_instant(lease.heard_at),
+            "heard_at": format_instant(heard_at),
         }  # fmt: skip
 
     def why(self, action: str, name: str) -> str | None:

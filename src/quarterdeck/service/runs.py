@@ -99,13 +99,13 @@ class Runs:
         self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
     ) -> Run:
         """Return a new run, queued; it is not kept yet."""
-        context, now = self._context, self._context.now()
-        workspace = context.workspace().value
+        context, clock = self._context, self._context.mark()
+        workspace, now = context.workspace().value, clock.at
         queued = Entered(1, RunState.QUEUED, now, f"{trigger} by {context.who}")
         return Run(
-            id=RunId(context.ports.new_id("r")), job=job.id, job_name=job.name, team=job.team,
+            id=context.new_run_id(), job=job.id, job_name=job.name, team=job.team,
             cluster=DefinitionId(spec["cluster"]), version=version, draft=False, trigger=trigger,
-            actor=context.who, spec=spec, queued_at=now,
+            actor=context.who, spec=spec, queued_at=now, clock=clock,
             queue_deadline=now + timedelta(seconds=workspace.queue_deadline_s),
             start_deadline_s=workspace.start_deadline_s, timeout_s=spec["timeout"],
             timeline=(queued,),
@@ -193,7 +193,7 @@ class Runs:
             path = context.ports.store.artifact_path(run.result_sha256)
             result = json.loads(self._read_file(path))
         return views.run_whole(
-            run, self._job_name(run), context.now(), frozen=frozen, result=result
+            run, self._job_name(run), self.advancing.standing(run), frozen=frozen, result=result
         )
 
     def _since_publish(self, run: Run, source: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class Runs:
         return job.name if job is not None else run.job_name
 
     def _row(self, run: Run) -> dict[str, Any]:
-        return views.run_row(run, self._job_name(run), self._context.now())
+        return views.run_row(run, self._job_name(run), self.advancing.standing(run))
 
     def compare(self, a: str, b: str) -> dict[str, Any]:
         """Return what differs between two runs: frozen specs, ends and results."""
@@ -271,7 +271,7 @@ class Runs:
                 )
             if run.cancel is not None:
                 break
-            asked = replace(run, cancel=Cancel(asked_by=actor.name, asked_at=context.now()))
+            asked = replace(run, cancel=Cancel(asked_by=actor.name, asked_at=context.now_of(run)))
             try:
                 with context.transaction(f"cancelling run {run_id}") as tx:
                     tx.runs.put(asked, seen=kept.rev)

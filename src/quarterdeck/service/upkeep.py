@@ -20,6 +20,7 @@ from quarterdeck.model.limits import PAGE_MOST
 from quarterdeck.policy import access
 from quarterdeck.ports.executor import Check
 from quarterdeck.ports.store import Where
+from quarterdeck.present import ages
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.clusters import Clusters
 from quarterdeck.service.context import ALL, Context
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.receipt import AttemptId, Owned
     from quarterdeck.model.run import Run
     from quarterdeck.ports.executor import Executor
+    from quarterdeck.service.clocks import Clocks
     from quarterdeck.service.runs import Runs
 
 
@@ -63,8 +65,9 @@ class Leftovers(NamedTuple):
 class Upkeep:
     """Use cases over the whole workspace."""
 
-    def __init__(self, context: Context, runs: Runs) -> None:
+    def __init__(self, context: Context, runs: Runs, clocks: Clocks) -> None:
         self._context = context
+        self._clocks = clocks
         self._runs = runs
         self._archiving = Archiving(context)
         self._swept: set[AttemptId] = set()
@@ -112,7 +115,8 @@ class Upkeep:
         due = [
             kept.value
             for kept in self._context.definitions("cluster")
-            if kept.value.checked_at is not None and now - kept.value.checked_at > CHECKED_EVERY
+            if kept.value.checked_at is not None  # one that lies before us is by a clock set back
+            and not timedelta(0) <= now - kept.value.checked_at <= CHECKED_EVERY
         ]
         if not due:
             return []
@@ -176,7 +180,7 @@ class Upkeep:
 
     def checks(self) -> list[dict[str, Any]]:
         """Return the workspace's half of `doctor`: store, clusters, leftovers; each with what to do."""
-        found = [self._store_check(), self._rights_check()]
+        found = [self._store_check(), self._rights_check(), self._clock_check()]
         for kept in self._context.definitions("cluster"):
             name = kept.value.name
             checks = Clusters(self._context).look(name)
@@ -187,6 +191,12 @@ class Upkeep:
         level = "warning" if left or silent else "ok"
         found.append(_row("leftovers", Check("leftovers", level, text, advice)))
         return found
+
+    def clock(self) -> dict[str, Any]:
+        """Return whether this machine's clock was set, and how far it is ahead of the clusters'."""
+        ahead = {name: executor.ahead_s() for executor, name in self._executors()}
+        rows = [{"cluster": name, "ahead_s": found} for name, found in ahead.items()]
+        return {**self._clocks.document(), "clusters": rows}
 
     def _store_check(self) -> dict[str, Any]:
         try:
@@ -200,6 +210,16 @@ class Upkeep:
         text = f"{len(findings)} findings, first: {findings[0].where}: {findings[0].what}"
         advice = "`quarterdeck store verify` lists them; restore a backup."
         return _row("store", Check("store", "failed", text, advice))
+
+    def _clock_check(self) -> dict[str, Any]:
+        step = self._clocks.notice().step
+        if step is None:
+            return _row("clock", Check("clock", "ok", "goes on as it did before"))
+        noticed = ages.age(format_instant(step.noticed.at), self._context.now())
+        text = (
+            f"stepped {ages.step(step.size_s)}, seen first {noticed}; deadlines go by the uptime"
+        )
+        return _row("clock", Check("clock", "warning", text, "Set it, if it is wrong now."))
 
     def _rights_check(self) -> dict[str, Any]:
         wide = self._context.ports.store.wide_files()

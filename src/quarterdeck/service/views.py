@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from quarterdeck.model.instants import format_instant, seconds_between
+from quarterdeck.model.instants import format_instant, parse_instant, seconds_between
 from quarterdeck.ports.store import Kept, Where
 
 if TYPE_CHECKING:
+    from quarterdeck.model.clock import Mark
     from quarterdeck.model.errors import Problem
     from quarterdeck.model.job import Definition, Draft, Job, Revision, Version
     from quarterdeck.model.run import Run
     from quarterdeck.service.references import World
 
 FRESH = timedelta(seconds=30)
+APART_S = 1.0
+SLEPT_S = 1.0
 
 
 class Names(Protocol):
@@ -187,18 +190,59 @@ def raw_run_row(raw: Mapping[str, Any], job_name: str) -> dict[str, Any]:
         shown[name] = shown[name] or None
     return {
         "id": raw["id"], "job": job_name, **shown, "advice": advice(raw), "deadline": None,
-        "stale": False, "waiting_for": raw["waiting"],
+        "stale": False, "position": None, "waiting_for": waiting(raw["waiting"], None),
         "attempt": raw["attempts"][-1]["number"] if raw["attempts"] else None,
     }  # fmt: skip
 
 
-def run_row(run: Run, job_name: str, now: datetime) -> dict[str, Any]:
+WAITING = ("what", "since", "last_fact", "last_fact_at", "deadline")
+
+
+def waiting(raw: Mapping[str, Any] | None, position: int | None) -> dict[str, Any] | None:
+    """Return what a run waits for; where nothing else is known of it, its place in the line."""
+    if raw is None:
+        return None
+    shown = {name: raw[name] for name in WAITING}
+    if position is not None and not shown["last_fact"]:
+        shown["last_fact"] = f"place {position} in the line"
+    return shown
+
+
+class Standing(NamedTuple):
+    """What is shown of a run besides itself: the time by its clock and by ours, and its place in the line."""
+
+    now: datetime
+    here: datetime
+    position: int | None = None
+
+
+def now_of(raw: Mapping[str, Any], here: Mark) -> datetime:
+    """Return the time by the clock of a run's document; ours where it has none in this boot."""
+    clock = raw.get("clock")  # none: of an earlier version
+    if clock is None or clock["uptime"]["boot"] != here.uptime.boot:
+        return here.at
+    passed = here.uptime.up_s - clock["uptime"]["up_s"]
+    return parse_instant(clock["at"]) + timedelta(seconds=passed)
+
+
+def ahead(now: datetime, here: datetime) -> dict[str, float]:
+    """Return how many seconds a run's times are ahead of our clock, as `ahead_s`; nothing where they are not."""
+    seconds = (now - here).total_seconds()
+    return {"ahead_s": round(seconds, 3)} if abs(seconds) >= APART_S else {}
+
+
+def run_row(run: Run, job_name: str, standing: Standing) -> dict[str, Any]:
     """Return a run as lists show it."""
     from quarterdeck.lifecycle.steps import deadline
     from quarterdeck.model.codec import to_document
 
-    shown = raw_run_row(to_document(run), job_name)
-    return {**shown, "deadline": maybe(deadline(run)), "stale": is_stale(run, now)}
+    raw = to_document(run)
+    return {
+        **raw_run_row(raw, job_name), "deadline": maybe(deadline(run)),
+        "stale": is_stale(run, standing.now), "position": standing.position,
+        "waiting_for": waiting(raw["waiting"], standing.position),
+        **ahead(standing.now, standing.here),
+    }  # fmt: skip
 
 
 def is_stale(run: Run, now: datetime) -> bool:
@@ -211,7 +255,7 @@ def is_stale(run: Run, now: datetime) -> bool:
 def run_whole(
     run: Run,
     job_name: str,
-    now: datetime,
+    standing: Standing,
     *,
     frozen: Mapping[str, Any] | None,
     result: Mapping[str, Any] | None,
@@ -222,10 +266,10 @@ def run_whole(
     attempts = [to_document(attempt) for attempt in run.attempts]
     cancel = None if run.cancel is None else to_document(run.cancel)
     return {
-        **run_row(run, job_name, now),
-        "notes": list(run.notes),
+        **run_row(run, job_name, standing),
+        "notes": [*run.notes, *slept(run)],
         "problems": [to_document(problem) for problem in run.problems],
-        "timeline": _timeline(run, now),
+        "timeline": _timeline(run, standing.now),
         "cancel": cancel,
         "reap": to_document(run.reap),
         "frozen": None if frozen is None else {"sha256": run.frozen_sha256, **frozen},
@@ -233,6 +277,20 @@ def run_whole(
         "attempts": attempts,
         "result": result,
     }
+
+
+def slept(run: Run) -> Iterator[str]:
+    """Yield how long a machine slept, and that no deadline counts that."""
+    from quarterdeck.present import ages
+
+    if run.asleep_s:
+        length = ages.span(run.asleep_s)
+        yield f"this machine slept for {length} while the run was in the line: its deadline is so much later"
+    for attempt in run.attempts:
+        if attempt.asleep_s >= SLEPT_S:
+            length = ages.span(attempt.asleep_s)
+            whose = f"its machine slept for {length}, which does not count towards the timeout"
+            yield f"attempt {attempt.number}: {whose}"
 
 
 def _timeline(run: Run, now: datetime) -> list[dict[str, Any]]:

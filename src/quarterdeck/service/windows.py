@@ -6,7 +6,6 @@ Rows are read as plain data and as they are stored: no model is built, and no ru
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.failure import Reason
@@ -21,6 +20,7 @@ from quarterdeck.service.listing import LISTED, RunFilter, narrowed, readers
 
 if TYPE_CHECKING:
     from quarterdeck.model.actor import Actor
+    from quarterdeck.model.clock import Mark
 
 JOB_ORDERS: Final = {
     "attention": "rank", "name": "by_name", "state": "by_state", "last_run": "by_last_run", "team": "by_name",
@@ -241,8 +241,8 @@ class Windows:
         ids = list({row.body["job"] for row in found})
         standings = self._context.ports.store.standings
         jobs = {job.id: job.body for job in standings.rows(Where("id", "in", ids), limit=len(ids))}
-        now = self._context.now()
-        return [_run(actor, row.body, jobs.get(row.body["job"]), now) for row in found]
+        here = self._context.mark()
+        return [_run(actor, row.body, jobs.get(row.body["job"]), here) for row in found]
 
 
 _ATTENTION: Final = Where("attention", "=", value=True)
@@ -291,9 +291,11 @@ def _job(actor: Actor, names: Mapping[str, str], row: Row) -> dict[str, Any]:
 
 
 def _run(
-    actor: Actor, raw: Mapping[str, Any], job: Mapping[str, Any] | None, now: datetime
+    actor: Actor, raw: Mapping[str, Any], job: Mapping[str, Any] | None, here: Mark
 ) -> dict[str, Any]:
     row = views.raw_run_row(raw, raw["job_name"] if job is None else job["name"])
+    now = views.now_of(raw, here)
+    row |= views.ahead(now, here.at)
     if raw["state"] not in TERMINAL and raw["submitted_at"] is not None:
         seen = raw["seen_at"]
         row["stale"] = seen is None or now - parse_instant(seen) > views.FRESH

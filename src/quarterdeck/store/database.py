@@ -134,6 +134,8 @@ class Database:
             self._upgrade()
         if not self.damage and self.is_current():
             self._there = self._indexes
+        elif not self.damage:  # of an earlier version, for reading: some tables came later
+            self._known.clear()
 
     def _look_inside(self) -> None:
         """Check a small database whole; a large one would take longer than the command it is for."""

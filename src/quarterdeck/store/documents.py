@@ -20,6 +20,7 @@ from quarterdeck.store.indexes import INDEXES, noun
 
 if TYPE_CHECKING:
     from quarterdeck.model.actor import Actor
+    from quarterdeck.model.clock import WallClock
     from quarterdeck.model.ids import Rev
     from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition, Draft, Job, Revision, Version, Workspace
@@ -136,6 +137,7 @@ DECODERS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "runs": _decoder("run", "Run"),
     "frozen": dict,
     "leases": _decoder("lease", "Lease"),
+    "clocks": _decoder("clock", "WallClock"),
     standings.TABLE: dict,
 }
 
@@ -152,6 +154,7 @@ class _Collections:
     runs: Collection[Run]
     frozen: Collection[Mapping[str, Any]]
     leases: Collection[Lease]
+    clocks: Collection[WallClock]
 
     def _collect(self, backend: Backend, clock: Clock, actor: str | None) -> None:
         self._of = (backend, clock, actor)

@@ -47,6 +47,7 @@ INDEXES: Final[Indexes] = {
     ),
     "frozen": (),
     "leases": (),
+    "clocks": (),
     "audit": (("subject",), ("actor",), ("id", "seq", "action", "team", "at")),
 }  # fmt: skip
 
@@ -60,6 +61,7 @@ NOUNS: Final[Mapping[str, str]] = {
     "standings": "standing",
     "frozen": "frozen spec",
     "leases": "lease",
+    "clocks": "clock",
     "audit": "audit record",
 }
 

@@ -11,6 +11,7 @@ from quarterdeck.tui.messages import Changed, Later
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from quarterdeck.model.clock import Step
     from quarterdeck.service.bundle import Services
     from quarterdeck.tui.shell import Shell
 
@@ -41,14 +42,18 @@ class Feed:
 
     def _watch(self) -> None:
         """Tell the pages what was written by anybody, each change once."""
-        changes = self._services.changes
+        changes, clocks = self._services.changes, self._services.clocks
+        step: Step | None = None
         while not self._stopped.wait(FEED_S):
             try:
                 found = changes.read()
+                before, step = step, clocks.notice().step
             except Exception as error:  # noqa: BLE001  # the store may be away for a while; it is said
                 self._tell(partial(self._app.note, f"the store does not answer: {error}", "bad"))
                 self._stopped.wait(PAUSE_S)
                 continue
+            if step != before:
+                self._tell(self._app.read_header)
             if found:
                 told = [(one.table, one.id, one.by) for one in found]
                 self._app.post_message(Changed(told))

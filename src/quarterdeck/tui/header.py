@@ -30,6 +30,8 @@ def cells(header: Mapping[str, Any], now: datetime, width: int) -> tuple[list[Ce
         told.insert(0, Cell("  STORE DAMAGED, READ-ONLY", "bad"))
     elif header.get("read_only"):
         told.insert(0, Cell("  READ-ONLY", "bad"))
+    if header.get("clock_step_s"):
+        told.insert(0, Cell(f"  ! clock stepped {ages.step(header['clock_step_s'])}", "bad"))
     room = width - sum(table.width(cell.text) for cell in (*left, *right)) - 1
     if header.get("clusters"):
         rest = room - sum(table.width(cell.text) for cell in told)

@@ -12,7 +12,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +55,15 @@ class Target:
 
 
 class Client:
-    """One context's API; may be called from any thread."""
+    """One context's API; may be called from any thread. `told` is given the time that each answer carries."""
 
-    def __init__(self, kubeconfig: str | None, context: str) -> None:
+    def __init__(
+        self, kubeconfig: str | None, context: str,
+        told: Callable[[str | None], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._kubeconfig = kubeconfig
         self._context = context
+        self._told_date = told
         self._lock = threading.Lock()
         self._api: Any = None
         self._target: Target | None = None
@@ -158,9 +162,11 @@ class Client:
             headers["Content-Type"] = content
         api.update_params_for_auth(headers, [], ["BearerToken"], url, method, body)
         with self._reached(path):
-            return api.rest_client.request(
+            response = api.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=(CONNECT_S, read_s)
             ).response
+        self._told_date(response.headers.get("Date"))
+        return response
 
     @contextmanager
     def _reached(self, path: str) -> Iterator[None]:

@@ -11,11 +11,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import timedelta
 from typing import Any, Final
 
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
+    choice,
     creating,
     denials,
     ending,
@@ -39,6 +40,8 @@ from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import asking, refused
 from quarterdeck.executors.kubernetes.logs import Known
 from quarterdeck.executors.kubernetes.recent import Recent
+from quarterdeck.executors.kubernetes.servertime import ServerTime
+from quarterdeck.model.clock import Uptimes
 from quarterdeck.model.errors import DeniedError, PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.logline import Cursor, LogChunk
@@ -64,14 +67,17 @@ class KubernetesExecutor:
     kind = "kubernetes"
 
     def __init__(
-        self, cluster: Mapping[str, Any], workspace: str, clock: Clock, *,
+        self, cluster: Mapping[str, Any], workspace: str, clock: Clock, uptime: Uptimes, *,
         namespaces: Iterable[str] = (), known: Iterable[Mapping[str, Any]] = (),
         client: Client | None = None,
     ) -> None:  # fmt: skip
         self._cluster = cluster
         self._workspace = workspace
         self._clock = clock
-        self._client = client or Client(cluster.get("kubeconfig"), cluster["context"])
+        self._time = ServerTime(clock, uptime)
+        self._client = client or Client(
+            cluster.get("kubeconfig"), cluster["context"], self._time.hear
+        )
         self._recent = Recent(self._client)
         self._namespaces = {cluster.get("namespace") or "default", *namespaces}
         known = tuple(known)
@@ -80,9 +86,9 @@ class KubernetesExecutor:
         self._doubts = denials.Doubts(self._client, self._was_given)
         self._pods = remembered.Pods()
         self._events = remembered.Events(self._client)
-        self._watches = watch.Watches(self._client, workspace, clock, keep=self._pods.see)
-        self._silences = remembered.Silences()
-        self._logs = logs.Logs(self._client, self._known, clock)
+        self._watches = watch.Watches(self._client, workspace, clock, uptime, keep=self._pods.see)
+        self._silences = remembered.Silences(clock, uptime)
+        self._logs = logs.Logs(self._client, self._known, self._time.now)
 
     # --- what is there
 
@@ -98,7 +104,7 @@ class KubernetesExecutor:
         found = preflight.checks(self._client, self._cluster, self._workspace)
         found = [self._doubts.judged(check) for check in found]
         self._place = preflight.place_of(found) or self._place
-        return found
+        return [*found, *self._time.checks()]
 
     def place(self) -> Place:
         """Return what the image has, as its check found it; PrerequisiteError if no check did."""
@@ -169,9 +175,26 @@ class KubernetesExecutor:
                 UnreachableError,
                 PrerequisiteError,
             ) as error:  # a right taken away ends no run
-                since = self._silences.since(namespace, self._clock())
+                since = self._silences.since(namespace)
                 found |= {receipt.id: Silent(since, error.message) for receipt in group}
         return found
+
+    @asking()
+    def is_heard(self, receipt: Receipt, within_s: float) -> bool | None:
+        """Say whether anything was written to the driver's log within so many seconds: its beat is among it."""
+        self._same_cluster(receipt)
+        drivers = [pod for pod in self._list_pods(receipt) if choice.is_driver(pod, receipt)]
+        said = [
+            logs.is_written(self._client, pod, within_s)
+            for pod in drivers
+            if observe.is_alive(pod)
+        ]
+        return True if any(said) else None if None in said else False
+
+    def ahead_s(self) -> float | None:
+        """Return how far this machine's clock is ahead of the API server's, to a second or two."""
+        ahead = self._time.ahead()
+        return None if ahead is None else ahead.total_seconds()
 
     def logs(self, receipt: Receipt, cursor: Cursor, *, follow: bool) -> Iterator[LogChunk]:
         """Yield lines behind the cursor; following: a chunk, perhaps empty, each second until the end."""
@@ -238,13 +261,14 @@ class KubernetesExecutor:
         return ReapReport(tuple(name for name in found if name not in left), tuple(left))
 
     @asking()
-    def may_run(self, receipt: Receipt, node: str, since: datetime) -> str | None:
+    def may_run(self, receipt: Receipt, node: str, ago_s: float) -> str | None:
         """Say why the attempt's containers may run on: a pod that is there, or what its node says."""
         self._same_cluster(receipt)
         for pod in self._list_pods(receipt):
             if observe.is_alive(pod) and pod["spec"].get("nodeName") == node:
                 return f"pod {pod['metadata']['name']} on node {node} has not ended"
-        return nodes.why_not_ended(self._client, node, since, self._clock())
+        now = self._time.now()
+        return nodes.why_not_ended(self._client, node, now - timedelta(seconds=ago_s), now)
 
     @asking()
     def owned(self) -> list[Owned]:
@@ -363,7 +387,7 @@ class KubernetesExecutor:
         pods: dict[remembered.Key | None, list[Json]] = defaultdict(list)
         for pod in shown.pods:
             pods[names.attempt_of(pod["metadata"]["labels"])].append(pod)
-        now = self._clock()
+        now = self._time.now()
         found = {}
         for receipt in receipts:
             here = pods[receipt.run, receipt.attempt]
@@ -374,7 +398,7 @@ class KubernetesExecutor:
                 seen = replace(seen, events=self._events.of(namespace, uid))
             told = workers.told(seen, observe.observation(receipt, seen, now))
             told = namespaces.told(self._client, namespace, told)
-            found[receipt.id] = replace(told, at=shown.at)
+            found[receipt.id] = replace(self._time.by_clock(told), at=shown.at)
         return found
 
     def _known(self, receipt: Receipt) -> Known | None:

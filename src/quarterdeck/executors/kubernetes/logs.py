@@ -29,6 +29,7 @@ DRAIN_S: Final = 5.0  # how long after its container's end a stream may take to 
 SLICE_S: Final = 1.0  # how far one source's lines may run ahead of another's
 STREAMS: Final = 64  # open at once; beyond that each look asks anew
 REST_S: Final = (0.5, 30.0)  # after a stream in vain; twice as long each time, up to the second
+ASKED_S: Final = 10.0  # for a byte of what was written just now
 LOST: Final = "the pod is gone, and with it the rest of its log"
 NO_LOG: Final = "the node does not have the rest of the log any more"
 
@@ -344,6 +345,19 @@ class Reader:
         self._given = sources.own(self._driver, self._positions)
         is_uncounted = bool(gap and lines and source != self._driver)
         return LogChunk(source, lines, cursor, gap, ended, is_uncounted)
+
+
+def is_written(client: Client, pod: Json, within_s: float) -> bool | None:
+    """Whether the driver wrote anything within so many seconds, by its node's clock; None: it may not be read."""
+    meta = pod["metadata"]
+    path = f"{names.pods(meta['namespace'])}/{meta['name']}/log"
+    query = [("container", names.CONTAINER), ("sinceSeconds", f"{within_s:.0f}")]
+    query.append(("limitBytes", "1"))
+    try:
+        with client.stream(path, query, read_s=ASKED_S) as blocks:
+            return any(blocks)
+    except ApiError:
+        return None
 
 
 def _has_finished(job: Json) -> bool:

@@ -212,6 +212,7 @@ def launch_document(
         "engine_options_from_env": from_env,
         "isolation": "pid_namespace",
         "last_word_path": names.LAST_WORD,
+        "beat_in_log": True,  # nothing else comes out of a pod
         "payload_path": [names.PACKAGES],
         "secrets": {name: str(one) for name, one in references.of(frozen.get("env")).items()},
     }

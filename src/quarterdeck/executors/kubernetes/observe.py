@@ -150,7 +150,10 @@ def _of_living(pod: Json, now: datetime) -> Observation:
         is_begun = bool(podfacts.container(pod).get("started"))
         phase = Phase.RUNNING if is_begun else Phase.STARTING
         because = "the payload has begun" if is_begun else "the container runs"
-        return Observation(now, phase, because, began_at=began, placement=where, node=node or "")
+        ran_s = (now - began).total_seconds() if began is not None else None
+        return Observation(
+            now, phase, because, began_at=began, placement=where, node=node or "", ran_s=ran_s
+        )
     if node:
         waiting = (state.get("waiting") or {}).get("reason") or "ContainerCreating"
         because = f"{waiting} on {node}"

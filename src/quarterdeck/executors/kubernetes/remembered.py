@@ -12,8 +12,10 @@ from typing import Any, Final
 from quarterdeck.executors.kubernetes import names, observe
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from quarterdeck.executors.kubernetes.creating import refused
+from quarterdeck.model.clock import Mark, Uptimes
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import RunId
+from quarterdeck.model.instants import Clock
 
 Json = dict[str, Any]
 Key = tuple[RunId, int]  # run and attempt
@@ -21,6 +23,7 @@ Key = tuple[RunId, int]  # run and attempt
 ATTEMPTS: Final = 1_000
 FIRST_S: Final = 2.0  # after the first question for an object's events; then doubled
 LONGEST_S: Final = 30.0
+APART: Final = timedelta(seconds=1)
 ASKED_EVERY: Final = timedelta(minutes=1)  # that nobody asked for longer is no silence
 
 
@@ -100,19 +103,24 @@ def events_of(client: Client, namespace: str, uid: str) -> list[Json]:
 
 
 class Silences:
-    """Since when each namespace is asked in vain."""
+    """Since when each namespace is asked in vain, by what no setting of the clock changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock, uptime: Uptimes) -> None:
+        self._clock = clock
+        self._uptime = uptime
         self._lock = threading.Lock()
-        self._kept: dict[str, tuple[datetime, datetime]] = {}
+        self._kept: dict[str, tuple[Mark, float]] = {}
 
-    def since(self, namespace: str, now: datetime) -> datetime:
-        """Return the first of the questions without an answer, the last one `now`."""
+    def since(self, namespace: str) -> datetime:
+        """Return when the first of the questions without an answer was asked; the last one is asked now."""
+        here = Mark(self._clock(), self._uptime())
+        now = here.uptime.up_s
         with self._lock:
-            first, last = self._kept.get(namespace, (now, now))
-            first = now if now - last > ASKED_EVERY else first
+            first, last = self._kept.get(namespace, (here, now))
+            first = here if now - last > ASKED_EVERY.total_seconds() else first
             self._kept[namespace] = first, now
-            return first
+        at = here.at - timedelta(seconds=now - first.uptime.up_s)
+        return first.at if abs(at - first.at) < APART else at  # unless a clock was set in between
 
     def end(self, namespace: str) -> None:
         """There was an answer."""

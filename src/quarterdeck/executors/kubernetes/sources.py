@@ -19,7 +19,7 @@ from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.logline import LogLine
 
-SECOND: Final = "@second"  # of a driver: when its last line was written, in whole seconds
+SECOND: Final = "@second"  # of a driver: when its last line came to its node, in whole seconds
 LATEST: Final = "@latest"  # of a worker: the latest time of a line that was taken, in nanoseconds
 SINCE: Final = "@since"  # of a worker: how many lines were taken from that one on, it included
 ENDED: Final = "@ended"  # of a worker: it was read to its end
@@ -67,14 +67,15 @@ class Driver:
         self.name = name
         self._number = positions.get(name, 0)
         self._second = positions.get(f"{name}{SECOND}")
+        self._stamp = b""
 
     def begin(self) -> int | None:
-        """Start a second early: the kubelet's clock ticks after the runner's."""
+        """Start a second early: lines of one second come again, and are known by their numbers."""
         return None if self._second is None else self._second - 1
 
     def take(self, raw: bytes) -> Piece | None:
         """Return the runner's line if its number is a new one."""
-        _, text = stamped(raw)
+        stamp, text = stamped(raw)
         try:
             number, at_ms, origin, stream, more, said = json.loads(text)
             line = LogLine(number, from_epoch_ms(at_ms), origin, stream, said, bool(more))
@@ -83,7 +84,11 @@ class Driver:
         if number <= self._number:
             return None
         gap = ROTATED if number > self._number + 1 else ""
-        self._number, self._second = number, at_ms // 1000
+        if (
+            self._second is None or stamp[:19] != self._stamp
+        ):  # the second; many lines have the same
+            self._stamp, self._second = stamp[:19], nanoseconds(stamp) // _NANO
+        self._number = number
         return Piece(
             line.at, (line,), {self.name: number, f"{self.name}{SECOND}": self._second}, gap
         )

@@ -12,13 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import jobfacts, names
 from quarterdeck.executors.kubernetes.client import ApiError, Client, Target
 from quarterdeck.executors.kubernetes.creating import refused
 from quarterdeck.executors.kubernetes.stream import Stream, events
+from quarterdeck.model.clock import Uptimes
 from quarterdeck.model.errors import PrerequisiteError, UnreachableError
 from quarterdeck.model.instants import Clock
 
@@ -50,12 +51,13 @@ class Watches:
     """The watches of one cluster; may be asked from any thread."""
 
     def __init__(
-        self, client: Client, workspace: str, clock: Clock, *,
+        self, client: Client, workspace: str, clock: Clock, uptime: Uptimes, *,
         keep: Callable[[Iterable[Json]], None],
     ) -> None:  # fmt: skip
         self._client = client
         self._selector = (("labelSelector", names.selector(workspace)),)
         self._clock = clock
+        self._uptime = uptime
         self._keep = keep
         self._lock = threading.Lock()
         self._looked: dict[str, float] = {}
@@ -76,7 +78,8 @@ class Watches:
         if jobs is None or pods is None:
             return None
         by_name = {job["metadata"]["name"]: job for job in jobs[0]}
-        return Shown(by_name, pods[0], min(jobs[1], pods[1]))
+        age = timedelta(seconds=max(jobs[1], pods[1]))
+        return Shown(by_name, pods[0], self._clock() - age)
 
     def close(self) -> None:
         """End all watches."""
@@ -105,24 +108,24 @@ class Watches:
 
     def _watch(self, path: str) -> Watch:
         keep = self._keep if path.endswith("/pods") else _keep_nothing
-        return Watch(self._client, path, self._selector, self._clock, keep=keep)
+        return Watch(self._client, path, self._selector, self._uptime, keep=keep)
 
 
 class Watch:
     """One kind of object in one namespace, kept as it is by a thread of its own."""
 
     def __init__(
-        self, client: Client, path: str, selector: tuple[tuple[str, str], ...], clock: Clock, *,
-        keep: Callable[[Iterable[Json]], None],
+        self, client: Client, path: str, selector: tuple[tuple[str, str], ...], uptime: Uptimes,
+        *, keep: Callable[[Iterable[Json]], None],
     ) -> None:  # fmt: skip
         self._client, self._path, self._selector = client, path, selector
-        self._clock = clock
+        self._uptime = uptime
         self._keep = keep  # is given all that is seen, for it may be gone at the next look
         self._lock = threading.Lock()
         self._objects: dict[str, Json] = {}  # by UID
         self._version: str | None = None  # None: what is known has to be listed again
         self._target: Target | None = None
-        self._news = clock(), time.monotonic()
+        self._news = uptime().up_s  # goes on while the machine sleeps
         self._failure: UnreachableError | PrerequisiteError | None = None
         self._failures = 0  # since there was progress: how long the next try waits
         self._in_vain = 0  # since a list was answered
@@ -141,8 +144,8 @@ class Watch:
         with self._lock:
             return self._is_over and self._defect is None
 
-    def shown(self, target: Target) -> tuple[list[Json], datetime] | None:
-        """Return the objects and when they were known to be so; None unless that is fresh and of this target.
+    def shown(self, target: Target) -> tuple[list[Json], float] | None:
+        """Return the objects and how old the news is, in seconds; None unless it is fresh and of this target.
 
         Raises what kept it from listing while it waits before it tries again.
         """
@@ -156,8 +159,9 @@ class Watch:
                 raise type(failure)(failure.message, advice=failure.advice)
             if failure is not None or self._is_over or self._version is None:
                 return None
-            if self._target == target and self._age_s() <= FRESH_S:
-                return list(self._objects.values()), self._news[0]
+            age_s = self._uptime().up_s - self._news
+            if self._target == target and age_s <= FRESH_S:
+                return list(self._objects.values()), age_s
             stream = self._stream
         if stream is not None:  # the machine slept, or the context leads elsewhere
             stream.cut()
@@ -170,11 +174,6 @@ class Watch:
             stream = self._stream
         if stream is not None:
             stream.cut()
-
-    def _age_s(self) -> float:
-        """Return how old the news is: by both clocks, for one stands still while the machine sleeps."""
-        at, monotonic = self._news
-        return max((self._clock() - at).total_seconds(), time.monotonic() - monotonic)
 
     # --- its thread
 
@@ -271,7 +270,7 @@ class Watch:
             stream.cut()
 
     def _tell(self) -> None:
-        self._news = self._clock(), time.monotonic()
+        self._news = self._uptime().up_s
 
     def _take(self, kind: str, found: Json) -> None:
         """Keep what an event says."""

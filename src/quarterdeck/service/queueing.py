@@ -1,0 +1,101 @@
+"""The line of queued runs: who gets a free place, and which place the others have. The rule: `lifecycle.line`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from quarterdeck.lifecycle import clocks, line
+from quarterdeck.lifecycle.advance import advance
+from quarterdeck.lifecycle.line import InLine
+from quarterdeck.model.codec import from_document
+from quarterdeck.model.instants import parse_instant
+from quarterdeck.model.run import ActKind, Line, Run, RunState, Waiting
+from quarterdeck.model.states import TERMINAL
+from quarterdeck.ports.store import Where
+from quarterdeck.service import views
+from quarterdeck.service.context import ALL, OPEN, Context
+
+if TYPE_CHECKING:
+    from quarterdeck.model.clock import Mark
+    from quarterdeck.model.observation import Room
+    from quarterdeck.ports.store import Documents
+
+QUEUED = Where("state", "=", RunState.QUEUED.value)
+ASKING = (ActKind.FREEZE, ActKind.CHECK)
+"""Acts during which nothing of the run can exist at its cluster yet."""
+
+
+class Served(NamedTuple):
+    """The runs that were given a place just now, and for the others that are ready what holds them."""
+
+    claimed: list[Run]
+    rooms: Mapping[str, Room]
+
+
+class Queue:
+    """The one line of a workspace. Any process may serve it; counting and claiming are one transaction."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def serve(self, youngest: str) -> Served:
+        """Claim what fits, from the oldest run to the one with the id `youngest`.
+
+        Where nothing fits, nothing is locked.
+        """
+        free, rooms = self._look(self._context.ports.store, youngest)
+        if not free:
+            return Served([], rooms)
+        claimed = []
+        with self._context.transaction("claiming a run") as tx:
+            free, rooms = self._look(tx, youngest)
+            for known in free:
+                kept = tx.runs.get(known)
+                here, now = self._context.mark(), self._context.now_of(kept.value)
+                run, _ = advance(clocks.aligned(kept.value, here), line.FREE, now)
+                tx.runs.put(run, seen=kept.rev)
+                claimed.append(run)
+        return Served(claimed, rooms)
+
+    def _look(self, at: Documents, youngest: str) -> tuple[list[str], dict[str, Room]]:
+        """Return which runs get a place, the oldest first, and what holds each of the others."""
+        here = self._context.mark()
+        rows = at.runs.rows(OPEN, limit=ALL)
+        runs = [_in_line(row.body, here) for row in rows if row.body["state"] not in TERMINAL]
+        most = self._context.workspace().value.ceilings["max_concurrent_runs"]
+        found = line.places(runs, most)
+        free = [known for known, room in found.items() if room.free and known <= youngest]
+        return free, {known: room for known, room in found.items() if not room.free}
+
+    def position(self, run: Run) -> int | None:
+        """Return the run's place among those that wait as it does, 1 for the next; None if it is in no line."""
+        if run.state is not RunState.QUEUED or run.waiting is None or run.waiting.line is None:
+            return None
+        ahead = [QUEUED, Where("id", "<", run.id)]
+        if run.waiting.line is Line.JOB:
+            ahead += [Where("job", "=", run.job), Where("draft", "=", value=False)]
+        elif run.waiting.line is Line.CLUSTER:
+            ahead.append(Where("cluster", "=", run.cluster))
+        return 1 + self._context.ports.store.runs.count(*ahead)
+
+
+def _in_line(body: Mapping[str, Any], here: Mark) -> InLine:
+    """Return a run's document as the line sees it."""
+    now = views.now_of(body, here)
+    spec, waiting, act = body["spec"], body["waiting"], body["act"]
+    is_queued = body["state"] == RunState.QUEUED
+    last = body["attempts"][-1] if body["attempts"] else None
+    due = last["next_at"] if last is not None else None
+    return InLine(
+        id=body["id"], job=body["job"], draft=body["draft"],
+        limit=spec["limits"]["max_concurrent_runs"],
+        cluster=body["cluster"], team=body["team"], profile=spec["profile"], now=now,
+        is_queued=is_queued,
+        is_ready=is_queued
+        and body["cancel"] is None
+        and now < parse_instant(body["queue_deadline"])
+        and (due is None or now >= parse_instant(due)),
+        is_asking=act is not None and act["kind"] in ASKING,
+        waiting=from_document(Waiting, waiting) if is_queued and waiting is not None else None,
+    )  # fmt: skip
