@@ -55,10 +55,16 @@ class Session:
             from quarterdeck import wiring
 
             services = wiring.open_services(settings)
-            damage = services.ports.store.damage
-            if damage:
-                sys.stderr.write(
-                    f"warning: the store is damaged, open for reading only: {damage}\n"
+            store = services.ports.store
+            for notice in store.notices:
+                self.out.note(f"note: {notice}")
+            if store.damage:
+                self.out.note(
+                    f"warning: the store is damaged, open for reading only: {store.damage}"
+                )
+                self.out.note(
+                    "  `quarterdeck store repair` keeps what is left; `quarterdeck store restore FILE`"
+                    " puts a backup in its place."
                 )
             return services
         from quarterdeck.service.bundle import Services

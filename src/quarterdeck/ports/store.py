@@ -78,11 +78,16 @@ class Backend(Protocol):
     """Transactional rows by table and id. Callable from any thread; one suite holds every implementation.
 
     `put` and `delete` outside a `transaction` are transactions of their own. Acknowledged means: survives
-    `kill -9` and power loss. Raises StaleError, ConflictError (lock not given in 5 s), StoreFaultError.
+    `kill -9` and power loss. Each row carries the hash of its bytes; a row that they do not fit is not written
+    over. Raises StaleError, ConflictError (lock not given in 5 s), StoreFaultError, DamagedDocumentError.
     """
 
-    def get(self, table: str, id: str) -> Row | None:
-        """Return the row, or None."""
+    def get(self, table: str, id: str, *, sound: bool = False) -> Row | None:
+        """Return the row, or None; with `sound`, DamagedDocumentError for one that is not as it was written."""
+        ...
+
+    def unsound(self, table: str, ids: Sequence[str]) -> list[Finding]:
+        """Return those of these rows that are not as they were written, with both hashes; not those missing."""
         ...
 
     def put(
@@ -130,6 +135,10 @@ class Backend(Protocol):
 
     def keeps_standings(self) -> bool:
         """Whether the table `standings` is up to date with every write of a job, draft or run."""
+        ...
+
+    def one_view(self) -> AbstractContextManager[None]:
+        """Let several reads see one state, though others write meanwhile."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -259,6 +268,15 @@ class Store(Documents, Protocol):
     @property
     def damage(self) -> str:
         """What is wrong with it, in words; then it is open for reading only. Empty when it is whole."""
+        ...
+
+    @property
+    def notices(self) -> Sequence[str]:
+        """What opening it did that a person should know: that it was migrated, and where its backup lies."""
+        ...
+
+    def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
+        """Return those of the documents (table, id) that are not as they were written, with both hashes."""
         ...
 
     def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:

@@ -5,7 +5,7 @@ Opening one is `open`'s; TinyDB's interface to the same documents is `table`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
@@ -49,8 +49,11 @@ class DocumentCollection(Generic[T]):
         self._actor = actor
 
     def find(self, id: str) -> Kept[T] | None:  # the design's word
-        """Return the document with its revision, or None."""
-        row = self._backend.get(self._table, id)
+        """Return the document with its revision, or None.
+
+        Inside a transaction it is held against its hash: what is read there is written somewhere else.
+        """
+        row = self._backend.get(self._table, id, sound=self._actor is not None)
         return None if row is None else self._kept(row)
 
     def get(self, id: str) -> Kept[T]:
@@ -182,7 +185,10 @@ def _standings_in_memory(backend: Backend) -> Backend:
 
 
 class DocumentStore(_Collections):
-    """See `ports.store.Store`. `damage` names what is wrong with a store opened for reading."""
+    """See `ports.store.Store`. `damage` names what is wrong with a store opened for reading.
+
+    `notices` are what opening it did that a person should know.
+    """
 
     folder: str
 
@@ -195,9 +201,11 @@ class DocumentStore(_Collections):
         read_only: bool = False,
         shared: bool = False,
         damage: str = "",
+        notices: Sequence[str] = (),
     ) -> None:
         self.folder = str(folder)
         self.damage = damage
+        self.notices = tuple(notices)
         self.read_only = read_only
         self.backend = backend
         self._clock = clock
@@ -243,6 +251,12 @@ class DocumentStore(_Collections):
     def last_change(self) -> int:
         """Return the newest change's number."""
         return self.backend.last_change()
+
+    def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
+        """Return those of the documents (table, id) that are not as they were written, with both hashes."""
+        return [
+            finding for table, id_ in documents for finding in self.backend.unsound(table, [id_])
+        ]
 
     def artifact_put(self, content: bytes) -> str:
         """Keep `content` durably under its SHA-256 and return that."""

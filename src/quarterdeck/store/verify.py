@@ -1,4 +1,4 @@
-"""Checking a store: database, documents, version numbers, audit chain, artifacts. Changes nothing."""
+"""Checking a store: database, head, rows, documents, version numbers, audit chain, artifacts. Changes nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.model.job import version_id
 from quarterdeck.ports.store import Backend, Finding, Where
-from quarterdeck.store import audit, hashes, standings
+from quarterdeck.store import audit, hashes, scan, standings, sums
 from quarterdeck.store.artifacts import ArtifactFolder
 from quarterdeck.store.database import Database
-from quarterdeck.store.indexes import noun
+from quarterdeck.store.indexes import FORMAT, noun
 
 Decoders = Mapping[str, Callable[[Mapping[str, Any]], object]]
 Check = Callable[[Backend], Iterator[Finding]]
@@ -26,14 +26,50 @@ def findings(
     found when the database was opened.
     """
     found = [Finding("database", damage)] if damage else []
-    if isinstance(backend, Database):
-        found += [Finding("database", text) for text in _read(backend.integrity)]
     checks: list[Check] = [
         lambda one: _documents(one, decoders), _versions, _drafts, standings.findings, _frozen, _chain,
     ]  # fmt: skip
-    for check in checks:
-        found += _checked(backend, check)
+    if isinstance(backend, Database) and not damage:
+        # The head is read before the database: others may write meanwhile.
+        found += [Finding("database", what) for what in _read(lambda: _words(backend.unlike_head))]
+    with backend.one_view():
+        found += database(backend)
+        for check in checks:
+            found += _checked(backend, check)
     return found + list(_artifacts(kept))
+
+
+def database(backend: Backend) -> list[Finding]:
+    """Return what is wrong with the database below the documents: its pages, rows, sum and head."""
+    if not isinstance(backend, Database):
+        return []
+    found = [Finding("database", text) for text in _read(backend.integrity)]
+    return [*found, *_checked(backend, _sums)]
+
+
+def _sums(backend: Backend) -> Iterator[Finding]:
+    """Yield what the sum of all rows and their hashes tell."""
+    if not isinstance(backend, Database) or backend.format < FORMAT:
+        return
+    totals = backend.read_totals()
+    if what := totals.flaw():
+        yield Finding("database", what)
+    total = 0
+    for row in every_row(backend):
+        total = (total + sums.number(row.sha256)) % sums.ALL
+        if what := row.flaw:
+            yield Finding(row.where, what)
+    if total != totals.total:
+        yield Finding(
+            "database", "its rows do not add up: some are missing, or older ones were put back"
+        )
+
+
+def every_row(backend: Database) -> Iterator[scan.RawRow]:
+    """Yield every row and every record of a deletion, as bytes."""
+    yield from scan.gone(backend.execute)
+    for table in scan.tables(backend.execute):
+        yield from scan.rows(backend.execute, table)
 
 
 def _read(read: Callable[[], list[str]]) -> list[str]:
@@ -41,6 +77,10 @@ def _read(read: Callable[[], list[str]]) -> list[str]:
         return read()
     except QuarterdeckError as error:
         return [f"cannot be read: {error.message}"]
+
+
+def _words(tell: Callable[[], str]) -> list[str]:
+    return [text for text in (tell(),) if text]
 
 
 def _checked(backend: Backend, check: Check) -> Iterator[Finding]:
