@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from quarterdeck.config import Settings
+    from quarterdeck.model.ids import RunId
     from quarterdeck.model.job import Definition
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.files import Files
@@ -71,7 +72,11 @@ class RealPorts:
         """The logs below the store's folder."""
         from quarterdeck.logs import FolderRunLogs
 
-        return FolderRunLogs(self.folder / "logs", clock)
+        return FolderRunLogs(self.folder / "logs", clock, self._archived_lines)
+
+    def _archived_lines(self, run: RunId) -> int:
+        kept = self.store.runs.find(run)
+        return kept.value.log.lines if kept is not None and kept.value.log is not None else 0
 
     @cached_property
     def files(self) -> Files:

@@ -73,6 +73,16 @@ class Session:
             self._ports, settings.actor, as_team=settings.as_team, read_only=settings.read_only
         )
 
+    def damage_behind_it(self) -> str:
+        """Return which document of the store is damaged, when something broke that nobody can explain."""
+        if self._opened is None or self._ports is not None:
+            return ""
+        try:
+            found = self._opened.ports.store.unsound()
+        except Exception:  # noqa: BLE001  # what broke first is told
+            return ""
+        return " ".join(found[0]) if found else ""
+
     def adopt(self, services: Services) -> Services:
         """Take services that a command made itself (`init`), to be closed at the end."""
         self._opened = services

@@ -11,6 +11,7 @@ from typing import Any
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
+from quarterdeck.model.logline import LogKept
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.states import TERMINAL as TERMINAL  # noqa: PLC0414  # told on as a noun of runs
 from quarterdeck.model.states import RunState as RunState  # noqa: PLC0414
@@ -178,6 +179,7 @@ class Run:
     last_word: Mapping[str, Any] | None = None
     archived: bool = False
     is_open: bool = True
+    log: LogKept | None = None  # once it is archived
 
     @property
     def is_terminal(self) -> bool:

@@ -276,7 +276,14 @@ class Store(Documents, Protocol):
         ...
 
     def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
-        """Return those of the documents (table, id) that are not as they were written, with both hashes."""
+        """Return those of the documents (table, id) that are not as they were written, with both hashes.
+
+        Without any they are sought among all that there are.
+        """
+        ...
+
+    def demand_sound(self, *documents: tuple[str, str]) -> None:
+        """Raise DamagedDocumentError for the first of the documents that is not as it was written."""
         ...
 
     def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.steps import HELD
 from quarterdeck.model.errors import (
+    DamagedDocumentError,
     NotFoundError,
     PrerequisiteError,
     Problem,
@@ -61,15 +63,26 @@ class Advancing:
         return [kept.value for kept in found]
 
     def reconcile(self, runs: Iterable[Run]) -> list[Run]:
-        """Bring each open run to where it really stands; one question per cluster. Returns them all."""
+        """Bring each open run to where it really stands; one question per cluster. Returns them all.
+
+        A run whose document is damaged stays where it is, and holds up no other: a note of it says so.
+        """
         runs = list(runs)
         facts = self._observe([run for run in runs if run.is_open])
-        return [self._settle(run, facts.get(run.id)) if run.is_open else run for run in runs]
+        settled = []
+        for run in runs:
+            try:
+                settled.append(self._settle(run, facts.get(run.id)) if run.is_open else run)
+            except DamagedDocumentError as error:
+                settled.append(replace(run, notes=(*run.notes, error.message)))
+        return settled
 
     def step(self, run_id: RunId) -> Run:
         """Move one run on as far as it goes without waiting, and return it."""
         run = self._context.ports.store.runs.get(run_id).value
-        return self.reconcile([run])[0]
+        if not run.is_open:
+            return run
+        return self._settle(run, self._observe([run]).get(run.id))
 
     def _settle(self, seen: Run, fact: Fact | None) -> Run:
         """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
@@ -174,13 +187,15 @@ class Advancing:
     def _launch(self, run: Run) -> Launch | Refused:
         try:
             return freezing.launch(self._context, run)
-        except NotFoundError as error:  # what was frozen is not in the store any more
+        except (NotFoundError, DamagedDocumentError) as error:  # what was frozen is not there
             return Refused(Reason.CONFIG_ERROR, (Problem("frozen", error.message),))
 
     def _check(self, run: Run) -> Fact:
         launch = self._launch(run)
         if isinstance(launch, Refused):
             return launch
+        if damaged := [*freezing.unsound(self._context, run), *freezing.changed_files(launch)]:
+            return Refused(Reason.CONFIG_ERROR, tuple(damaged))
         try:
             checks = self.executor(run).check(launch)
         except PrerequisiteError as error:

@@ -189,6 +189,7 @@ class Publishing:
             raise_problems([*gone, *(one for one in found if one.code != "invalid")])
             after = publish.activate(job, target, by=context.who, at=context.now())
             with context.transaction(f"activating version {number} of {name}") as tx:
+                context.ports.store.demand_sound(("versions", target.id))
                 tx.jobs.put(after, seen=kept.rev)
                 tx.audit.append(
                     "job.activate", f"job/{job.id}", name=name, team=job.team,

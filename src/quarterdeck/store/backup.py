@@ -10,7 +10,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -62,14 +62,15 @@ def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mappin
         for path in (draft, database):
             path.touch(mode=0o600, exist_ok=False)
             path.chmod(0o600)
+        logs = {path.name for path in (folder / guard.LOGS).glob("*")}
         backend.copy_to(database)
-        documents, mark, findings = _look_through(database)
+        documents, runs, mark, findings = _look_through(database)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             files = {guard.DATABASE: _add(archive, guard.DATABASE, database)}
             if mark is not None:
                 database.write_bytes(head.content(mark))
                 files[head.NAME] = _add(archive, head.NAME, database)
-            for path in _beside(folder):
+            for path in _beside(folder, runs | logs):
                 name = path.relative_to(folder).as_posix()
                 files[name] = _add(archive, name, path)
             manifest = {
@@ -98,23 +99,29 @@ def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mappin
 
 def _look_through(
     database: Path,
-) -> tuple[dict[str, int], Mark | None, list[dict[str, str]]]:
-    """Return how many documents the copy has, the head that belongs to it, and what of it is damaged."""
+) -> tuple[dict[str, int], set[str], Mark | None, list[dict[str, str]]]:
+    """Return how many documents the copy has, its runs, the head that belongs to it, and what of it is damaged."""
     copy = SqliteBackend(database, read_only=True)
     try:
         counts = {table: copy.count(table) for table in copy.tables()}
         found = [finding._asdict() for finding in verify.database(copy)]
         mark = None if copy.format < FORMAT else head.mark_of(copy.read_totals())
-        return counts, mark, found
+        runs = {row.id for row in copy.scan("runs")}
+        return counts, runs, mark, found
     finally:
         copy.close()
 
 
-def _beside(folder: Path) -> Iterator[Path]:
-    """Yield artifacts and logs by name; of a log its cursor comes before the lines it covers."""
+def _beside(folder: Path, runs: Container[str]) -> Iterator[Path]:
+    """Yield artifacts and logs by name; of a log its cursor comes before the lines it covers.
+
+    A log of none of these `runs` is of one that was made while the database was copied.
+    """
     for name in (guard.ARTIFACTS, guard.LOGS):
         for path in sorted((folder / name).rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+            if not path.is_file() or path.is_symlink() or path.name.startswith("."):
+                continue
+            if name == guard.ARTIFACTS or path.relative_to(folder).parts[1] in runs:
                 yield path
 
 

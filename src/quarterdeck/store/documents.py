@@ -253,10 +253,22 @@ class DocumentStore(_Collections):
         return self.backend.last_change()
 
     def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
-        """Return those of the documents (table, id) that are not as they were written, with both hashes."""
+        """Return those of the documents (table, id) that are not as they were written, with both hashes.
+
+        Without any they are sought among all that there are.
+        """
+        if not documents:
+            from quarterdeck.store import verify
+
+            return verify.changed_rows(self.backend)
         return [
             finding for table, id_ in documents for finding in self.backend.unsound(table, [id_])
         ]
+
+    def demand_sound(self, *documents: tuple[str, str]) -> None:
+        """Raise DamagedDocumentError for the first of the documents that is not as it was written."""
+        for finding in self.unsound(*documents):
+            raise faults.altered(*finding)
 
     def artifact_put(self, content: bytes) -> str:
         """Keep `content` durably under its SHA-256 and return that."""

@@ -6,6 +6,7 @@ What stands in the database's header is checked by `database`.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import stat
@@ -23,6 +24,7 @@ DATABASE: Final = "quarterdeck.db"
 ARTIFACTS: Final = "artifacts"
 LOGS: Final = "logs"
 WORK: Final = "work"
+REPAIRING: Final = "repairing"  # there from the moment a repair changes anything until it is done
 FOLDERS: Final = (ARTIFACTS, LOGS, WORK)
 LAYOUT: Final = (DATABASE, head.NAME, *FOLDERS)
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -39,16 +41,7 @@ _INIT: Final = (
 
 def demand_store(folder: str | PurePath) -> Path:
     """Return the absolute folder of an existing store; StoreRefusedError says why it is none."""
-    path = demand_named(folder)
-    if path.is_symlink() and not path.exists():
-        raise StoreRefusedError(f"{path} is a symbolic link to nothing.", advice=_INIT)
-    if not path.exists():
-        demand_whole_restore(path)
-        raise StoreRefusedError(f"There is no store at {path}.", advice=_INIT)
-    if not path.is_dir():
-        raise StoreRefusedError(f"{path} is a file; a store is a folder.", advice=_INIT)
-    demand_locks(path)
-    demand_owner(path)
+    path = demand_folder(folder)
     database = path / DATABASE
     if database.is_symlink():
         raise StoreRefusedError(
@@ -67,6 +60,31 @@ def demand_store(folder: str | PurePath) -> Path:
         what = "it is empty"
         raise StoreRefusedError(f"{database} is damaged: {what}.", advice=RESTORE, damage=what)
     return path
+
+
+def demand_folder(folder: str | PurePath) -> Path:
+    """Return the absolute path of a folder that may be a store: ours, with locks."""
+    path = demand_named(folder)
+    if path.is_symlink() and not path.exists():
+        raise StoreRefusedError(f"{path} is a symbolic link to nothing.", advice=_INIT)
+    if not path.exists():
+        demand_whole_restore(path)
+        raise StoreRefusedError(f"There is no store at {path}.", advice=_INIT)
+    if not path.is_dir():
+        raise StoreRefusedError(f"{path} is a file; a store is a folder.", advice=_INIT)
+    demand_locks(path)
+    demand_owner(path)
+    return path
+
+
+def cut_off_repair(path: Path) -> Path | None:
+    """Return where the copy lies from which a repair began that was cut off; None if none was."""
+    try:
+        return Path(json.loads((path / REPAIRING).read_bytes())["copy"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return path
 
 
 def demand_whole_restore(path: Path) -> None:

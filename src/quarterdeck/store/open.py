@@ -7,6 +7,7 @@ from pathlib import Path, PurePath
 
 from quarterdeck.model.errors import StoreRefusedError
 from quarterdeck.model.instants import Clock
+from quarterdeck.model.limits import LOCK_WAIT_S
 from quarterdeck.store import artifacts, guard, head
 from quarterdeck.store.creating import create_database
 from quarterdeck.store.documents import DocumentStore
@@ -26,7 +27,7 @@ def create_store(folder: str | PurePath, clock: Clock, *, shared: bool = False) 
     try:
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o2770 if shared else 0o700)
-        with artifacts.locked(path):
+        with artifacts.locked(path, wait_s=LOCK_WAIT_S):
             guard.demand_free(path)
             draft.unlink(missing_ok=True)
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -77,6 +78,10 @@ def open_store(folder: str | PurePath, clock: Clock, *, read_only: bool = False)
 
 def _backend(folder: Path, *, read_only: bool) -> SqliteBackend:
     database, kept = folder / guard.DATABASE, folder / head.NAME
+    if (copy := guard.cut_off_repair(folder)) is not None:
+        backend = SqliteBackend(database, read_only=True, head=head.Head(kept))
+        backend.damage = f"a repair of it was cut off; what it began from lies in {copy}"
+        return backend
     try:
         return SqliteBackend(database, read_only=read_only, head=head.Head(kept))
     except StoreRefusedError as error:

@@ -14,9 +14,10 @@ from quarterdeck.store import hashes, schema, sums
 Execute = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
 BATCH: Final = 500
-COLUMNS: Final = (
-    "CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, CAST(body AS BLOB), sha256"
+OLD_COLUMNS: Final = (  # of format 1
+    "CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, CAST(body AS BLOB), NULL"
 )
+COLUMNS: Final = OLD_COLUMNS.replace("NULL", "sha256")
 
 
 class RawRow(NamedTuple):

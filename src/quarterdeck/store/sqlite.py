@@ -134,6 +134,18 @@ class SqliteBackend(Database):
             if last is not None:
                 standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
 
+    def bury(self, table: str, id: str, *, by: str, at: datetime) -> None:
+        """Keep a record that the row is gone, which is not there: it could not be saved. Its revision was less."""
+        with self._joined():
+            key = writable(id)
+            before, totals = self._gone(table, key), self._counting()
+            kept = stored(table, key, Rev(totals.seq), by, at, totals.seq + 1, None)
+            self._rows(
+                "REPLACE INTO gone (rev, by, at, seq, sha256, tbl, id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kept.rev, kept.by, kept.at, kept.seq, kept.sha256, table, key),
+            )
+            self._count(totals, kept, before)
+
     def page(
         self,
         table: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ def findings(
         found += database(backend)
         for check in checks:
             found += _checked(backend, check)
+        found += _checked(backend, lambda one: _missing_artifacts(one, kept))
     return found + list(_artifacts(kept))
 
 
@@ -65,6 +67,13 @@ def _sums(backend: Backend) -> Iterator[Finding]:
         )
 
 
+def changed_rows(backend: Backend) -> list[Finding]:
+    """Return the rows that are not as they were written, with both hashes."""
+    if not isinstance(backend, Database) or backend.format < FORMAT:
+        return []
+    return [Finding(row.where, what) for row in every_row(backend) if (what := row.flaw)]
+
+
 def every_row(backend: Database) -> Iterator[scan.RawRow]:
     """Yield every row and every record of a deletion, as bytes."""
     yield from scan.gone(backend.execute)
@@ -89,6 +98,13 @@ def _checked(backend: Backend, check: Check) -> Iterator[Finding]:
         yield from check(backend)
     except QuarterdeckError as error:
         yield Finding("database", f"cannot be read further: {error.message}")
+    except (
+        TypeError,
+        ValueError,
+        KeyError,
+        AttributeError,
+    ) as error:  # a document is not what it should be
+        yield Finding("database", f"cannot be read further: {type(error).__name__}: {error}")
 
 
 def _documents(backend: Backend, decoders: Decoders) -> Iterator[Finding]:
@@ -134,6 +150,25 @@ def _frozen(backend: Backend) -> Iterator[Finding]:
 
 def _chain(backend: Backend) -> Iterator[Finding]:
     return audit.broken(backend.scan(audit.TABLE))
+
+
+def references(backend: Backend) -> Iterator[tuple[str, str]]:
+    """Yield each artifact that a document refers to, by its SHA-256, and which document that is."""
+    for row in backend.scan("runs"):
+        if row.body.get("result_sha256"):
+            yield row.body["result_sha256"], f"run {row.id}"
+    for row in backend.scan("frozen"):
+        source = json.loads(row.body["spec"]).get("source") or {}
+        if "file" in source:
+            yield source["sha256"], f"frozen spec {row.id}"
+
+
+def _missing_artifacts(backend: Backend, kept: ArtifactFolder) -> Iterator[Finding]:
+    known = {path.name for path in kept.scan()}
+    for sha256, who in references(backend):
+        if sha256 not in known:
+            known.add(sha256)
+            yield Finding(f"artifacts/{sha256[:2]}/{sha256}", f"is missing; {who} refers to it")
 
 
 def _artifacts(kept: ArtifactFolder) -> Iterator[Finding]:
