@@ -338,3 +338,139 @@ def kept_lines(deck: Quarterdeck, run: dict[str, Any]) -> range:
             "SELECT body FROM t_runs WHERE id = ?", (run["id"],)
         ).fetchone()
     return range(json.loads(body)["log"]["lines"])
+
+
+# --- repair and restore
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_repair_asks_keeps_what_can_be_read_and_says_what_cannot(deck: Quarterdeck) -> None:
+    deck.create("first")
+    deck.create("second", source=sql("SELECT 2 AS v"))
+    assert deck.ok("store", "repair") == {
+        "path": str(deck.store), "needed": False, "findings": [],
+    }  # fmt: skip
+    sql_ = "UPDATE t_versions SET body = replace(body, ?, 'SELECT 3') WHERE instr(body, ?)"
+    changed(deck, sql_, "SELECT 2", "SELECT 2")
+    acknowledged_and_killed(deck, 3)
+    flip(log(deck), log(deck).stat().st_size // 2, 3)
+    is_named(deck, "were acknowledged")
+    before = sorted(path.name for path in deck.folder.iterdir())
+
+    asked = deck.json("store", "repair")
+    assert (asked.code, asked.error["fields"][0]["path"]) == (2, "yes")
+    assert deck.json("--read-only", "store", "repair", "--yes").code == 3
+    look = deck.ok("store", "repair", "--dry-run")
+    assert (look["dry_run"], look["copy"], look["missing_changes"]) == (True, None, 0)
+    assert sorted(path.name for path in deck.folder.iterdir()) == before
+    is_named(deck, "were acknowledged")
+
+    done = deck.ok("store", "repair", "--yes")
+    assert done["lost"] == look["lost"] == []
+    (doubtful,) = done["changed"]
+    assert doubtful["name"] == "version 1 of second"
+    assert Path(done["copy"]).is_dir()
+    assert done["head"]["change"] > done["acknowledged"]
+    assert deck.ok("store", "verify") == {"ok": True, "findings": []}
+    names = {one["name"] for one in deck.ok("job", "list")}
+    assert names == {"first", "second", "new-0", "new-1", "new-2"}
+    assert deck.run("new-2")["state"] == "succeeded"
+    assert [one["action"] for one in deck.ok("audit")][:2] == ["run.start", "store.repair"]
+
+    run = deck.run("second")  # nobody looked at its text yet
+    assert (run["state"], run["reason"]) == ("rejected", "config_error")
+    assert "though it was changed" in run["problems"][0]["message"]
+    deck.edit("second", {"spec": job("second", source=sql("SELECT 2 AS v"))["spec"]})
+    deck.ok("job", "publish", "second")
+    assert deck.run("second")["state"] == "succeeded"
+    kept = deck.call("--store", done["copy"], "--read-only", "job", "list")
+    assert (kept.code, "second" in kept.out) == (0, True)
+
+
+@pytest.mark.row("H8")
+def test_a_repair_says_in_words_what_it_did(deck: Quarterdeck) -> None:
+    deck.create("first")
+    acknowledged_and_killed(deck, 2)
+    log(deck).unlink()
+    look = deck.call("store", "repair", "--dry-run")
+    assert "acknowledged changes" in look.out
+    assert "nothing was changed" in look.out
+    done = deck.call("store", "repair", "--yes")
+    assert done.code == 0, done.err
+    assert "The old files lie in" in done.out
+    assert "a new head begins at change" in done.out
+    assert "nothing to repair" in deck.call("store", "repair").out
+
+
+@pytest.mark.row("H8", "R4")
+def test_a_repair_refuses_what_it_cannot_read(deck: Quarterdeck) -> None:
+    deck.create("first")
+    whole = database(deck).read_bytes()
+    for content in (b"", bytes(len(whole))):
+        database(deck).write_bytes(content)
+        answer = deck.json("store", "repair", "--yes")
+        assert answer.code == 6
+        assert "quarterdeck store restore" in answer.error["advice"]
+        assert database(deck).read_bytes() == content
+    database(deck).write_bytes(whole)
+    assert deck.ok("store", "verify")["ok"] is True
+    changed(deck, "UPDATE meta SET value = 'x' WHERE name = 'schema'")
+    with closing(sqlite3.connect(database(deck))) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    answer = deck.json("store", "repair", "--yes")
+    assert answer.code == 6
+    assert "newer version" in answer.error["message"]
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_run_that_waited_in_a_backup_is_not_started_again(deck: Quarterdeck) -> None:
+    deck.create("slow", source=python("import time\ntime.sleep(60)\n"), limits=ONE)
+    going = deck.ok("run", "slow")["id"]
+    deck.until(going, "running")
+    waiting = deck.ok("run", "slow")["id"]
+    assert deck.ok("run-show", waiting)["state"] == "queued"
+    file = deck.ok("store", "backup", str(deck.folder / "backup"))
+    assert file["findings"] == []
+    deck.ok("cancel", going, "--wait")
+    deck.until(waiting, "running")
+    deck.ok("cancel", waiting, "--wait")
+    done = deck.ok("store", "restore", file["path"], "--yes")
+    assert done["runs_ended"] == [waiting]
+    assert done["head"]["change"] > 0
+    shown = deck.ok("run-show", waiting)
+    assert (shown["state"], shown["reason"]) == ("lost", "lost")
+    assert "restored from a backup" in shown["evidence"][0]
+    assert deck.ok("store", "verify")["ok"] is True
+
+
+@pytest.mark.row("H8", "I53")
+def test_a_backup_of_a_damaged_store_says_so_and_can_be_put_back(deck: Quarterdeck) -> None:
+    deck.create("first")
+    changed(deck, "UPDATE t_versions SET body = replace(body, 'SELECT 1', 'SELECT 2')")
+    made = deck.json("store", "backup", str(deck.folder / "backup"))
+    assert made.code == 0
+    (finding,) = made.document["findings"]
+    assert finding["where"].startswith("versions/")
+    assert finding["where"] in made.err
+    done = deck.json("store", "restore", str(deck.folder / "backup"), "--yes")
+    assert done.code == 0, done.err
+    assert done.document["findings"] == [finding]
+    assert finding["where"] in done.err
+
+
+ONE: dict[str, Any] = {"max_concurrent_runs": 1}
+
+
+@pytest.mark.row("H8")
+def test_a_restore_that_was_cut_off_does_not_look_like_no_store(deck: Quarterdeck) -> None:
+    deck.create("first")
+    deck.ok("store", "backup", str(deck.folder / "backup"))
+    kept = deck.store.rename(deck.folder / "store.before-restore-20261130T000000000000Z")
+    (deck.folder / ".store.restore-1234").mkdir()
+    for args in (("job", "list"), ("init",)):
+        answer = deck.json(*args)
+        assert answer.code == 6
+        assert "a restore was cut off" in answer.error["message"]
+        assert str(kept) in answer.error["advice"]
+    deck.ok("store", "restore", str(deck.folder / "backup"), "--yes")
+    assert [one["name"] for one in deck.ok("job", "list")] == ["first"]

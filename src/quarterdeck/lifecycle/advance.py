@@ -291,7 +291,7 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
 def _end_attempt(run: Run, end: End, now: datetime) -> Decision:
     """End the attempt; the run ends with it unless the retry policy makes another."""
     attempt, failure = run.attempt, end.failure
-    if attempt is None or failure is None or run.cancel is not None:
+    if attempt is None or failure is None or run.cancel is not None or run.unsure:
         return steps.end(run, end, now)
     next_at, rule = retry.next_at(run.spec["retry"], failure.reason, attempt.number, now)
     attempt = replace(attempt, rule=rule, next_at=next_at)

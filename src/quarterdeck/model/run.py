@@ -180,6 +180,7 @@ class Run:
     archived: bool = False
     is_open: bool = True
     log: LogKept | None = None  # once it is archived
+    unsure: str = ""  # why nobody knows what became of it before; then no other attempt follows
 
     @property
     def is_terminal(self) -> bool:

@@ -25,6 +25,7 @@ from quarterdeck.versions import freeze
 if TYPE_CHECKING:
     from quarterdeck.model.job import Definition
     from quarterdeck.model.run import Run
+    from quarterdeck.ports.store import Collection
     from quarterdeck.service.context import Context
 
 PAYLOAD = "payload.py"
@@ -96,7 +97,22 @@ def unsound(context: Context, run: Run, *, to_freeze: bool = False) -> list[Prob
         elif run.draft:
             taken.append(("drafts", run.job))
     taken += [("definitions", known) for known in used]
-    return [Problem(*finding) for finding in context.ports.store.unsound(*taken)]
+    found = [Problem(*finding) for finding in context.ports.store.unsound(*taken)]
+    return found + [one for table, known in taken if (one := _doubt(context, table, known))]
+
+
+def _doubt(context: Context, table: str, known: str) -> Problem | None:
+    """Return that a repair kept this document though it was changed, and nobody saved it since."""
+    documents: dict[str, Collection[Any]] = {
+        "versions": context.ports.store.versions,
+        "drafts": context.ports.store.drafts,
+        "definitions": context.ports.store.definitions,
+    }
+    kept = documents[table].find(known) if table in documents else None
+    if kept is None or not kept.value.doubt:
+        return None
+    text = f"{kept.value.doubt}: look at it, and save what is right"
+    return Problem(f"{table}/{known}", text)
 
 
 def keep(context: Context, content: bytes, sha256: str) -> None:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quarterdeck.model.codec import from_document, to_document
+from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import (
     PrerequisiteError,
     QuarterdeckError,
@@ -17,13 +17,13 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.ids import JobId, RunId
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.limits import PAGE_MOST
-from quarterdeck.model.logline import LogKept
 from quarterdeck.policy import access
 from quarterdeck.ports.executor import Check
 from quarterdeck.ports.store import Finding, Where
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.clusters import Clusters
 from quarterdeck.service.context import ALL, Context
+from quarterdeck.service.repairing import damaged_logs
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import AuditRecord, Definition
@@ -284,27 +284,9 @@ class Upkeep:
     def _findings(self) -> list[Finding]:
         found = self._context.ports.store.verify()
         try:
-            return [*found, *self._log_findings()]
+            return [*found, *damaged_logs(self._context.ports.store, self._context.ports.logs)]
         except QuarterdeckError as error:  # damage that was found already stops it
             return found or [Finding("logs", f"cannot be checked: {error.message}")]
-
-    def _log_findings(self) -> Iterator[Finding]:
-        """Yield the archived logs that are not as they were kept, and those of no run."""
-        store, logs = self._context.ports.store, self._context.ports.logs
-        kept = set(logs.runs())  # before the runs are read: a run is there before its log
-        after = None
-        while rows := store.runs.rows(after=after, limit=PAGE_MOST):
-            after = rows[-1].id
-            for row in rows:
-                run, log = RunId(row.id), row.body.get("log")
-                if row.body["archived"] and (log or run in kept):
-                    what = logs.flaw(run, from_document(LogKept, log) if log else None)
-                    if what:
-                        yield Finding(f"logs/{run}", what)
-            kept -= {RunId(row.id) for row in rows}
-        for run in sorted(kept):
-            what = "belongs to no run that the database knows: that one may be older than the log"
-            yield Finding(f"logs/{run}", what)
 
     def stats(self) -> Mapping[str, Any]:
         """Return counts, sizes and growth of the store."""

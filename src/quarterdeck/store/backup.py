@@ -10,7 +10,7 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
@@ -158,9 +158,12 @@ class _Manifest:
 
 
 def restore(
-    folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False
-) -> Mapping[str, Any]:
+    folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False,
+    settle: Callable[[Backend, Path], object] = lambda *_: None,
+) -> Mapping[str, Any]:  # fmt: skip
     """Put the backup `file` in the place of the store in `folder`, which is kept beside it.
+
+    `settle` is handed its database and folder before it is in its place, and may change its documents.
 
     Returns {"path", "kept": where the old store lies now or None, "created_at", "documents", "head": {"store",
     "change"} of the new head, "findings": what is damaged in the database}.
@@ -182,7 +185,7 @@ def restore(
             path.parent.mkdir(parents=True, exist_ok=True)
             shared = path.is_dir() and guard.is_shared(path)
             _unpack(archive, manifest, draft, shared=shared)
-        made = _begin_anew(draft, shared=shared)
+        made = _begin_anew(draft, settle, shared=shared)
         kept = _exchange(path, draft, made.newest, clock, confirmed=confirmed)
     except OSError as error:
         if not manifest_checked:
@@ -293,7 +296,7 @@ class _Made(NamedTuple):
     findings: list[dict[str, str]]
 
 
-def _begin_anew(draft: Path, *, shared: bool) -> _Made:
+def _begin_anew(draft: Path, settle: Callable[[Backend, Path], object], *, shared: bool) -> _Made:
     """Bring the unpacked store up to date and give it a head of its own; refuse a damaged database.
 
     It is a store with another history from now on, and has another id. Single rows that are damaged are no reason
@@ -307,12 +310,14 @@ def _begin_anew(draft: Path, *, shared: bool) -> _Made:
             _demand_own_head(draft / head.NAME, backend)
             migrations.migrate_copy(backend)
             found = [finding._asdict() for finding in verify.database(backend)]
+            newest = backend.newest()
+            settle(backend, draft)
             with backend.transaction():
                 before = backend.read_totals()
                 totals = sums.begun(new_store_id(), before.seq, before.total)
                 backend.put_totals(totals)
             migrations.write_head(draft / head.NAME, totals, shared=shared)
-            return _Made(backend.newest(), head.mark_of(totals), found)
+            return _Made(newest, head.mark_of(totals), found)
         finally:
             backend.close()
     except (InvalidInputError, StoreFaultError):

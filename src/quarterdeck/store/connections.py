@@ -63,14 +63,32 @@ class Connections:
             connection = self.here.connection or self._connect()
             with connection.busy:
                 return connection.execute(sql, values).fetchall()
+        except UnicodeDecodeError as error:  # SQLite's own words hold a piece of a damaged name
+            raise faults.damaged(str(self.path), "a name in it cannot be read") from error
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) in faults.SYNC_FAILED:
                 self.fault = str(error)
-            raise self.known(error) from error
+            known = translated(error, self.path, self._wait_s)
+            if known is None and self._has_other_tables():
+                known = faults.damaged(
+                    str(self.path), f"its tables are not those that were made ({error})"
+                )
+            raise known or error from error
 
-    def known(self, error: sqlite3.Error) -> Exception:
-        """Return what the error means; itself if it is a defect."""
-        return translated(error, self.path, self._wait_s) or error
+    def _has_other_tables(self) -> bool:
+        """Return whether tables or indexes are not as they were made: that makes a right statement wrong."""
+        connection = self.here.connection
+        if connection is None:
+            return False
+        try:
+            with connection.busy:
+                kept = connection.execute(
+                    "SELECT value FROM meta WHERE name = 'schema'"
+                ).fetchone()
+                found = connection.execute(SCHEMA).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError):
+            return True
+        return kept is not None and kept[0] != schema_hash(found)
 
     def in_transaction(self) -> bool:
         """Return whether this thread's connection stands in a transaction."""
@@ -173,7 +191,7 @@ class Connections:
             return
         try:
             reading.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             pass  # then nobody has its log open
         finally:
             self.close()

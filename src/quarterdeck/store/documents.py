@@ -115,7 +115,12 @@ class DocumentCollection(Generic[T]):
         return self._actor
 
     def _kept(self, row: Row) -> Kept[T]:
-        return Kept(self._decode(row.body), row.rev, row.by, row.at)
+        try:
+            return Kept(self._decode(row.body), row.rev, row.by, row.at)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            for finding in self._backend.unsound(self._table, [row.id]):
+                raise faults.altered(*finding) from None
+            raise
 
 
 def _decoder(module: str, name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -290,6 +295,12 @@ class DocumentStore(_Collections):
         from quarterdeck.store import verify  # not on the way to a list
 
         return verify.findings(self.backend, DECODERS, self.artifacts, self.damage)
+
+    def lost(self) -> set[str]:
+        """Return what repairs could not keep, as table/id or the file's path in the store."""
+        from quarterdeck.store import audit
+
+        return audit.losses(self.backend)
 
     def wide_files(self) -> list[str]:
         """Return the files and folders that others than the owner (or group) may use."""

@@ -13,6 +13,15 @@ from quarterdeck.store import hashes, schema, sums
 
 Execute = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
+ROW: Final = (
+    "id",
+    "rev",
+    "by",
+    "at",
+    "seq",
+    "body",
+    "sha256",
+)  # the columns, in the order of the file
 BATCH: Final = 500
 OLD_COLUMNS: Final = (  # of format 1
     "CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, CAST(body AS BLOB), NULL"

@@ -134,6 +134,10 @@ class SqliteBackend(Database):
             if last is not None:
                 standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
 
+    def was_deleted(self, table: str, id: str) -> bool:
+        """Return whether there is a record that the row was deleted."""
+        return self._gone(table, writable(id)) is not None
+
     def bury(self, table: str, id: str, *, by: str, at: datetime) -> None:
         """Keep a record that the row is gone, which is not there: it could not be saved. Its revision was less."""
         with self._joined():
@@ -276,7 +280,7 @@ class SqliteBackend(Database):
         id_, rev, body, by, at = found[-5:]
         try:
             return Row(id_, Rev(rev), json.loads(body), by, parse_instant(at))
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise faults.damaged(str(self.path), f"{id_} cannot be read ({error})") from error
 
     def _stored(self, name: str, key: str) -> Stored | None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from quarterdeck.model.errors import QuarterdeckError
@@ -27,18 +28,22 @@ def findings(
     found when the database was opened.
     """
     found = [Finding("database", damage)] if damage else []
+    lost: set[str] = set()
     checks: list[Check] = [
-        lambda one: _documents(one, decoders), _versions, _drafts, standings.findings, _frozen, _chain,
+        lambda one: _documents(one, decoders), lambda one: _versions(one, lost), _drafts,
+        standings.findings, _frozen, lambda one: audit.broken(one.scan(audit.TABLE), lost),
     ]  # fmt: skip
     if isinstance(backend, Database) and not damage:
         # The head is read before the database: others may write meanwhile.
         found += [Finding("database", what) for what in _read(lambda: _words(backend.unlike_head))]
     with backend.one_view():
         found += database(backend)
+        with suppress(QuarterdeckError):  # said already
+            lost |= audit.losses(backend)
         for check in checks:
             found += _checked(backend, check)
-        found += _checked(backend, lambda one: _missing_artifacts(one, kept))
-    return found + list(_artifacts(kept))
+        found += _checked(backend, lambda one: missing_artifacts(one, kept, lost))
+    return found + artifact_findings(kept)
 
 
 def database(backend: Backend) -> list[Finding]:
@@ -121,15 +126,21 @@ def _documents(backend: Backend, decoders: Decoders) -> Iterator[Finding]:
                 yield Finding(where, f"cannot be read as a {noun(table)}: {error}")
 
 
-def _versions(backend: Backend) -> Iterator[Finding]:
+def _versions(backend: Backend, lost: Container[str]) -> Iterator[Finding]:
     for job in backend.scan("jobs"):
         last = int(job.body["next_number"]) - 1
         live = job.body["live_version"]
         if not 1 <= live <= last:
             yield Finding(f"jobs/{job.id}", f"its live version {live} is not among 1 to {last}")
         for number in range(1, last + 1):
-            if backend.get("versions", version_id(job.body["id"], number)) is None:
+            known = version_id(job.body["id"], number)
+            if backend.get("versions", known) is not None:
+                continue
+            if f"versions/{known}" not in lost:
                 yield Finding(f"jobs/{job.id}", f"version {number} of {last} is missing")
+            elif number == live:
+                what = f"its live version {live} was lost in a repair: activate another"
+                yield Finding(f"jobs/{job.id}", what)
         kept = backend.count("versions", [Where("job", "=", job.id)])
         if kept > last:
             yield Finding(f"jobs/{job.id}", f"has {kept} versions but numbers up to {last}")
@@ -148,10 +159,6 @@ def _frozen(backend: Backend) -> Iterator[Finding]:
             yield Finding(f"frozen/{row.id}", f"was changed: its SHA-256 is {content}")
 
 
-def _chain(backend: Backend) -> Iterator[Finding]:
-    return audit.broken(backend.scan(audit.TABLE))
-
-
 def references(backend: Backend) -> Iterator[tuple[str, str]]:
     """Yield each artifact that a document refers to, by its SHA-256, and which document that is."""
     for row in backend.scan("runs"):
@@ -163,12 +170,21 @@ def references(backend: Backend) -> Iterator[tuple[str, str]]:
             yield source["sha256"], f"frozen spec {row.id}"
 
 
-def _missing_artifacts(backend: Backend, kept: ArtifactFolder) -> Iterator[Finding]:
+def missing_artifacts(
+    backend: Backend, kept: ArtifactFolder, lost: Container[str]
+) -> Iterator[Finding]:
+    """Yield the artifacts that a document refers to and that are not there, but those that are known as lost."""
     known = {path.name for path in kept.scan()}
     for sha256, who in references(backend):
-        if sha256 not in known:
+        where = f"artifacts/{sha256[:2]}/{sha256}"
+        if sha256 not in known and where not in lost:
             known.add(sha256)
-            yield Finding(f"artifacts/{sha256[:2]}/{sha256}", f"is missing; {who} refers to it")
+            yield Finding(where, f"is missing; {who} refers to it")
+
+
+def artifact_findings(kept: ArtifactFolder) -> list[Finding]:
+    """Return the artifacts that are not what their names say."""
+    return list(_artifacts(kept))
 
 
 def _artifacts(kept: ArtifactFolder) -> Iterator[Finding]:
