@@ -27,6 +27,7 @@ class Session:
     def __init__(self, argv: Sequence[str], ports: Ports | None = None) -> None:
         before = _before_dashes(argv)
         self.flags: dict[str, Any] = {"json": "--json" in before, "plain": "--plain" in before}
+        self.is_drawn = False  # screens say themselves what opening the store found
         self._ports = ports
         self._opened: Services | None = None
 
@@ -56,6 +57,8 @@ class Session:
 
             services = wiring.open_services(settings)
             store = services.ports.store
+            if self.is_drawn:
+                return services
             for notice in store.notices:
                 self.out.note(f"note: {notice}")
             if store.damage:

@@ -5,11 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from quarterdeck.present import inert
 from quarterdeck.present.ages import count
-from quarterdeck.present.table import Line, text
+from quarterdeck.present.table import Cell, Line, text
 
 NOT_NEEDED: Final = "The store is whole: there is nothing to repair."
 _NAMED: Final = 20  # of what is lost; `--json` has all
+
+
+def damage(what: str) -> list[Line]:
+    """Return what a damaged store means for who opened it, and what to do."""
+    told = (
+        "What is left can be read; nothing is written.",
+        "`quarterdeck store repair` keeps what is left, behind a copy.",
+        "`quarterdeck store restore FILE` puts a backup in its place.",
+    )
+    return [(Cell(inert.line(what), "bad"),), (), *((text(line),) for line in told)]
 
 
 def effect(report: Mapping[str, Any]) -> Iterator[Line]:

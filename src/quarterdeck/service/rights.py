@@ -33,6 +33,7 @@ class Rights:
             "org_admin": actor.is_org_admin,
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
+            "notices": list(context.ports.store.notices),
             "scheduler": self._scheduler(),
             "clusters": self._clusters(),
         }
