@@ -461,6 +461,7 @@ def test_what_is_no_store_or_holds_nothing_is_left_alone(tmp_path: Path, clock: 
         with pytest.raises(StoreRefusedError):
             repaired(folder, clock)
         assert contents(folder) == before
+        assert not list(tmp_path.glob("*before-repair*"))
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter").touch()
     for path in (tmp_path / "home", tmp_path / "none"):

@@ -26,4 +26,4 @@ def settled(run: Run, why: str, now: datetime) -> Run:
     if is_waiting or (run.act is not None and run.act.kind is ActKind.NEXT_ATTEMPT):
         end = End(RunState.LOST, why, Failure(Reason.LOST, run.id, (why,)))
         return steps.end(run, end, now)[0]
-    return replace(run, unsure=why)
+    return replace(run, unsure=why, notes=tuple(dict.fromkeys((*run.notes, why))))

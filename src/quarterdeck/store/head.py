@@ -41,8 +41,8 @@ def mark_of(totals: Totals) -> Mark:
 
 def encode(mark: Mark) -> bytes:
     """Return the slot that holds the mark: one line of text, with a checksum."""
-    text = f"{_WORDS} {mark.store} {mark.seq} {mark.chain} "
-    return f"{text}{crc32(text.encode()):08x}\n".encode().ljust(_RECORD)
+    text = f"{_WORDS} {mark.store} {mark.seq} {mark.chain} ".encode()
+    return b"%b%08x\n" % (text, crc32(text)) + b" " * (_RECORD - len(text) - 9)
 
 
 def decode(slot: bytes) -> Mark | None:

@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,13 +129,12 @@ def begin(folder: str | PurePath, clock: Clock, *, by: str, only_look: bool) -> 
         source = _source(path)
         work = path / f".repair-{secrets.token_hex(4)}"
         stack.callback(shutil.rmtree, work, ignore_errors=True)
+        copy = None if only_look else guard.beside(path, "before-repair", clock())
+        stack.push(partial(_given_up, copy, path))
         try:
             work.mkdir(mode=0o700)
-            copy = (
-                None
-                if only_look
-                else _copy(path, source, guard.beside(path, "before-repair", clock()))
-            )
+            if copy is not None:
+                _copy(source, copy)
             image = salvage.make_image(source / guard.DATABASE, work / "image.db")
         except OSError as error:
             raise artifacts.fault(error, path) from error
@@ -145,6 +145,15 @@ def begin(folder: str | PurePath, clock: Clock, *, by: str, only_look: bool) -> 
         backend, found = rebuild(image, mark, work / guard.DATABASE, by=by, at=clock())
         stack.callback(backend.close)
         yield Repair(path, backend, found, image.laid, copy=copy, clock=clock)
+
+
+def _given_up(copy: Path | None, path: Path, kind: object, *_: object) -> None:
+    """Remove the copy of a repair that failed before it changed anything."""
+    if kind is None or copy is None or not copy.is_dir():
+        return
+    is_begun = (path / guard.REPAIRING).exists()
+    if not is_begun and {one.name for one in copy.iterdir()} <= {guard.DATABASE, _LOG, head.NAME}:
+        shutil.rmtree(copy, ignore_errors=True)
 
 
 def _demand_repairable(folder: str | PurePath) -> Path:
@@ -177,7 +186,7 @@ def _source(path: Path) -> Path:
     return copy if copy is not None and (copy / guard.DATABASE).exists() else path
 
 
-def _copy(path: Path, source: Path, target: Path) -> Path:
+def _copy(source: Path, target: Path) -> None:
     """Copy database, log and head as they are, durably."""
     target.mkdir(mode=0o700)
     for name in (guard.DATABASE, _LOG, head.NAME):
@@ -187,8 +196,7 @@ def _copy(path: Path, source: Path, target: Path) -> Path:
             with (target / name).open("rb+") as file:
                 artifacts.sync(file)
     artifacts.sync_folder(target)
-    artifacts.sync_folder(path.parent)
-    return target
+    artifacts.sync_folder(target.parent)
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from quarterdeck.store import hashes
 
 GONE: Final = "gone"  # as the name of a table: rows that were deleted
 _HISTORY: Final = (
-    1200  # characters; about 16 changes: so many writers may stop between commit and head
+    640  # characters; eight changes: so many writers may stop between commit and head
 )
+
 ALL: Final = 1 << 256
 
 
