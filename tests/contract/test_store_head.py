@@ -380,6 +380,25 @@ def test_nothing_is_written_once_the_head_was_taken_away(folder: Path, tmp_path:
     assert change(folder) == 3
 
 
+@pytest.mark.row("F-38")
+def test_an_older_content_under_an_open_store_is_not_written_to(
+    folder: Path, tmp_path: Path
+) -> None:
+    store = open_store(folder, CLOCK)
+    store.backend.copy_to(tmp_path / "older")  # type: ignore[attr-defined]  # it is SQLite's
+    write(store, 1)
+    acknowledged = change(folder)
+    with (
+        closing(sqlite3.connect(tmp_path / "older")) as older,
+        closing(sqlite3.connect(database(folder))) as there,
+    ):
+        older.backup(there)  # the file is the same, what stands in it is not
+    with pytest.raises(StoreRefusedError, match=f"but {acknowledged} were acknowledged"):
+        write(store, 2)
+    store.close()
+    assert f"but {acknowledged} were acknowledged" in damage(folder)
+
+
 # --- rows
 
 

@@ -54,7 +54,7 @@ def _saved(report: Mapping[str, Any]) -> Iterator[str]:
     elif report["acknowledged"] is None:
         yield "No head says how far the store had come: changes may be missing."
     counts = ", ".join(f"{number} of {name}" for name, number in report["lost_counts"].items())
-    yield from _named(f"Lost, {counts}:", report["lost"])
+    yield from _named(f"Lost ({counts}):", report["lost"])
     yield from _named("Kept though it was changed; look at it:", report["changed"])
     for name in report["rebuilt"]:
         yield f"Made anew from what else there is: {name}"

@@ -76,6 +76,15 @@ class Acknowledging:
                 advice="Open the store again.",
             )
 
+    def demand_reached(self, totals: Totals) -> None:
+        """Refuse to write to a database that stands behind what this process knows to be acknowledged.
+
+        The write lock must be held: nobody else is ahead then.
+        """
+        known = self._head.known
+        if known is not None and known.store == totals.store and known.seq > totals.seq:
+            raise faults.damaged(str(self._database), head.behind(totals.seq, known.seq))
+
     def acknowledge(self, done: Mark) -> None:
         """Write the head behind a commit. Until it is there nothing is acknowledged, nor written."""
         try:

@@ -257,7 +257,10 @@ class Database:
     def _counting(self) -> Totals:
         """Return what the rows add up to in the transaction under way."""
         if self._here.totals is None:
-            self._here.totals = self.read_totals()
+            totals = self.read_totals()
+            if self._head is not None:
+                self._head.demand_reached(totals)
+            self._here.totals = totals
         return self._here.totals
 
     def _seal(self) -> Mark | None:

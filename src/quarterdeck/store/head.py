@@ -131,6 +131,11 @@ class Head:
             finally:
                 fcntl.flock(handle, fcntl.LOCK_UN)
 
+    @property
+    def known(self) -> Mark | None:
+        """The newest mark that was seen when one was written; None before the first."""
+        return self._known[1] if self._known is not None else None
+
     def is_in_place(self) -> bool:
         """Return whether the open file is still the one at its path; OSError if it cannot be written."""
         with self._lock:

@@ -78,10 +78,10 @@ class Repair:
         target = Path(self.copy) / path.relative_to(self.folder)
         try:
             target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if path.is_dir():
-                shutil.copytree(path, target, dirs_exist_ok=True)
-            elif path.exists():
-                shutil.copy2(path, target)
+            if path.is_symlink() or path.is_file():
+                shutil.copy2(path, target, follow_symlinks=False)
+            elif path.is_dir():
+                shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
         except OSError as error:
             raise artifacts.fault(error, target) from error
 
@@ -99,10 +99,7 @@ class Repair:
                 artifacts.sync(file)
             content = json.dumps({"copy": self.copy}).encode()
             artifacts.write_file(marker, content, shared=self.shared)
-            for name in (
-                _LOG,
-                _SHARED,
-            ):  # who has them open goes on with what is gone, and is refused
+            for name in (_LOG, _SHARED):  # who has them open is refused from now on
                 (self.folder / name).unlink(missing_ok=True)
             new.replace(self.folder / guard.DATABASE)
             artifacts.sync_folder(self.folder)

@@ -24,6 +24,7 @@ from quarterdeck.store.sums import Totals
 from quarterdeck.store.walfile import Laid
 
 _BEYOND: Final = 2_000  # row numbers that are tried behind the last one that is known
+_INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
 _LISTED: Final = ("type", "name", "tbl_name", "rootpage", "sql")  # of a row of `sqlite_schema`
 # What a header says but for the length: https://www.sqlite.org/fileformat2.html#the_database_header
 _FIELDS: Final = {
@@ -226,9 +227,7 @@ def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:
 def _named(kind: str, name: str, table: str) -> str:
     """Return the name of a table or index that rows are read by; empty for another. A table is named twice."""
     if kind == "index":
-        return (
-            name if re.fullmatch("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq", name) else ""
-        )
+        return name if _INDEX.fullmatch(name) else ""
     declared = {"gone", "totals", *map(schema.sql_name, INDEXES)}
     for one in (name, table):
         if one in declared:
@@ -248,13 +247,8 @@ def _schema(
             yield "table", name, name, root, f"CREATE TABLE {name} (store, seq, total, history)"
         elif name == "gone":
             key = "PRIMARY KEY (tbl, id)) WITHOUT ROWID"
-            yield (
-                "table",
-                name,
-                name,
-                root,
-                f"CREATE TABLE gone (tbl, id, rev, by, at, seq, sha256, {key}",
-            )
+            sql = f"CREATE TABLE gone (tbl, id, rev, by, at, seq, sha256, {key}"
+            yield "table", name, name, root, sql
         else:
             yield "table", name, name, root, f"CREATE TABLE {name} ({columns})"
             for index, column in ((f"sqlite_autoindex_{name}_1", "id"), (f"{name}_seq", "seq")):
