@@ -6,6 +6,8 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -24,6 +26,7 @@ from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import Clock, a_job, a_version, contents
 from tests.support.wal import flip, written_and_killed
 
+ROOT = Path(__file__).parents[2]
 CLOCK = Clock()
 MARK = head.Mark("a" * 32, 7, "b" * 64)
 
@@ -243,6 +246,46 @@ def test_a_copy_that_is_taken_while_nobody_writes_opens(folder: Path, tmp_path: 
     shutil.copytree(folder, tmp_path / "copy")  # database, log and head
     store.close()
     assert damage(tmp_path / "copy") == ""
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.support.stores import Clock, a_job, a_version
+from quarterdeck.store.open import open_store
+store = open_store(Path(sys.argv[1]), Clock())
+number = 1
+while True:
+    with store.transaction("ann") as tx:
+        tx.jobs.put(a_job(number), seen=None)
+        tx.versions.put(a_version(a_job(number)), seen=None)
+    print(number, flush=True)
+    number += 1
+"""
+
+
+@pytest.mark.row("F-38")
+def test_a_copy_that_is_taken_while_others_write_is_whole_or_named(
+    folder: Path, tmp_path: Path
+) -> None:
+    """If it opens without a word, all is in it that was acknowledged before it was begun."""
+    command = [sys.executable, "-c", WRITER, str(folder)]
+    said = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as writer:
+        assert writer.stdout is not None
+        for number in range(12):
+            said.append(int(writer.stdout.readline()))
+            shutil.copytree(folder, tmp_path / f"copy{number}")
+        writer.kill()
+    for number, last in enumerate(said):
+        try:
+            store = open_store(tmp_path / f"copy{number}", CLOCK)
+        except StoreRefusedError:
+            continue  # what is wrong is said
+        if not store.damage and not store.verify():
+            assert store.jobs.count() > last
+        store.close()
+    assert damage(folder) == ""
 
 
 def test_the_head_is_not_moved_back(tmp_path: Path) -> None:
