@@ -35,11 +35,14 @@ def new_id(prefix: str) -> str:
     return make_id(prefix, epoch_ms, int.from_bytes(os.urandom(5), "big"))
 
 
-def open_services(settings: Settings) -> Services:
-    """Open the workspace that is there; StoreRefusedError says why not and what to do."""
+def open_services(settings: Settings, tell: Callable[[str], object] = lambda _: None) -> Services:
+    """Open the workspace that is there; StoreRefusedError says why not and what to do.
+
+    `tell` is told what will take a while.
+    """
     from quarterdeck.store.open import open_store
 
-    store = open_store(settings.store, clock, read_only=settings.read_only)
+    store = open_store(settings.store, clock, read_only=settings.read_only, tell=tell)
     return _services(settings, store)
 
 

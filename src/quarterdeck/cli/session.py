@@ -55,10 +55,10 @@ class Session:
         if self._ports is None:
             from quarterdeck import wiring
 
-            services = wiring.open_services(settings)
-            store = services.ports.store
             if self.is_drawn:
-                return services
+                return wiring.open_services(settings)
+            services = wiring.open_services(settings, lambda text: self.out.note(f"note: {text}"))
+            store = services.ports.store
             for notice in store.notices:
                 self.out.note(f"note: {notice}")
             if store.damage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from quarterdeck.model.errors import StoreRefusedError
@@ -45,12 +46,16 @@ def create_store(folder: str | PurePath, clock: Clock, *, shared: bool = False) 
     return open_store(path, clock)
 
 
-def open_store(folder: str | PurePath, clock: Clock, *, read_only: bool = False) -> DocumentStore:
+def open_store(
+    folder: str | PurePath, clock: Clock, *, read_only: bool = False,
+    tell: Callable[[str], object] = lambda _: None,
+) -> DocumentStore:  # fmt: skip
     """Open the store in `folder`; StoreRefusedError says why it cannot be, and nothing is written.
 
     A damaged store that can still be read opens for reading only, whatever was asked for:
     `damage` names what is wrong, `read_only` is true, and every write is refused with it.
-    An older one is migrated behind a backup, of which `notices` tell, unless it is only to be read.
+    An older one is migrated behind a backup, of which `notices` tell, unless it is only to be read; `tell` is told
+    before, for that may take a while.
     """
     path = guard.demand_store(folder)
     backend = _backend(path, read_only=read_only)
@@ -58,6 +63,9 @@ def open_store(folder: str | PurePath, clock: Clock, *, read_only: bool = False)
     if backend.format < FORMAT and not backend.damage and not read_only:
         from quarterdeck.store import backup, migrations  # rarely needed
 
+        tell(
+            f"the store is migrated to format {FORMAT}, behind a backup; a large one takes a while"
+        )
         try:
             kept = migrations.migrate(backend, path, clock, backup.write)
         except BaseException:
