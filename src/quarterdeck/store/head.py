@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NAME: Final = "head"
 _WORDS: Final = "quarterdeck-head 1"
 _SLOT: Final = 4096  # bytes: each in a block of its own, so that no write touches both
+_SYNC: Final = getattr(os, "fdatasync", os.fsync)  # not every Unix has the shorter one
 _RECORD: Final = 192  # bytes that are read and written of a slot
 
 
@@ -138,8 +139,9 @@ class Head:
 
     def is_in_place(self) -> bool:
         """Return whether the open file is still the one at its path; OSError if it cannot be written."""
-        with self._lock:
-            self._opened()
+        if self._handle < 0:  # else nobody waits for the disk here: the write lock may be held
+            with self._lock:
+                self._opened()
         try:
             found = os.stat(self.path)  # noqa: PTH116  # twice as fast, once for each transaction
         except FileNotFoundError:
@@ -174,7 +176,7 @@ class Head:
     def _put(self, handle: int, record: bytes, at: int) -> None:
         """Write the slot in place and wait for the disk; the file's size and blocks stay as they are."""
         os.pwrite(handle, record, at)
-        os.fdatasync(handle)
+        _SYNC(handle)
 
 
 def content(mark: Mark) -> bytes:
