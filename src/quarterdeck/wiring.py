@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
     from quarterdeck.config import Settings
     from quarterdeck.model.clock import Uptimes
+    from quarterdeck.model.ids import RunId
     from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.files import Files
     from quarterdeck.ports.runlog import RunLogs
-    from quarterdeck.ports.store import Store
+    from quarterdeck.ports.store import Backend, Store
 
 
 def clock() -> datetime:
@@ -55,11 +56,14 @@ def new_id(prefix: str) -> str:
     return make_id(prefix, epoch_ms, int.from_bytes(os.urandom(5), "big"))
 
 
-def open_services(settings: Settings) -> Services:
-    """Open the workspace that is there; StoreRefusedError says why not and what to do."""
+def open_services(settings: Settings, tell: Callable[[str], object] = lambda _: None) -> Services:
+    """Open the workspace that is there; StoreRefusedError says why not and what to do.
+
+    `tell` is told what will take a while.
+    """
     from quarterdeck.store.open import open_store
 
-    store = open_store(settings.store, clock, read_only=settings.read_only)
+    store = open_store(settings.store, clock, read_only=settings.read_only, tell=tell)
     return _services(settings, store)
 
 
@@ -71,10 +75,51 @@ def create_services(settings: Settings, *, shared: bool = False) -> Services:
 
 
 def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any]:
-    """Put a backup in place of the store; see `store.backup.restore`."""
-    from quarterdeck.store.backup import restore as put_back
+    """Put a backup in place of the store; see `store.backup.restore`.
 
-    return dict(put_back(settings.store, file, clock, confirmed=confirmed))
+    Adds `runs_ended`: those that were waiting for a start when the backup was made, and may have run since.
+    """
+    from quarterdeck.service.repairing import settle_runs
+    from quarterdeck.store.backup import restore as put_back
+    from quarterdeck.store.documents import DocumentStore
+
+    ended: list[str] = []
+
+    def settle(backend: Backend, folder: Path) -> None:
+        why = "restored from a backup: whether the run was started since is not known"
+        store = DocumentStore(backend, folder, clock)
+        ended.extend(settle_runs(store, settings.actor, clock(), why))
+
+    done = put_back(settings.store, file, clock, confirmed=confirmed, settle=settle)
+    return {**done, "runs_ended": ended}
+
+
+def findings(settings: Settings) -> list[dict[str, str]]:
+    """Return what is wrong with the store and its logs, also where it cannot be opened; empty if nothing is."""
+    from quarterdeck.model.errors import StoreRefusedError
+
+    try:
+        services = open_services(settings._replace(read_only=True))
+    except StoreRefusedError as error:
+        if "damage" not in error.facts:
+            raise
+        return [{"where": "database", "what": error.facts["damage"]}]
+    try:
+        found: list[dict[str, str]] = services.upkeep.verify()["findings"]
+        return found
+    finally:
+        services.close()
+
+
+def repair(settings: Settings, *, only_look: bool) -> dict[str, Any]:
+    """Save what can be saved of a damaged store, or only say what could be; see `service.repairing.carry_out`."""
+    from quarterdeck.logs import FolderRunLogs
+    from quarterdeck.service.repairing import carry_out
+    from quarterdeck.store.repair import begin
+
+    logs = FolderRunLogs(settings.store / "logs", clock)
+    with begin(settings.store, clock, by=settings.actor, only_look=only_look) as work:
+        return carry_out(work, logs, clock, settings.actor)
 
 
 class RealPorts:
@@ -93,7 +138,11 @@ class RealPorts:
         """The logs below the store's folder."""
         from quarterdeck.logs import FolderRunLogs
 
-        return FolderRunLogs(self.folder / "logs", self.clock)
+        return FolderRunLogs(self.folder / "logs", self.clock, self._archived_lines)
+
+    def _archived_lines(self, run: RunId) -> int:
+        kept = self.store.runs.find(run)
+        return kept.value.log.lines if kept is not None and kept.value.log is not None else 0
 
     @cached_property
     def files(self) -> Files:

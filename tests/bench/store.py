@@ -26,6 +26,7 @@ from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, Rev, RunId, TeamId
 from quarterdeck.model.run import Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
+from quarterdeck.store import head
 from quarterdeck.store.open import create_store, open_store
 from quarterdeck.store.table import open_tinydb
 from tests.support.stores import START, Clock
@@ -86,7 +87,7 @@ def writes(folder: Path, size: int) -> dict[str, Any]:
         )
         for key in keys
     ]
-    syncs = bare_syncs(folder / "bare")
+    syncs, heads = bare_syncs(folder / "bare"), head_writes(folder / "head")
     reads = [timed(lambda k=key: table.get(doc_id=k)) for key in keys]  # type: ignore[misc]  # bound now
     store.close()
 
@@ -104,6 +105,7 @@ def writes(folder: Path, size: int) -> dict[str, Any]:
         "write": spread(ours),
         "backend_write": spread(backend),
         "bare_sync": spread(syncs),
+        "head_write": spread(heads),
         "read": spread(reads),
         "json_storage_write": spread(theirs),
         "ratio_p50": round(statistics.median(theirs) / statistics.median(ours), 1),
@@ -119,6 +121,16 @@ def bare_syncs(path: Path) -> list[float]:
 
     with path.open("wb", buffering=0) as file:
         return [timed(one) for _ in range(WRITES)]
+
+
+def head_writes(path: Path) -> list[float]:
+    """Return what the head alone costs, of each write."""
+    mark = head.Mark("a" * 32, 0, "b" * 64)
+    path.write_bytes(head.content(mark))
+    kept = head.Head(path)
+    found = [timed(lambda n=n: kept.write(mark._replace(seq=n))) for n in range(1, WRITES + 1)]  # type: ignore[misc]  # bound now
+    kept.close()
+    return found
 
 
 def a_run(number: int) -> Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import selectors
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from quarterdeck.model.ids import Rev
+from quarterdeck.store import head
 from quarterdeck.store.open import create_store, open_store
 from tests.support.stores import Clock, a_job
 
@@ -59,6 +61,55 @@ while done < int(sys.argv[3]):
         assert error.actor.startswith("writer"), error.actor
         stale += 1
 print(done, stale)
+"""
+
+
+# The same, ended by itself at one of the moments around the head: behind the commit, in the middle of the slot,
+# before the disk has it, before the acknowledgement.
+STOP = """
+import os, random, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from tests.support.stores import Clock, a_version
+from quarterdeck.model.errors import StaleError
+from quarterdeck.store import head
+from quarterdeck.store.documents import DocumentStore
+from quarterdeck.store.sqlite import SqliteBackend
+
+chance = random.Random(int(sys.argv[3]) * 100 + int(sys.argv[2][-1]))
+
+def perhaps():
+    if chance.random() < 0.05:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Stopping(head.Head):
+    def write(self, mark):
+        perhaps()
+        super().write(mark)
+        perhaps()
+
+    def _put(self, handle, record, at):
+        cut = chance.randrange(len(record))
+        os.pwrite(handle, record[:cut], at)
+        perhaps()
+        os.pwrite(handle, record, at)
+        perhaps()
+        os.fdatasync(handle)
+
+folder = Path(sys.argv[1])
+backend = SqliteBackend(folder / "quarterdeck.db", head=Stopping(folder / "head"))
+store = DocumentStore(backend, folder, Clock())
+while True:
+    kept = store.jobs.get("j1")
+    number = kept.value.next_number
+    try:
+        with store.transaction(sys.argv[2]) as tx:
+            tx.jobs.put(replace(kept.value, next_number=number + 1), seen=kept.rev)
+            tx.versions.put(a_version(kept.value, number), seen=None)
+            tx.audit.append("publish", f"job/j1/{number}")
+    except StaleError:
+        continue
+    print(number, flush=True)
 """
 
 
@@ -134,6 +185,42 @@ def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
 @pytest.mark.long
 def test_200_killed_writers_lose_nothing_acknowledged(tmp_path: Path) -> None:
     rounds(tmp_path / "store", 200)
+
+
+def ended_around_the_head(folder: Path, count: int) -> None:
+    """Let four writers run until each has ended itself: never is that damage, and nothing acknowledged is gone."""
+    make(folder)
+    said: set[int] = set()
+    for number in range(count):
+        with processes(STOP, str(folder), str(number)) as writers:
+            answers = [one.communicate(timeout=120)[0] for one in writers]
+        assert [one.returncode for one in writers] == [-signal.SIGKILL] * WRITERS
+        lines = [line for text in answers for line in text.splitlines(keepends=True)]
+        said |= {int(line) for line in lines if line.endswith(b"\n")}
+        before = (folder / "head").read_bytes()
+        reading = open_store(folder, Clock(), read_only=True)
+        assert (reading.damage, reading.verify()) == ("", []), f"round {number}"
+        reading.close()
+        assert (folder / "head").read_bytes() == before
+        store = open_store(folder, Clock())
+        assert (store.damage, store.verify()) == ("", []), f"round {number}"
+        last = store.jobs.get("j1").value.next_number - 1
+        assert said <= set(range(1, last + 1)), f"round {number}"
+        mark = head.Head(folder / "head").read()
+        assert mark is not None
+        assert mark.seq == store.last_change()
+        store.close()
+
+
+@pytest.mark.row("R1", "F-38")
+def test_who_is_ended_between_commit_and_acknowledgement_leaves_no_damage(tmp_path: Path) -> None:
+    ended_around_the_head(tmp_path / "store", 8)
+
+
+@pytest.mark.long
+@pytest.mark.row("R1", "F-38")
+def test_200_ended_between_commit_and_acknowledgement_leave_no_damage(tmp_path: Path) -> None:
+    ended_around_the_head(tmp_path / "store", 50)
 
 
 def increments(folder: Path, each: int) -> None:

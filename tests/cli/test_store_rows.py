@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.quarterdeck import Quarterdeck, job, sql
+from tests.support.stores import old_store
 
 
 @pytest.fixture
@@ -84,6 +85,29 @@ def test_a_store_of_a_newer_version_is_refused(deck: Quarterdeck) -> None:
     answer = deck.json("job", "list")
     assert answer.code == 6
     assert "99" in answer.error["message"] + answer.error["advice"]
+
+
+@pytest.mark.row("R4", "F-39")
+def test_an_older_store_is_migrated_and_its_backup_is_named(tmp_path: Path) -> None:
+    deck = Quarterdeck(tmp_path, init=False)
+    old_store(deck.store)
+    reading = deck.call("--read-only", "job", "list")
+    assert (reading.code, reading.err) == (0, "")
+    assert deck.ok("--read-only", "store", "stats")["format"] == 1
+    assert not list(tmp_path.glob("store.before*"))
+    first = deck.json("job", "list")
+    assert sorted(one["name"] for one in first.document) == ["hello", "sales"]
+    (kept,) = tmp_path.glob("store.before-format-2-*.backup")
+    begun, done = first.err.splitlines()
+    assert "migrated to format 2, behind a backup" in begun
+    assert f"migrated to format 2; as it was before: {kept}" in done
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert deck.call("job", "list").err == ""
+    assert deck.ok("store", "stats")["format"] == 2
+    assert deck.ok("store", "verify") == {"ok": True, "findings": []}
+    assert [one["text"] for one in deck.ok("logs", deck.ok("runs")[1]["id"])]
+    assert deck.run("hello")["state"] == "succeeded"
+    assert deck.ok("store", "verify")["ok"] is True
 
 
 @pytest.mark.row("R5")

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from quarterdeck.model.errors import ConflictError, NotFoundError, StaleError
+from quarterdeck.model.errors import (
+    ConflictError,
+    DamagedDocumentError,
+    NotFoundError,
+    StaleError,
+)
 from quarterdeck.model.ids import Rev
 from quarterdeck.ports.store import Backend, Change, Ids, Where
+from quarterdeck.store.memory import MemoryBackend
+from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import BACKENDS, FIELDS, START, put, sqlite_backend
 
 PAGES = [
@@ -77,6 +86,50 @@ def test_a_row_is_as_it_was_written(backend: Backend) -> None:
     assert (row.id, row.rev, row.body, row.by, row.at) == ("a", 1, body, "ann", at)
     assert backend.get("things", "b") is None
     assert backend.get("nowhere", "a") is None
+
+
+def spoil(backend: Backend, key: str) -> None:
+    """Change a byte of the row's body behind the backend's back."""
+    if isinstance(backend, MemoryBackend):
+        rows = backend._committed.tables["things"]
+        rows[key] = rows[key]._replace(body=str(rows[key].body).replace("red", "rod"))
+    elif isinstance(backend, SqliteBackend):
+        with closing(sqlite3.connect(backend.path)) as connection, connection:
+            connection.execute("UPDATE t_things SET body = replace(body, 'red', 'rod')")
+
+
+@pytest.mark.row("F-38")
+def test_a_row_that_was_changed_is_named_and_not_written_over(backend: Backend) -> None:
+    rev = put(backend, "a", kind="red")
+    put(backend, "b", kind="blue")
+    assert backend.unsound("things", ["a", "b", "none"]) == []
+    spoil(backend, "a")
+    (found,) = backend.unsound("things", ["a", "b", "none"])
+    assert found.where == "things/a"
+    assert found.what.startswith("was changed after it was written: its SHA-256 is ")
+    row = backend.get("things", "a")
+    assert row is not None
+    assert row.body["kind"] == "rod"  # it can be looked at
+    for act in (
+        lambda: backend.get("things", "a", sound=True),
+        lambda: put(backend, "a", seen=rev),
+        lambda: backend.delete("things", "a", seen=rev, by="ann", at=START),
+    ):
+        with pytest.raises(DamagedDocumentError, match="things/a was changed"):
+            act()
+    assert backend.get("things", "b", sound=True) is not None
+    assert backend.get("things", "none", sound=True) is None
+    put(backend, "b", seen=Rev(1), kind="green")
+
+
+def test_one_view_stays_as_it_was(backend: Backend) -> None:
+    put(backend, "a", kind="red")
+    with backend.one_view(), backend.one_view():
+        assert [row.id for row in backend.scan("things")] == ["a"]
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(put, backend, "b", kind="blue").result()
+        assert [row.id for row in backend.scan("things")] == ["a"]
+    assert backend.count("things") == 2
 
 
 def test_what_json_cannot_hold_is_refused(backend: Backend) -> None:

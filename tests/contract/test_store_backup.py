@@ -294,6 +294,6 @@ def test_stats_say_what_is_there(folder: Path, clock: Clock) -> None:
     assert (found["written"]["day"]["jobs"], found["written"]["week"]["jobs"]) == (1, 2)
     assert found["bytes"]["database"] > 0
     assert (found["bytes"]["artifacts"], found["bytes"]["logs"]) == (8, 5)
-    assert (found["changes"], found["format"]) == (6, 1)
+    assert (found["changes"], found["format"]) == (6, 2)
     assert clock() > START
     store.close()

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from quarterdeck.model.errors import ConflictError, QuarterdeckError, StoreFaultError
-from quarterdeck.store.database import _Connection, create_database
+from quarterdeck.store.connections import Connection
+from quarterdeck.store.creating import create_database
 from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import contents, put, sqlite_backend
 
@@ -48,7 +49,7 @@ def test_after_a_failed_part_the_rest_is_not_written_alone(tmp_path: Path) -> No
     backend.close()
 
 
-class FailingConnection(_Connection):
+class FailingConnection(Connection):
     """A connection whose disk cannot sync."""
 
     def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
@@ -62,14 +63,14 @@ class FailingConnection(_Connection):
 def test_a_failed_sync_ends_all_writing(tmp_path: Path) -> None:
     backend = sqlite_backend(tmp_path)
     put(backend, "a")
-    real = backend._here.connection
-    backend._here.connection = sqlite3.connect(
+    real = backend._sql.here.connection
+    backend._sql.here.connection = sqlite3.connect(
         tmp_path / "things.db", isolation_level=None, factory=FailingConnection
     )
     with pytest.raises(StoreFaultError, match="nothing was written"):
         put(backend, "b")
-    backend._here.connection.close()
-    backend._here.connection = real
+    backend._sql.here.connection.close()
+    backend._sql.here.connection = real
     with pytest.raises(StoreFaultError, match="may be lost"):
         put(backend, "c")
     assert [row.id for row in backend.scan("things")] == ["a"]

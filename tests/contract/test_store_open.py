@@ -63,7 +63,7 @@ def test_nobody_else_may_read(tmp_path: Path) -> None:
     store = create_store(tmp_path / "store", CLOCK)
     use(store)
     assert {path.name for path in (tmp_path / "store").iterdir()} == {
-        "quarterdeck.db", "quarterdeck.db-wal", "quarterdeck.db-shm", "artifacts", "logs", "work",
+        "quarterdeck.db", "quarterdeck.db-wal", "quarterdeck.db-shm", "head", "artifacts", "logs", "work",
     }  # fmt: skip
     assert modes(tmp_path / "store") == {("folder", 0o700), ("file", 0o600)}
     assert guard.wide_files(tmp_path / "store") == []

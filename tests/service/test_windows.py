@@ -274,7 +274,7 @@ def test_a_refusal_says_rule_teams_and_who_may_and_is_not_recorded(deck: Deck) -
 def test_the_header_says_who_is_here(deck: Deck) -> None:
     assert deck.ben.rights.header() == {
         "workspace": "fake", "actor": "ben", "teams": ["data"], "acting_as": None,
-        "org_admin": False, "read_only": False, "damage": "", "scheduler": None,
+        "org_admin": False, "read_only": False, "damage": "", "notices": [], "scheduler": None,
         "clusters": [], "clock_step_s": 0,
     }  # fmt: skip
     ana = Services(deck.ports, "ana", as_team="web", read_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ from quarterdeck.model.ids import DefinitionId, JobId, Rev, RunId, TeamId
 from quarterdeck.model.job import Job, Version, version_id
 from quarterdeck.model.run import Run, Trigger
 from quarterdeck.ports.store import Backend
-from quarterdeck.store.database import create_database
+from quarterdeck.store.creating import create_database
 from quarterdeck.store.indexes import Indexes
 from quarterdeck.store.memory import MemoryBackend
 from quarterdeck.store.sqlite import SqliteBackend
@@ -23,6 +25,9 @@ THINGS: Indexes = {
     "others": (),
 }
 FIELDS = ("kind", "size", "flag")
+
+
+OLD_STORES = Path(__file__).parents[1] / "data" / "stores"
 
 
 class Clock:
@@ -88,3 +93,25 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Return all files but the two that SQLite makes for those who read along."""
     found = (path for path in folder.rglob("*") if path.is_file())
     return {str(path): path.read_bytes() for path in found if not path.name.endswith(SHARED_FILES)}
+
+
+def old_store(folder: Path, name: str = "format-1") -> Path:
+    """Make the store that an older version wrote, from the texts that are kept of it, and return its folder."""
+    for part in ("artifacts", "logs", "work"):
+        (folder / part).mkdir(mode=0o700, parents=True)
+    folder.chmod(0o700)
+    for path, content in json.loads((OLD_STORES / f"{name}.json").read_text()).items():
+        file = folder / path
+        for parent in (file.parent.parent, file.parent):
+            parent.mkdir(mode=0o700, exist_ok=True)
+        file.write_bytes(
+            content["text"].encode() if "text" in content else bytes.fromhex(content["hex"])
+        )
+        file.chmod(0o600)
+    database = folder / "quarterdeck.db"
+    database.touch(mode=0o600)
+    with sqlite3.connect(database) as connection:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.executescript((OLD_STORES / f"{name}.sql").read_text())
+    connection.close()
+    return folder

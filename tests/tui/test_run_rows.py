@@ -182,6 +182,9 @@ def test_a_damaged_store_is_named_and_open_for_reading_alone(deck: Quarterdeck) 
     whole = database.read_bytes()
     database.write_bytes(hurt(whole))
     with opened(deck) as terminal:
+        terminal.until("The store is damaged")
+        terminal.until("quarterdeck store repair")
+        terminal.press("\x1b")
         terminal.until("STORE DAMAGED, READ-ONLY")
         terminal.until("| kept")
         assert "There is no workspace here yet." not in terminal.text

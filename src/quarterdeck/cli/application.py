@@ -55,6 +55,7 @@ def show(
 
     demand_terminal()
     screen = config.screen(os.environ)
+    session.is_drawn = True
     settings = settings or session.settings
     opening = Opening(lambda: session.services)
     from quarterdeck.tui.place import Place

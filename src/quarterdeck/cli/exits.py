@@ -37,6 +37,9 @@ def report(error: BaseException, session: Session) -> int:
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
     document = explain(error)
+    if document["code"] == "defect" and (damage := session.damage_behind_it()):
+        advice = "See `quarterdeck store verify`; `quarterdeck store repair` keeps the rest."
+        document = _document("prerequisite", f"The store is damaged: {damage}.", advice)
     if session.flags["json"]:
         sys.stderr.write(to_json({"error": document}) + "\n")
     else:

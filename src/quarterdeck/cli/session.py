@@ -27,6 +27,7 @@ class Session:
     def __init__(self, argv: Sequence[str], ports: Ports | None = None) -> None:
         before = _before_dashes(argv)
         self.flags: dict[str, Any] = {"json": "--json" in before, "plain": "--plain" in before}
+        self.is_drawn = False  # screens say themselves what opening the store found
         self._ports = ports
         self._opened: Services | None = None
 
@@ -54,11 +55,19 @@ class Session:
         if self._ports is None:
             from quarterdeck import wiring
 
-            services = wiring.open_services(settings)
-            damage = services.ports.store.damage
-            if damage:
-                sys.stderr.write(
-                    f"warning: the store is damaged, open for reading only: {damage}\n"
+            if self.is_drawn:
+                return wiring.open_services(settings)
+            services = wiring.open_services(settings, lambda text: self.out.note(f"note: {text}"))
+            store = services.ports.store
+            for notice in store.notices:
+                self.out.note(f"note: {notice}")
+            if store.damage:
+                self.out.note(
+                    f"warning: the store is damaged, open for reading only: {store.damage}"
+                )
+                self.out.note(
+                    "  `quarterdeck store repair` keeps what is left; `quarterdeck store restore FILE`"
+                    " puts a backup in its place."
                 )
             return services
         from quarterdeck.service.bundle import Services
@@ -66,6 +75,16 @@ class Session:
         return Services(
             self._ports, settings.actor, as_team=settings.as_team, read_only=settings.read_only
         )
+
+    def damage_behind_it(self) -> str:
+        """Return which document of the store is damaged, when something broke that nobody can explain."""
+        if self._opened is None or self._ports is not None:
+            return ""
+        try:
+            found = self._opened.ports.store.unsound()
+        except Exception:  # noqa: BLE001  # what broke first is told
+            return ""
+        return " ".join(found[0]) if found else ""
 
     def adopt(self, services: Services) -> Services:
         """Take services that a command made itself (`init`), to be closed at the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from quarterdeck.present.table import text
 
 @click.group(cls=Group, example="quarterdeck store verify")
 def store() -> None:
-    """Verify, back up, restore and measure the store."""
+    """Verify, back up, restore, repair and measure the store."""
 
 
 @store.command(example="quarterdeck store verify --json")
@@ -35,6 +36,7 @@ def verify(session: Session) -> int:
 def backup(session: Session, file: str) -> None:
     """Write a consistent copy of everything to one file; the store may be in use."""
     made = dict(session.services.ports.store.backup(str(Path(file).absolute())))
+    _warn(session, made["findings"])
     session.words(made, f"{made['path']}: {ages.size(made['bytes'])}, SHA-256 {made['sha256']}")
 
 
@@ -51,7 +53,38 @@ def restore(session: Session, file: str, yes: bool) -> int:
     if not session.confirm(f"restoring {file}", effect, yes=yes):
         return 1
     done = wiring.restore(session.settings, Path(file).absolute(), confirmed=True)
+    _warn(session, done["findings"])
     session.answer(done, lambda: tree.lines(done))
+    return 0
+
+
+def _warn(session: Session, findings: Sequence[Mapping[str, str]]) -> None:
+    """Say what is damaged in what was copied."""
+    for one in findings:
+        session.out.note(f"warning: {one['where']} {one['what']}")
+
+
+@store.command(example="quarterdeck store repair --dry-run")
+@click.option("--dry-run", is_flag=True, help="Only say what can be kept and what is lost.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def repair(session: Session, dry_run: bool, yes: bool) -> int:
+    """Save what can be saved of a damaged store; the old files are kept beside it. Asks on a terminal."""
+    from quarterdeck import wiring
+    from quarterdeck.present import repairs
+
+    found = wiring.findings(session.settings)
+    if not found:
+        whole = {"path": str(session.settings.store), "needed": False, "findings": []}
+        session.words(whole, repairs.NOT_NEEDED)
+        return 0
+    look = wiring.repair(session.settings, only_look=True)
+    if not dry_run:
+        if not session.confirm("repairing the store", repairs.effect(look), yes=yes):
+            return 1
+        look = wiring.repair(session.settings, only_look=False)
+    document = {**look, "needed": True, "findings": found}
+    session.answer(document, lambda: repairs.lines(look))
     return 0
 
 

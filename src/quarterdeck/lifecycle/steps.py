@@ -164,7 +164,7 @@ def end(run: Run, end: End, now: datetime) -> Decision:
 def end_attempt(run: Run, outcome: End, now: datetime) -> Decision:
     """End the attempt; the run ends with it unless the retry policy makes another."""
     attempt, failure = run.attempt, outcome.failure
-    if attempt is None or failure is None or run.cancel is not None:
+    if attempt is None or failure is None or run.cancel is not None or run.unsure:
         return end(run, outcome, now)
     next_at, rule = retry.next_at(run.spec["retry"], failure.reason, attempt.number, now)
     attempt = replace(attempt, rule=rule, next_at=next_at)

@@ -19,6 +19,12 @@ INDEX: Final = "index"  # 8 bytes for every 1,000th line: where it begins
 HIDDEN: Final = "hidden"  # 8 bytes for every line that people do not see: its sequence number
 STATE: Final = "cursor"
 LOCK: Final = "lock"
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    OverflowError,
+)  # what `decode` raises for a damaged line
+GAP: Final = "gap"  # the origin of a line that stands for missing ones
 STEP: Final = 1_000
 ENTRY: Final = 8  # bytes of an index entry
 
@@ -31,7 +37,8 @@ _dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circu
 class State:
     """What is kept: `positions` and last `numbers` by source, bytes and lines, and how many of them are hidden.
 
-    `closed` says after which number of a source the rest was said to be missing.
+    `closed` says after which number of a source the rest was said to be missing. `lost` are the last numbers that
+    were kept of sources before the files were damaged, until they were read again.
     """
 
     size: int = 0
@@ -40,6 +47,7 @@ class State:
     numbers: dict[str, int] = field(default_factory=dict)
     closed: dict[str, int] = field(default_factory=dict)
     hidden: int = 0
+    lost: dict[str, int] = field(default_factory=dict)
 
 
 def encode(line: StoredLine) -> bytes:
@@ -86,18 +94,20 @@ def needle(text: str) -> bytes:
     return _dumps(text)[1:-1].encode("utf-8", "backslashreplace")
 
 
-def read_state(folder: Path) -> State:
-    """Return what counts in the folder; an empty state for none."""
+def read_state(folder: Path) -> State | None:
+    """Return what counts in the folder; None if nothing says so, or what did is damaged."""
     try:
         return State(**json.loads((folder / STATE).read_bytes()))
-    except FileNotFoundError:
-        return State()
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
 
 
 def write_state(folder: Path, state: State) -> None:
     """Replace the state in one step."""
     fresh = folder / f"{STATE}.new"
     content = {name: getattr(state, name) for name in State.__slots__}
+    if not state.lost:
+        del content["lost"]
     with os.fdopen(open_private(fresh, os.O_WRONLY | os.O_TRUNC), "wb") as file:
         file.write(json.dumps(content).encode())
     fresh.replace(folder / STATE)

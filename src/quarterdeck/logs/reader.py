@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from quarterdeck.logs import format as disk
+from quarterdeck.logs.shape import Shape, read, shape
 from quarterdeck.model.logline import ERRORS, WARNING, WORKER, StoredLine
 
 BLOCK: Final = 1 << 16  # bytes that are looked through at once; then other threads have their turn
@@ -27,47 +28,54 @@ _HEAD: Final = re.compile(rb'\[(\d+),"(?:[^"\\]|\\.)*",\d+,-?\d+,"[^"]*","[^"]*"
 class FolderLogReader:
     """Rows of the log in a folder; see `ports.runlog.LogReader`. One thread at a time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, archived: Callable[[], int] = lambda: 0) -> None:
         self._folder = folder
+        self._archived = archived  # how many lines there should be, where there are none
+        self._shape = Shape()
         self._hidden = array("Q")  # sequence numbers, ascending
         self._before = array("Q")  # rows before each of them
-        self._size = 0
-        self._lines = 0
 
     @property
     def rows(self) -> int:
-        """How many rows there are."""
-        return self._lines - len(self._hidden)
+        """How many rows there are; what is missing at the end of a damaged log is one."""
+        return self._shape.count - len(self._hidden) + (1 if self._shape.missing else 0)
 
     def refresh(self) -> int:
         """Take in what was appended since, and return how many rows there are."""
-        state = disk.read_state(self._folder)
+        found = shape(self._folder)
+        if not found.count and (expected := self._archived()):
+            found = shape(self._folder, expected)
+        self._take_in(found)
+        return self.rows
+
+    def _take_in(self, found: Shape) -> None:
         known = len(self._hidden)
-        if state.hidden > known:
+        if found.hidden is not None:
+            self._hidden, self._before = array("Q"), array("Q")
+            known, fresh = 0, found.hidden
+        elif found.hidden_count > known and self._shape.hidden is None:
             with (self._folder / disk.HIDDEN).open("rb") as file:
                 file.seek(known * disk.ENTRY)
-                fresh = array("Q", file.read((state.hidden - known) * disk.ENTRY))
-            self._before.extend(seq - 1 - place for place, seq in enumerate(fresh, known))
-            self._hidden.extend(fresh)
-        self._size, self._lines = state.size, state.count
-        return self.rows
+                fresh = array("Q", file.read((found.hidden_count - known) * disk.ENTRY))
+        else:
+            fresh = array("Q")
+        self._before.extend(seq - 1 - place for place, seq in enumerate(fresh, known))
+        self._hidden.extend(fresh)
+        self._shape = found
 
     def read(self, first: int, count: int) -> list[StoredLine]:
         """Return rows from `first` (0 is the oldest) on, at most so many."""
         wanted = min(count, self.rows - first)
         if wanted <= 0:
             return []
-        seq = self._seq_of(first)
+        seq, last = self._seq_of(first), self._shape.count
         found: list[StoredLine] = []
-        with (self._folder / disk.LINES).open("rb") as file:
-            file.seek(self._offset((seq - 1) // disk.STEP))
-            for _ in range((seq - 1) % disk.STEP):
-                file.readline()
-            while len(found) < wanted:
-                raw = file.readline()
-                if not self._is_hidden(seq):
-                    found.append(disk.decode(raw))
-                seq += 1
+        if seq <= last:
+            end = min(last, self._seq_of(first + wanted - 1))
+            lines = read(self._folder, self._shape, seq - 1, end - seq + 1)
+            found = [line for place, line in enumerate(lines, seq) if not self._is_hidden(place)]
+        if len(found) < wanted:
+            found.append(self._shape.gap)
         return found
 
     def find(self, text: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
@@ -128,20 +136,18 @@ class FolderLogReader:
         """Yield whole lines of the file, about a block at a time, from a little before a row, until `stop`."""
         if first >= self.rows:
             return
-        at = self._offset((self._seq_of(first) - 1) // disk.STEP)
+        size = self._shape.size
+        if not size:
+            return
+        at = self._shape.offset(self._folder, (self._seq_of(first) - 1) // disk.STEP)
         with (self._folder / disk.LINES).open("rb") as file:
             file.seek(at)
-            while at < self._size and not stop():
-                block = file.read(min(BLOCK, self._size - at))
+            while at < size and not stop():
+                block = file.read(min(BLOCK, size - at))
                 if not block.endswith(b"\n"):
                     block += file.readline()
                 at += len(block)
                 yield block
-
-    def _offset(self, entry: int) -> int:
-        with (self._folder / disk.INDEX).open("rb") as file:
-            file.seek(entry * disk.ENTRY)
-            return int.from_bytes(file.read(disk.ENTRY), "little")
 
     def _seq_of(self, row: int) -> int:
         return row + 1 + bisect_right(self._before, row)

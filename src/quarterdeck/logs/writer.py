@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from quarterdeck.logs import format as disk
+from quarterdeck.logs.mending import mend
+from quarterdeck.logs.shape import LOST, digest, shape
 from quarterdeck.model.errors import StoreFaultError
 from quarterdeck.model.instants import Clock
-from quarterdeck.model.logline import UNCOUNTED, Cursor, LogChunk, LogLine, StoredLine
+from quarterdeck.model.logline import UNCOUNTED, Cursor, LogChunk, LogKept, LogLine, StoredLine
 
 NO_REASON = "their source does not have them any more"
 
@@ -23,12 +25,15 @@ class FolderLogWriter:
         self._folder = folder
         self._clock = clock
         self._is_dirty = False
+        found = shape(folder)
+        self._state = found.of
+        if (
+            found.index is not None
+        ):  # the machine stopped before the disk had it all, or it was damaged since
+            self._state = mend(folder, found, is_ended=False)
         self._lines = disk.open_private(folder / disk.LINES, os.O_RDWR)
         self._index = disk.open_private(folder / disk.INDEX, os.O_RDWR)
         self._hidden = disk.open_private(folder / disk.HIDDEN, os.O_RDWR)
-        self._state = disk.read_state(folder)
-        if os.fstat(self._lines).st_size < self._state.size:
-            self._state = self._rebuilt()
         self._cut()
 
     @property
@@ -68,15 +73,43 @@ class FolderLogWriter:
             return
         state.closed[source] = last
         seq = state.count + 1
-        line = StoredLine(seq, source, last + 1, self._clock(), "gap", "", why)
+        line = StoredLine(seq, source, last + 1, self._clock(), disk.GAP, "", why)
         try:
             self._keep([line], source, last, state.positions)
         except StoreFaultError:
             del state.closed[source]
             raise
 
+    def say_lost(self) -> None:
+        """Mark what was kept once and could not be read again, after all sources were."""
+        state = self._state
+        for source, last in state.lost.items():
+            first = state.numbers.get(source, 0) + 1
+            if first <= last:
+                line = StoredLine(
+                    state.count + 1, source, first, self._clock(), disk.GAP, "", LOST, upto=last
+                )
+                self._keep([line], source, last, state.positions)
+                state = self._state
+        if state.lost:
+            self._state = replace(state, lost={})
+            self._keep([], "", 0, state.positions)
+
+    def kept(self) -> LogKept:
+        """Wait for the disk, and return what is kept: for a log to which nothing will be added."""
+        self._sync()
+        return digest(self._folder, self._state)
+
     def close(self) -> None:
         """Wait for the disk, so that the sources may be removed now."""
+        try:
+            self._sync()
+        finally:
+            os.close(self._lines)
+            os.close(self._index)
+            os.close(self._hidden)
+
+    def _sync(self) -> None:
         try:
             if self._is_dirty:
                 os.fsync(self._lines)
@@ -86,10 +119,7 @@ class FolderLogWriter:
                     os.fsync(state.fileno())
         except OSError as error:
             raise cannot_write(self._folder, error) from error
-        finally:
-            os.close(self._lines)
-            os.close(self._index)
-            os.close(self._hidden)
+        self._is_dirty = False
 
     def last(self, source: str) -> int:
         """Return the number of the last line of `source` that is kept."""
@@ -98,7 +128,7 @@ class FolderLogWriter:
     @staticmethod
     def _hole(chunk: LogChunk, first: int, line: LogLine, upto: int) -> StoredLine:
         text = chunk.gap or NO_REASON
-        return StoredLine(0, chunk.source, first, line.at, "gap", "", text, upto=upto)
+        return StoredLine(0, chunk.source, first, line.at, disk.GAP, "", text, upto=upto)
 
     def _keep(
         self, lines: list[StoredLine], source: str, last: int, positions: dict[str, int]
@@ -144,37 +174,6 @@ class FolderLogWriter:
         for handle, size in sizes:
             os.ftruncate(handle, size)
             os.lseek(handle, size, os.SEEK_SET)
-
-    def _rebuilt(self) -> disk.State:
-        """Return the state of what is really there: the machine stopped before the disk had it all.
-
-        Every source is read anew from its beginning; what is here already is known by its number.
-        """
-        state = disk.State()
-        index = bytearray()
-        hidden: list[int] = []
-        with (self._folder / disk.LINES).open("rb") as file:
-            for raw in file:
-                try:
-                    line = disk.decode(raw)
-                except ValueError:
-                    break
-                if state.count % disk.STEP == 0:
-                    index += state.size.to_bytes(disk.ENTRY, "little")
-                state.size += len(raw)
-                state.count += 1
-                if disk.is_hidden(line):
-                    hidden.append(line.seq)
-                last = line.number if not line.is_gap else max(line.upto, line.number - 1)
-                state.numbers[line.source] = last
-                if line.is_gap and not line.upto:
-                    state.closed[line.source] = last
-        state.hidden = len(hidden)
-        for handle, content in ((self._index, bytes(index)), (self._hidden, _entries(hidden))):
-            os.ftruncate(handle, 0)
-            _write(handle, content)
-        disk.write_state(self._folder, state)
-        return state
 
 
 def cannot_write(folder: Path, error: OSError) -> StoreFaultError:

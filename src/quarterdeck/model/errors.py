@@ -110,6 +110,10 @@ class StoreRefusedError(PrerequisiteError):
     """The store cannot be opened here, or not for writing; nothing was written."""
 
 
+class DamagedDocumentError(StoreRefusedError):
+    """A stored document is not as it was written; `document` names it, the message says both hashes."""
+
+
 class UnreachableError(QuarterdeckError):
     """The cluster or network did not answer in time."""
 
@@ -131,7 +135,7 @@ class DeniedError(UnreachableError):
 
 
 class StoreFaultError(QuarterdeckError):
-    """Disk full or I/O error: the write was not acknowledged and is not there."""
+    """Disk full or I/O error: the write was not acknowledged, and is not there unless the message says so."""
 
 
 EXIT_CODES: dict[str, int] = {

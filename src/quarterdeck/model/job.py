@@ -56,7 +56,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An immutable job spec. `id` is `JOB/000007`; `seen` is what it referred to when published."""
+    """An immutable job spec. `id` is `JOB/000007`; `seen` is what it referred to when published.
+
+    `doubt` is why it may not be what was published: a repair kept it though it was changed. It is not run.
+    """
 
     id: str
     job: JobId
@@ -68,6 +71,7 @@ class Version:
     based_on: int | None = None
     changed: tuple[str, ...] = ()
     seen: Mapping[str, Any] = field(default_factory=dict)
+    doubt: str = ""
 
 
 def version_id(job: JobId, number: int) -> str:
@@ -79,7 +83,7 @@ def version_id(job: JobId, number: int) -> str:
 class Draft:
     """The one draft of a job (`id` is the job's); never fires on schedule.
 
-    `aside` is a text of the other language, kept until publish.
+    `aside` is a text of the other language, kept until publish; `doubt` as a version's, until it is saved again.
     """
 
     id: JobId
@@ -88,6 +92,7 @@ class Draft:
     author: str
     at: datetime
     aside: str = ""
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,8 @@ class Definition:
     """A profile, query, cluster, catalog or team: one shape for all kinds.
 
     `body` is the file's content without type and name, references as ids. `revision` counts edits.
-    `status` and `checks` are a cluster's. A query's `id` is the one its author chose.
+    `status` and `checks` are a cluster's. A query's `id` is the one its author chose. `doubt` is as a version's,
+    until it is edited.
     """
 
     id: DefinitionId
@@ -111,6 +117,7 @@ class Definition:
     checked_at: datetime | None = None
     checks: tuple[Mapping[str, Any], ...] = ()
     deleted: bool = False
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,3 +173,6 @@ class AuditRecord:
     hash: str
     outcome: str = "done"  # done | refused
     times: int = 1
+    lost: tuple[
+        str, ...
+    ] = ()  # of a repair: what of the store could not be kept, as table/id or file

@@ -60,6 +60,15 @@ class LogChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class LogKept:
+    """A log as it was archived: nothing is written to it any more. `sha256` is that of all that is kept of it."""
+
+    lines: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class StoredLine:
     """A line as the run log keeps it: `seq` from 1 over all sources; a gap has origin `gap`.
 

@@ -12,6 +12,7 @@ from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
+from quarterdeck.model.logline import LogKept
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.states import TERMINAL as TERMINAL  # noqa: PLC0414  # told on as a noun of runs
 from quarterdeck.model.states import RunState as RunState  # noqa: PLC0414
@@ -209,6 +210,8 @@ class Run:
     is_open: bool = True
     clock: Mark | None = None
     asleep_s: float = 0.0
+    log: LogKept | None = None  # once it is archived
+    unsure: str = ""  # why nobody knows what became of it before; then no other attempt follows
 
     @property
     def is_terminal(self) -> bool:

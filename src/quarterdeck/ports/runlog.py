@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from quarterdeck.model.ids import RunId
-from quarterdeck.model.logline import Cursor, LogChunk, StoredLine
+from quarterdeck.model.logline import Cursor, LogChunk, LogKept, StoredLine
 
 
 class LogWriter(Protocol):
@@ -34,6 +34,14 @@ class LogWriter(Protocol):
 
     def gap(self, source: str, why: str) -> None:
         """Say that lines of `source` behind the last one are missing and will not come."""
+        ...
+
+    def say_lost(self) -> None:
+        """Make a gap of what was kept once and could not be read again, behind a look at all sources."""
+        ...
+
+    def kept(self) -> LogKept:
+        """Wait for the disk, and return what is kept: of a log to which nothing will be added."""
         ...
 
 
@@ -73,7 +81,7 @@ class LogReader(Protocol):
 
 
 class RunLogs(Protocol):
-    """The logs of all runs, by run id."""
+    """The logs of all runs, by run id. What is missing of a damaged one is a gap, wherever it is read."""
 
     def writer(self, run: RunId) -> AbstractContextManager[LogWriter | None]:
         """Take the writer's lock, or give None at once if another process holds it."""
@@ -101,4 +109,19 @@ class RunLogs(Protocol):
 
     def size(self, run: RunId) -> int:
         """Return the bytes kept."""
+        ...
+
+    def flaw(self, run: RunId, kept: LogKept | None) -> str:
+        """Return in words how an archived log is not as it was `kept`; empty if it is.
+
+        None: it was archived by who kept no hash; then only its files are held against each other.
+        """
+        ...
+
+    def runs(self) -> list[RunId]:
+        """Return the runs that have a log, by id."""
+        ...
+
+    def mend(self, run: RunId, expected: int) -> LogKept:
+        """Write an archived log anew from what can be read, gaps for the rest, and return what is kept now."""
         ...

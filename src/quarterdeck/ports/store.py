@@ -79,11 +79,16 @@ class Backend(Protocol):
     """Transactional rows by table and id. Callable from any thread; one suite holds every implementation.
 
     `put` and `delete` outside a `transaction` are transactions of their own. Acknowledged means: survives
-    `kill -9` and power loss. Raises StaleError, ConflictError (lock not given in 5 s), StoreFaultError.
+    `kill -9` and power loss. Each row carries the hash of its bytes; a row that they do not fit is not written
+    over. Raises StaleError, ConflictError (lock not given in 5 s), StoreFaultError, DamagedDocumentError.
     """
 
-    def get(self, table: str, id: str) -> Row | None:
-        """Return the row, or None."""
+    def get(self, table: str, id: str, *, sound: bool = False) -> Row | None:
+        """Return the row, or None; with `sound`, DamagedDocumentError for one that is not as it was written."""
+        ...
+
+    def unsound(self, table: str, ids: Sequence[str]) -> list[Finding]:
+        """Return those of these rows that are not as they were written, with both hashes; not those missing."""
         ...
 
     def put(
@@ -131,6 +136,10 @@ class Backend(Protocol):
 
     def keeps_standings(self) -> bool:
         """Whether the table `standings` is up to date with every write of a job, draft or run."""
+        ...
+
+    def one_view(self) -> AbstractContextManager[None]:
+        """Let several reads see one state, though others write meanwhile."""
         ...
 
     def transaction(self) -> AbstractContextManager[None]:
@@ -209,11 +218,12 @@ class Audit(Protocol):
     def append(  # noqa: PLR0913  # one record's fields
         self, action: str, subject: str, *, name: str = "", team: str | None = None,
         before: object = None, after: object = None, outcome: str = "done", merge_s: float | None = None,
+        lost: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Record the act of the transaction's actor; digests are taken of `before` and `after`.
 
-        `merge_s`: seconds within which the newest record of the same actor, action and subject is counted up
-        instead (autosaves). Only inside a transaction.
+        `lost` is what a repair could not keep. `merge_s`: seconds within which the newest record of the same
+        actor, action and subject is counted up instead (autosaves). Only inside a transaction.
         """
         ...
 
@@ -263,6 +273,22 @@ class Store(Documents, Protocol):
         """What is wrong with it, in words; then it is open for reading only. Empty when it is whole."""
         ...
 
+    @property
+    def notices(self) -> Sequence[str]:
+        """What opening it did that a person should know: that it was migrated, and where its backup lies."""
+        ...
+
+    def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
+        """Return those of the documents (table, id) that are not as they were written, with both hashes.
+
+        Without any they are sought among all that there are.
+        """
+        ...
+
+    def demand_sound(self, *documents: tuple[str, str]) -> None:
+        """Raise DamagedDocumentError for the first of the documents that is not as it was written."""
+        ...
+
     def transaction(self, actor: Actor | str) -> AbstractContextManager[Documents]:
         """Open a transaction whose writes are `actor`'s; commits at the end, nothing at an exception."""
         ...
@@ -287,6 +313,10 @@ class Store(Documents, Protocol):
         """Check database, documents, revisions, version numbers, audit chain and artifacts."""
         ...
 
+    def lost(self) -> set[str]:
+        """Return what repairs could not keep, as table/id or the file's path in the store."""
+        ...
+
     def wide_files(self) -> list[str]:
         """Return the files and folders that others than the owner (or group) may use."""
         ...
@@ -301,6 +331,49 @@ class Store(Documents, Protocol):
 
     def close(self) -> None:
         """Release files and connections."""
+        ...
+
+
+class Repair(Protocol):
+    """A repair under way: what could be saved stands in a new database that is not in its place yet.
+
+    `store` is over it. `lost` could not be kept, `changed` was kept though it is damaged, `rebuilt` was made of
+    other documents. `seq` is the last change that was found, `acknowledged` the last that was acknowledged (None:
+    nobody knows). `is_older`: what was found may stand behind what happened. `copy` is where the old files lie;
+    None: this is only a look, and nothing will be changed.
+    """
+
+    @property
+    def store(self) -> Store: ...  # noqa: D102  # see the class
+    @property
+    def copy(self) -> str | None: ...  # noqa: D102
+    @property
+    def lost(self) -> list[Finding]: ...  # noqa: D102
+    @property
+    def changed(self) -> list[Finding]: ...  # noqa: D102
+    @property
+    def rebuilt(self) -> list[str]: ...  # noqa: D102
+    @property
+    def seq(self) -> int: ...  # noqa: D102
+    @property
+    def acknowledged(self) -> int | None: ...  # noqa: D102
+    @property
+    def is_older(self) -> bool: ...  # noqa: D102
+
+    def kept(self) -> Mapping[str, int]:
+        """Return how many documents of each table there are."""
+        ...
+
+    def clear_artifacts(self) -> list[Finding]:
+        """Take files that are not what their names say out of the store; returns them and those missing."""
+        ...
+
+    def keep_log(self, run: str) -> None:
+        """Copy the files of a run's log beside the old database, before they are changed."""
+        ...
+
+    def finish(self) -> Mapping[str, Any]:
+        """Put the new database and its head in the old ones' place; returns {"store", "change"} of the head."""
         ...
 
 

@@ -16,6 +16,7 @@ from quarterdeck.lifecycle.denied import PATIENCE
 from quarterdeck.lifecycle.steps import HELD, SILENT
 from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
+    DamagedDocumentError,
     DeniedError,
     NotFoundError,
     PrerequisiteError,
@@ -88,14 +89,15 @@ class Advancing:
     def reconcile(self, runs: Iterable[Run], patience_s: float = ROUND_S) -> list[Run]:
         """Bring each open run to where it really stands; one question per cluster. Returns them all.
 
-        Those that are queued come last: what has ended by then makes room.
+        Those that are queued come last: what has ended by then makes room. A run whose document is damaged stays
+        where it is, and holds up no other: a note of it says so.
         `patience_s`: how long all of it waits at most for places to make what begins.
         """
         runs = list(runs)
         patience = _Patience(patience_s)
         facts = self._observe([run for run in runs if run.is_open])
         moved = {
-            run.id: self._settle(run, facts.get(run.id), patience)
+            run.id: self._looked_at(run, facts.get(run.id), patience)
             for run in runs
             if run.is_open and run.state is not RunState.QUEUED
         }
@@ -132,8 +134,14 @@ class Advancing:
         for run in queued:
             seen = moved.get(run.id, run)
             if seen.state is RunState.QUEUED:
-                moved[run.id] = self._settle(seen, rooms.get(run.id), patience)
+                moved[run.id] = self._looked_at(seen, rooms.get(run.id), patience)
         return {known: run for known, run in moved.items() if known in ids}
+
+    def _looked_at(self, run: Run, fact: Fact | None, patience: _Patience) -> Run:
+        try:
+            return self._settle(run, fact, patience)
+        except DamagedDocumentError as error:
+            return replace(run, notes=(*run.notes, error.message))
 
     def _settle(
         self, seen: Run, fact: Fact | None, patience: _Patience, *, for_others: bool = False
@@ -234,13 +242,15 @@ class Advancing:
     def _launch(self, run: Run) -> Launch | Refused:
         try:
             return freezing.launch(self._context, run)
-        except NotFoundError as error:  # what was frozen is not in the store any more
+        except (NotFoundError, DamagedDocumentError) as error:  # what was frozen is not there
             return Refused(Reason.CONFIG_ERROR, (Problem("frozen", error.message),))
 
     def _check(self, run: Run) -> Fact:
         launch = self._launch(run)
         if isinstance(launch, Refused):
             return launch
+        if damaged := [*freezing.unsound(self._context, run), *freezing.changed_files(launch)]:
+            return Refused(Reason.CONFIG_ERROR, tuple(damaged))
         try:
             checks = self.executor(run).check(launch)
         except PrerequisiteError as error:

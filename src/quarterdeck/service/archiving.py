@@ -40,23 +40,31 @@ class Archiving:
         with self._context.ports.logs.writer(run.id) as writer:
             if writer is None:
                 return False
-            for attempt in run.attempts:
-                if attempt.receipt is None:
-                    continue
-                is_last = attempt.number == len(run.attempts)
-                is_ended = self._read(run, attempt, executor, writer, most)
-                if most is None and is_last and run.is_terminal:
-                    for _ in range(ENDING_LOOKS):
-                        if is_ended or run.last_word is None:
-                            break
-                        time.sleep(
-                            ENDING_S
-                        )  # it has ended: where its log is, that is not known yet
-                        is_ended = self._read(run, attempt, executor, writer, most)
-                    self._close(run, attempt, writer)
-                elif not is_last and attempt.reason is Reason.DELETED_EXTERNALLY:
-                    writer.gap(attempt.receipt.id, DELETED)
+            if not self._is_archived(run):
+                self._collect(run, executor, writer, most)
         return True
+
+    def _is_archived(self, run: Run) -> bool:
+        """Whether another process archived the log meanwhile: nothing is written to it any more."""
+        return run.archived or self._context.ports.store.runs.get(run.id).value.archived
+
+    def _collect(self, run: Run, executor: Executor, writer: LogWriter, most: int | None) -> None:
+        for attempt in run.attempts:
+            if attempt.receipt is None:
+                continue
+            is_last = attempt.number == len(run.attempts)
+            is_ended = self._read(run, attempt, executor, writer, most)
+            if most is None and is_last and run.is_terminal:
+                for _ in range(ENDING_LOOKS):
+                    if is_ended or run.last_word is None:
+                        break
+                    time.sleep(ENDING_S)  # it has ended: where its log is, that is not known yet
+                    is_ended = self._read(run, attempt, executor, writer, most)
+                self._close(run, attempt, writer)
+            elif not is_last and attempt.reason is Reason.DELETED_EXTERNALLY:
+                writer.gap(attempt.receipt.id, DELETED)
+        if most is None:
+            writer.say_lost()
 
     def _read(
         self, run: Run, attempt: Attempt, executor: Executor, writer: LogWriter, most: int | None
@@ -94,17 +102,28 @@ class Archiving:
 
     def finish(self, run: Run, executor: Executor) -> bool:
         """Keep the rest of the log, and the result; mark the run archived. False: somebody else writes now."""
-        if not self.collect(run, executor):
-            return False
+        with self._context.ports.logs.writer(run.id) as writer:
+            if writer is None:
+                return False
+            if self._is_archived(run):
+                return True
+            self._collect(run, executor, writer, None)
+            return self._archive(run, writer)
+
+    def _archive(self, run: Run, writer: LogWriter) -> bool:
+        """Mark the run archived, with its result and what is kept of its log; nobody else writes to that now."""
         result = self._result(run)
         content = json.dumps(result, ensure_ascii=False).encode()
         store = self._context.ports.store
         sha256 = store.artifact_put(content) if result["statements"] else None
+        log = writer.kept()
         for _ in range(5):
             kept = store.runs.get(run.id)
             if kept.value.archived:
                 return True
-            archived = replace(kept.value, archived=kept.value.is_terminal, result_sha256=sha256)
+            archived = replace(kept.value, result_sha256=sha256)
+            if kept.value.is_terminal:
+                archived = replace(archived, archived=True, log=log)
             try:
                 with self._context.transaction("archiving a log") as tx:
                     tx.runs.put(archived, seen=kept.rev)

@@ -263,7 +263,7 @@ class Definitions:
         team = world.find("team", value["team"]) if before.kind in OWNED else None
         after = replace(
             before, name=value["name"], name_key=name_key(value["name"]), body=body,
-            team=TeamId(team.id) if team else None,
+            team=TeamId(team.id) if team else None, doubt="",
         )  # fmt: skip
         if after == before:
             return None

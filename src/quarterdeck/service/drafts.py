@@ -66,6 +66,7 @@ class Drafts:
         context.demand(context.actor(), "edit", f"job {name}", job)
         live = context.get_version(job, job.live_version)
         with context.transaction(f"resetting the draft of {name}") as tx:
+            context.ports.store.demand_sound(("versions", live.id))
             kept = kept._replace(value=drop(context, tx, job, draft.value))
             save_draft(context, tx, kept, draft, live.spec, based_on=job.live_version)
         return self.show(name)

@@ -7,17 +7,25 @@ import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quarterdeck.model.errors import NotFoundError, PrerequisiteError, Problem
+from quarterdeck.model.errors import (
+    DamagedDocumentError,
+    NotFoundError,
+    PrerequisiteError,
+    Problem,
+)
 from quarterdeck.model.failure import Reason
+from quarterdeck.model.job import version_id
 from quarterdeck.model.observation import Frozen, Refused
 from quarterdeck.ports.executor import InputFile, Launch, Place
 from quarterdeck.ports.files import UnreadableError
 from quarterdeck.service import outside
+from quarterdeck.service.context import WORKSPACE_ID
 from quarterdeck.versions import freeze
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Definition
     from quarterdeck.model.run import Run
+    from quarterdeck.ports.store import Collection
     from quarterdeck.service.context import Context
 
 PAYLOAD = "payload.py"
@@ -40,7 +48,9 @@ def frozen(
     context: Context, run: Run, put: Callable[[bytes], object]
 ) -> tuple[bytes, str] | Refused:
     """Return the frozen spec's bytes and their SHA-256; `put` gets each file. Writes nothing itself."""
-    found: list[Problem] = []
+    found = unsound(context, run, to_freeze=True)
+    if found:
+        return Refused(Reason.CONFIG_ERROR, tuple(found))
     spec = run.spec
     profile = _definition(context, "profile", spec["profile"], "spec.profile", found)
     cluster = _definition(context, "cluster", spec["cluster"], "spec.cluster", found)
@@ -70,6 +80,41 @@ def frozen(
     return Refused(Reason.CONFIG_ERROR, tuple(too_large)) if too_large else (content, sha256)
 
 
+def unsound(context: Context, run: Run, *, to_freeze: bool = False) -> list[Problem]:
+    """Return which documents that the run takes are not as they were written, each with both hashes.
+
+    Those that a launch reads, or `to_freeze` all that its frozen spec is made of.
+    """
+    taken = [("runs", run.id), ("workspace", WORKSPACE_ID)]
+    used = [run.team, run.cluster]
+    if to_freeze:
+        spec = run.spec
+        used += [spec["profile"], *spec["catalogs"]]
+        if spec["source"]["kind"] == "saved_query":
+            used.append(spec["source"]["query_id"])
+        if run.version is not None:
+            taken.append(("versions", version_id(run.job, run.version)))
+        elif run.draft:
+            taken.append(("drafts", run.job))
+    taken += [("definitions", known) for known in used]
+    found = [Problem(*finding) for finding in context.ports.store.unsound(*taken)]
+    return found + [one for table, known in taken if (one := _doubt(context, table, known))]
+
+
+def _doubt(context: Context, table: str, known: str) -> Problem | None:
+    """Return that a repair kept this document though it was changed, and nobody saved it since."""
+    documents: dict[str, Collection[Any]] = {
+        "versions": context.ports.store.versions,
+        "drafts": context.ports.store.drafts,
+        "definitions": context.ports.store.definitions,
+    }
+    kept = documents[table].find(known) if table in documents else None
+    if kept is None or not kept.value.doubt:
+        return None
+    text = f"{kept.value.doubt}: look at it, and save what is right"
+    return Problem(f"{table}/{known}", text)
+
+
 def keep(context: Context, content: bytes, sha256: str) -> None:
     """Keep a frozen spec under its hash; one that is kept already is left as it is."""
     if context.ports.store.frozen.find(sha256) is None:
@@ -79,9 +124,17 @@ def keep(context: Context, content: bytes, sha256: str) -> None:
 
 
 def frozen_bytes(context: Context, sha256: str) -> bytes:
-    """Return the exact bytes of a frozen spec."""
+    """Return the exact bytes of a frozen spec; DamagedDocumentError if they are not what its name says."""
     text: str = context.ports.store.frozen.get(sha256).value["spec"]
-    return text.encode()
+    content = text.encode()
+    found = freeze.digest(content)
+    if found != sha256:
+        raise DamagedDocumentError(
+            f"frozen/{sha256} was changed after it was written: its SHA-256 is {found}.",
+            advice="See `quarterdeck store verify`.",
+            document=f"frozen/{sha256}",
+        )
+    return content
 
 
 def frozen_spec(context: Context, sha256: str) -> dict[str, Any]:
@@ -100,6 +153,23 @@ def launch(context: Context, run: Run) -> Launch:
         return lambda: io.FileIO(path)
 
     return launch_of(context, run, frozen_bytes(context, run.frozen_sha256), opener)
+
+
+def changed_files(launch: Launch) -> list[Problem]:
+    """Return which files of the launch are not what was frozen any more, each with both hashes."""
+    found = []
+    for file in launch.files:
+        where = f"artifacts/{file.sha256[:2]}/{file.sha256}"
+        try:
+            with file.open() as content:
+                sha256 = freeze.digest(content.read())
+        except OSError as error:
+            found.append(Problem(where, f"cannot be read: {error.strerror}"))
+            continue
+        if sha256 != file.sha256:
+            text = f"was changed: its SHA-256 is {sha256}, it was kept with {file.sha256}"
+            found.append(Problem(where, text))
+    return found
 
 
 def launch_of(

@@ -10,7 +10,7 @@ from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import ConflictError, InvalidInputError, Problem, raise_problems
 from quarterdeck.model.ids import JobId, RunId, TeamId
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.job import Activation, Definition, Draft, Job
+from quarterdeck.model.job import Activation, Definition, Draft, Job, version_id
 from quarterdeck.model.run import Run
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
@@ -378,6 +378,8 @@ def save_draft(
     job = kept.value
     if based_on is None:
         based_on = draft.value.based_on if draft else job.live_version
+    if draft is None:  # then what nobody changed is the version's
+        context.ports.store.demand_sound(("versions", version_id(job.id, based_on)))
     if aside is None:
         aside = draft.value.aside if draft else ""
     new = Draft(job.id, spec, based_on, context.who, context.now(), aside)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, Problem, raise_problems
+from quarterdeck.model.errors import ConflictError, PrerequisiteError, Problem, raise_problems
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.limits import NOTE_LENGTH
 from quarterdeck.ports.store import Where
@@ -43,6 +43,7 @@ class Publishing:
             kept, draft = Drafts(context).get(name)
             job = kept.value
             expect(f"job {name}", kept, expect_rev)
+            _demand_no_doubt(f"The draft of {name}", draft.value.doubt)
             if draft.value.based_on != job.live_version:
                 self._refuse_stale(job, draft.value.based_on)
             world = World(context)
@@ -189,6 +190,8 @@ class Publishing:
             raise_problems([*gone, *(one for one in found if one.code != "invalid")])
             after = publish.activate(job, target, by=context.who, at=context.now())
             with context.transaction(f"activating version {number} of {name}") as tx:
+                context.ports.store.demand_sound(("versions", target.id))
+                _demand_no_doubt(f"Version {number} of {name}", target.doubt)
                 tx.jobs.put(after, seen=kept.rev)
                 tx.audit.append(
                     "job.activate", f"job/{job.id}", name=name, team=job.team,
@@ -198,6 +201,13 @@ class Publishing:
         stale = draft is not None and draft.value.based_on != number
         facts = {"from": job.live_version, "to": number, "changed": changed, "stale_draft": stale}
         return {**Jobs(context).show(name), **facts}
+
+
+def _demand_no_doubt(what: str, doubt: str) -> None:
+    if doubt:
+        raise PrerequisiteError(
+            f"{what} {doubt}.", advice="Look at its text, and save what is right as a draft."
+        )
 
 
 def _note_problems(note: str) -> list[Problem]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.lifecycle import clocks, line
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.line import InLine
 from quarterdeck.model.codec import from_document
+from quarterdeck.model.errors import DamagedDocumentError
 from quarterdeck.model.instants import parse_instant
 from quarterdeck.model.run import ActKind, Line, Run, RunState, Waiting
 from quarterdeck.model.states import TERMINAL
@@ -47,22 +48,41 @@ class Queue:
         free, rooms = self._look(self._context.ports.store, youngest)
         if not free:
             return Served([], rooms)
-        claimed = []
+        claimed: list[Run] = []
+        damaged: set[str] = set()
         with self._context.transaction("claiming a run") as tx:
             free, rooms = self._look(tx, youngest)
-            for known in free:
-                kept = tx.runs.get(known)
-                here, now = self._context.mark(), self._context.now_of(kept.value)
-                run, _ = advance(clocks.aligned(kept.value, here), line.FREE, now)
-                tx.runs.put(run, seen=kept.rev)
-                claimed.append(run)
+            while free:
+                for known in free:
+                    try:
+                        claimed.append(self._claim(tx, known))
+                    except (
+                        DamagedDocumentError
+                    ):  # whoever looks at it is told; it holds up no other
+                        damaged.add(known)
+                if damaged.isdisjoint(free):
+                    break
+                free, rooms = self._look(tx, youngest, damaged)
         return Served(claimed, rooms)
 
-    def _look(self, at: Documents, youngest: str) -> tuple[list[str], dict[str, Room]]:
+    def _claim(self, tx: Documents, known: str) -> Run:
+        kept = tx.runs.get(known)
+        here, now = self._context.mark(), self._context.now_of(kept.value)
+        run, _ = advance(clocks.aligned(kept.value, here), line.FREE, now)
+        tx.runs.put(run, seen=kept.rev)
+        return run
+
+    def _look(
+        self, at: Documents, youngest: str, damaged: Collection[str] = ()
+    ) -> tuple[list[str], dict[str, Room]]:
         """Return which runs get a place, the oldest first, and what holds each of the others."""
         here = self._context.mark()
         rows = at.runs.rows(OPEN, limit=ALL)
-        runs = [_in_line(row.body, here) for row in rows if row.body["state"] not in TERMINAL]
+        runs = [
+            _in_line(row.body, here)
+            for row in rows
+            if row.body["state"] not in TERMINAL and row.body["id"] not in damaged
+        ]
         most = self._context.workspace().value.ceilings["max_concurrent_runs"]
         found = line.places(runs, most)
         free = [known for known, room in found.items() if room.free and known <= youngest]

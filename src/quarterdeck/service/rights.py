@@ -37,6 +37,7 @@ class Rights:
             "org_admin": actor.is_org_admin,
             "read_only": context.read_only,
             "damage": context.ports.store.damage,
+            "notices": list(context.ports.store.notices),
             "scheduler": self._scheduler(),
             "clock_step_s": self._clocks.document()["step_s"],
             "clusters": self._clusters(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -22,13 +21,12 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
-from quarterdeck.service import freezing, lost_nodes, views
+from quarterdeck.service import freezing, lost_nodes, remains, views
 from quarterdeck.service.advancing import POD_S, WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
-    from quarterdeck.ports.store import Documents
 
 
 class Chosen(NamedTuple):
@@ -62,7 +60,7 @@ class Runs:
         job = context.get_job(actor, name).value
         context.demand(actor, "run_draft" if draft else "run", f"job {name}", job)
         with context.transaction(f"running {name}") as tx:
-            job, chosen = self._chosen(tx, name, draft=draft, version=version)
+            job, chosen = self.chosen(name, draft=draft, version=version)
             spec = _with_parameters(chosen.spec, parameters or {})
             raise_problems(self.prerequisites(spec))
             run = self.made(job, spec, Trigger.MANUAL, version=chosen.version)
@@ -78,17 +76,12 @@ class Runs:
         self, name: str, *, draft: bool = False, version: int | None = None
     ) -> tuple[Job, Chosen]:
         """Return the job and what a run of live, the draft or that version would take, if the actor may see it."""
-        return self._chosen(self._context.ports.store, name, draft=draft, version=version)
-
-    def _chosen(
-        self, at: Documents, name: str, *, draft: bool, version: int | None
-    ) -> tuple[Job, Chosen]:
         context = self._context
         job = context.get_job(context.actor(), name).value
         if not draft:
             number = job.live_version if version is None else version
             return job, Chosen(context.get_version(job, number).spec, number)
-        kept = at.drafts.find(job.id)
+        kept = context.ports.store.drafts.find(job.id)  # a damaged one is refused by its freeze
         if kept is None:
             raise NotFoundError(
                 f"Job {name} has no draft.", advice=f"`quarterdeck job edit {name}` begins one."
@@ -184,14 +177,11 @@ class Runs:
 
     def _whole(self, run: Run) -> dict[str, Any]:
         context = self._context
-        frozen = None
-        if run.frozen_sha256 is not None:
-            frozen = freezing.frozen_spec(context, run.frozen_sha256)
+        frozen, lost = remains.frozen_spec(context, run.frozen_sha256)
+        if frozen is not None:
             frozen["source"] |= self._since_publish(run, frozen["source"])
-        result = None
-        if run.result_sha256 is not None:
-            path = context.ports.store.artifact_path(run.result_sha256)
-            result = json.loads(self._read_file(path))
+        result, more = remains.result(context, run.result_sha256, self._read_file)
+        run = replace(run, notes=(*run.notes, *lost, *more))
         return views.run_whole(
             run, self._job_name(run), self.advancing.standing(run), frozen=frozen, result=result
         )
@@ -206,7 +196,8 @@ class Runs:
         job = context.job_by_id(run.job)
         seen: Mapping[str, Any] = {}
         if job is not None and run.version is not None:
-            seen = context.get_version(job, run.version).seen
+            with contextlib.suppress(NotFoundError):  # a repair could not keep it
+                seen = context.get_version(job, run.version).seen
         if source["kind"] != "saved_query":
             before = seen.get("sha256")
             return {

@@ -14,6 +14,7 @@ from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 CEILINGS = {
     "timeout": limits.TIMEOUT_CEILING.total_seconds(),
@@ -28,13 +29,8 @@ STANDALONE = {
 
 def init(context: Context, name: str) -> dict[str, Any]:
     """Fill a new store: workspace with its first org admin, team, cluster, catalog and profile."""
-    who, now = context.who, context.now()
-    workspace = Workspace(
-        id=WORKSPACE_ID, name=name, org_admins=(who,), created_at=now, ceilings=CEILINGS,
-        queue_deadline_s=limits.QUEUE_DEADLINE.total_seconds(),
-        start_deadline_s=limits.START_DEADLINE.total_seconds(),
-        evidence_kept_s=limits.EVIDENCE_KEPT.total_seconds(), kept_s=limits.KEPT.total_seconds(),
-    )  # fmt: skip
+    who = context.who
+    workspace = new_workspace(name, who, context.now())
     with context.transaction("making a workspace") as tx:
         tx.workspace.put(workspace, seen=None)
         tx.audit.append("workspace.create", "workspace/workspace", name=name, after=workspace)
@@ -55,6 +51,16 @@ def init(context: Context, name: str) -> dict[str, Any]:
         "workspace": name, "team": who, "cluster": "local", "cluster_status": cluster["status"],
         "catalog": "main", "profile": "small", "store": str(context.ports.store.folder),
     }  # fmt: skip
+
+
+def new_workspace(name: str, org_admin: str, now: datetime) -> Workspace:
+    """Return a workspace as a new one is set."""
+    return Workspace(
+        id=WORKSPACE_ID, name=name, org_admins=(org_admin,), created_at=now, ceilings=CEILINGS,
+        queue_deadline_s=limits.QUEUE_DEADLINE.total_seconds(),
+        start_deadline_s=limits.START_DEADLINE.total_seconds(),
+        evidence_kept_s=limits.EVIDENCE_KEPT.total_seconds(), kept_s=limits.KEPT.total_seconds(),
+    )  # fmt: skip
 
 
 class Workspaces:

@@ -19,11 +19,12 @@ from quarterdeck.model.instants import format_instant
 from quarterdeck.model.limits import PAGE_MOST
 from quarterdeck.policy import access
 from quarterdeck.ports.executor import Check
-from quarterdeck.ports.store import Where
+from quarterdeck.ports.store import Finding, Where
 from quarterdeck.present import ages
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.clusters import Clusters
 from quarterdeck.service.context import ALL, Context
+from quarterdeck.service.repairing import damaged_logs
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import AuditRecord, Definition
@@ -200,7 +201,7 @@ class Upkeep:
 
     def _store_check(self) -> dict[str, Any]:
         try:
-            findings = self._context.ports.store.verify()
+            findings = self._findings()
         except QuarterdeckError as error:
             return _row("store", Check("store", "failed", error.message, error.advice))
         if not findings:
@@ -208,7 +209,9 @@ class Upkeep:
                 "store", Check("store", "ok", f"{self._context.ports.store.folder} is clean")
             )
         text = f"{len(findings)} findings, first: {findings[0].where}: {findings[0].what}"
-        advice = "`quarterdeck store verify` lists them; restore a backup."
+        advice = (
+            "`quarterdeck store verify` lists them; `quarterdeck store repair` keeps the rest."
+        )
         return _row("store", Check("store", "failed", text, advice))
 
     def _clock_check(self) -> dict[str, Any]:
@@ -294,9 +297,16 @@ class Upkeep:
         return next((one.subject for one in gone if one.subject_name == name), None)
 
     def verify(self) -> dict[str, Any]:
-        """Return {"ok", "findings"} of the store."""
-        findings = self._context.ports.store.verify()
+        """Return {"ok", "findings"} of the store and the logs of its runs."""
+        findings = self._findings()
         return {"ok": not findings, "findings": [to_document(one) for one in findings]}
+
+    def _findings(self) -> list[Finding]:
+        found = self._context.ports.store.verify()
+        try:
+            return [*found, *damaged_logs(self._context.ports.store, self._context.ports.logs)]
+        except QuarterdeckError as error:  # damage that was found already stops it
+            return found or [Finding("logs", f"cannot be checked: {error.message}")]
 
     def stats(self) -> Mapping[str, Any]:
         """Return counts, sizes and growth of the store."""

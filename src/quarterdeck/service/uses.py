@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from quarterdeck.model.errors import DamagedDocumentError, NotFoundError
 from quarterdeck.model.job import version_id
 from quarterdeck.model.states import TERMINAL, RunState
 from quarterdeck.policy import access
@@ -135,7 +136,10 @@ def runs_by_revision(context: Context, one: Definition) -> list[dict[str, Any]]:
     for row in sorted(_runs(context, one), key=lambda row: str(row.body["queued_at"])):
         sha256 = row.body["frozen_sha256"]
         if sha256 not in known:
-            frozen = frozen_spec(context, sha256)
+            try:
+                frozen = frozen_spec(context, sha256)
+            except (NotFoundError, DamagedDocumentError):
+                continue  # which revision it took cannot be told; `store verify` names it
             known[sha256] = frozen["profile" if one.kind == "profile" else "source"]["revision"]
         number = known[sha256]
         kept = found.setdefault(number, {"revision": number, "runs": 0, "open": 0, "last": None})

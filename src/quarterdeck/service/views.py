@@ -142,6 +142,7 @@ def version(one: Version, live: int) -> dict[str, Any]:
         "note": one.note,
         "based_on": one.based_on,
         "changed": list(one.changed),
+        **({"doubt": one.doubt} if one.doubt else {}),
     }
 
 

@@ -6,15 +6,24 @@ Which folder may be opened is `guard`'s.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
-from quarterdeck.model.errors import NotFoundError, StoreFaultError, StoreRefusedError
+from quarterdeck.model.errors import (
+    ConflictError,
+    NotFoundError,
+    StoreFaultError,
+    StoreRefusedError,
+)
 from quarterdeck.store import hashes
 
+_LOOK_S: Final = 0.05
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -96,6 +105,32 @@ def sync_folder(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextmanager
+def locked(folder: Path, *, wait_s: float) -> Iterator[None]:
+    """Be the only one that makes or repairs the store in `folder`; ConflictError if another goes on doing so."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        until = time.monotonic() + wait_s
+        while not _is_locked(handle):
+            if time.monotonic() > until:
+                raise ConflictError(
+                    f"{folder} is being made or repaired by another process; gave up after {wait_s:g} s.",
+                    advice="Nothing was written. Look at it again when that process is done.",
+                )
+            time.sleep(_LOOK_S)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def refuse_link(path: Path) -> None:

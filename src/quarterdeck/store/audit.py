@@ -6,7 +6,7 @@ Who may read which record is `policy`'s.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from quarterdeck.ports.store import Backend, Finding, Row, Where
 from quarterdeck.store import hashes
 
 TABLE: Final = "audit"
+REPAIR: Final = "store.repair"  # the act whose records say what was lost
+_REPAIRS: Final = 10_000
 
 
 def canonical(value: object) -> str:
@@ -59,6 +61,7 @@ class AuditTrail:
         after: object = None,
         outcome: str = "done",
         merge_s: float | None = None,
+        lost: Sequence[str] = (),
     ) -> None:
         """Record the act in the transaction under way; see `ports.store.Audit.append`."""
         if self._actor is None:
@@ -83,6 +86,8 @@ class AuditTrail:
             seen = newest.rev
         else:
             seq = newest.body["seq"] + 1 if newest else 1
+            while f"{TABLE}/{record_id(seq)}" in lost:
+                seq += 1
             body = {
                 "id": record_id(seq),
                 "seq": seq,
@@ -94,6 +99,8 @@ class AuditTrail:
                 "times": 1,
             }
             seen = None
+        if lost:
+            body["lost"] = list(lost)
         body["hash"] = record_hash(body)
         self._backend.put(TABLE, body["id"], body, seen=seen, by=self._actor, at=now)
 
@@ -117,15 +124,25 @@ def _is_same(newest: Row, act: Mapping[str, Any], now: datetime, merge_s: float)
     return same and seconds_between(parse_instant(newest.body["at"]), now) <= merge_s
 
 
-def broken(rows: Iterable[Row]) -> Iterator[Finding]:
-    """Yield the first record at which the chain does not hold; `rows` are all, by id."""
-    previous = ""
-    for seq, row in enumerate(rows, start=1):
+def losses(backend: Backend) -> set[str]:
+    """Return what repairs could not keep, as their records say."""
+    found = backend.page(TABLE, where=[Where("action", "=", REPAIR)], limit=_REPAIRS)
+    return {name for row in found for name in row.body.get("lost", ())}
+
+
+def broken(rows: Iterable[Row], lost: Container[str] = ()) -> Iterator[Finding]:
+    """Yield the first record at which the chain does not hold; `rows` are all, by id, but those `lost`."""
+    previous: str | None = ""
+    seq = 0
+    for row in rows:
+        seq += 1
+        while f"{TABLE}/{record_id(seq)}" in lost and row.id != record_id(seq):
+            seq, previous = seq + 1, None  # what the lost one said of itself nobody knows
         where = f"{TABLE}/{row.id}"
         if row.body.get("seq") != seq or row.id != record_id(seq):
             yield Finding(where, f"stands where record {seq} should: one is missing or added")
             return
-        if row.body.get("previous") != previous:
+        if previous not in (None, row.body.get("previous")):
             yield Finding(where, "does not follow the record before it: that one was changed")
             return
         previous = row.body.get("hash", "")

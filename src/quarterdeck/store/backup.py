@@ -10,11 +10,11 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import IO, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import (
     ConflictError,
@@ -22,48 +22,60 @@ from quarterdeck.model.errors import (
     PrerequisiteError,
     Problem,
     QuarterdeckError,
+    StoreFaultError,
     StoreRefusedError,
 )
 from quarterdeck.model.instants import Clock, format_instant, parse_instant
 from quarterdeck.ports.store import Backend
-from quarterdeck.store import artifacts, guard, hashes
+from quarterdeck.store import artifacts, guard, hashes, head, migrations, sums, verify
+from quarterdeck.store.creating import new_store_id
 from quarterdeck.store.indexes import FORMAT
 from quarterdeck.store.sqlite import SqliteBackend
+
+if TYPE_CHECKING:
+    from quarterdeck.store.head import Mark
 
 _KIND: Final = "quarterdeck-backup"
 _MANIFEST: Final = "manifest.json"
 _MANIFEST_MOST: Final = 256 * 1024 * 1024  # bytes
 _BLOCK: Final = 1024 * 1024
-_NAME = re.compile(rf"{re.escape(guard.DATABASE)}|(artifacts|logs)(/[A-Za-z0-9_.-]+)+")
+_NAME = re.compile(rf"{re.escape(guard.DATABASE)}|{head.NAME}|(artifacts|logs)(/[A-Za-z0-9_.-]+)+")
 
 
 def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mapping[str, Any]:
     """Write a consistent copy of the store to the new file `target` while others go on writing.
 
-    Returns {"path", "bytes", "sha256", "created_at", "documents": {table: n}}. ConflictError if
-    `target` is there already. The database is copied first: what it names in artifacts is there.
+    Returns {"path", "bytes", "sha256", "created_at", "documents": {table: n}, "findings": what is damaged in
+    the database that was copied}. ConflictError if `target` is there already. The database is copied first:
+    what it names in artifacts is there.
     """
     target = target.absolute()
     if target.exists() or target.is_symlink():
         raise ConflictError(f"{target} is there already.", advice="Name a new file.")
     if not isinstance(backend, SqliteBackend):
         raise PrerequisiteError("This store lives in memory and has no file to back up.")
-    mark = secrets.token_hex(4)
-    draft, database = (target.with_name(f".{target.name}.{mark}.{kind}") for kind in ("zip", "db"))
+    token = secrets.token_hex(4)
+    draft, database = (
+        target.with_name(f".{target.name}.{token}.{kind}") for kind in ("zip", "db")
+    )
     try:
         for path in (draft, database):
             path.touch(mode=0o600, exist_ok=False)
             path.chmod(0o600)
+        logs = {path.name for path in (folder / guard.LOGS).glob("*")}
         backend.copy_to(database)
-        documents = _counts(database)
+        documents, runs, mark, findings = _look_through(database)
         with zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             files = {guard.DATABASE: _add(archive, guard.DATABASE, database)}
-            for path in _beside(folder):
+            if mark is not None:
+                database.write_bytes(head.content(mark))
+                files[head.NAME] = _add(archive, head.NAME, database)
+            for path in _beside(folder, runs | logs):
                 name = path.relative_to(folder).as_posix()
                 files[name] = _add(archive, name, path)
             manifest = {
                 "kind": _KIND,
-                "format": FORMAT,
+                "format": backend.format,
                 "created_at": format_instant(now),
                 "documents": documents,
                 "files": files,
@@ -81,22 +93,35 @@ def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mappin
         "sha256": hashes.of_file(target),
         "created_at": manifest["created_at"],
         "documents": documents,
+        "findings": findings,
     }
 
 
-def _counts(database: Path) -> dict[str, int]:
+def _look_through(
+    database: Path,
+) -> tuple[dict[str, int], set[str], Mark | None, list[dict[str, str]]]:
+    """Return how many documents the copy has, its runs, the head that belongs to it, and what of it is damaged."""
     copy = SqliteBackend(database, read_only=True)
     try:
-        return {table: copy.count(table) for table in copy.tables()}
+        counts = {table: copy.count(table) for table in copy.tables()}
+        found = [finding._asdict() for finding in verify.database(copy)]
+        mark = None if copy.format < FORMAT else head.mark_of(copy.read_totals())
+        runs = {row.id for row in copy.scan("runs")}
+        return counts, runs, mark, found
     finally:
         copy.close()
 
 
-def _beside(folder: Path) -> Iterator[Path]:
-    """Yield artifacts and logs by name; of a log its cursor comes before the lines it covers."""
+def _beside(folder: Path, runs: Container[str]) -> Iterator[Path]:
+    """Yield artifacts and logs by name; of a log its cursor comes before the lines it covers.
+
+    A log of none of these `runs` is of one that was made while the database was copied.
+    """
     for name in (guard.ARTIFACTS, guard.LOGS):
         for path in sorted((folder / name).rglob("*")):
-            if path.is_file() and not path.is_symlink() and not path.name.startswith("."):
+            if not path.is_file() or path.is_symlink() or path.name.startswith("."):
+                continue
+            if name == guard.ARTIFACTS or path.relative_to(folder).parts[1] in runs:
                 yield path
 
 
@@ -133,11 +158,15 @@ class _Manifest:
 
 
 def restore(
-    folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False
-) -> Mapping[str, Any]:
+    folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False,
+    settle: Callable[[Backend, Path], object] = lambda *_: None,
+) -> Mapping[str, Any]:  # fmt: skip
     """Put the backup `file` in the place of the store in `folder`, which is kept beside it.
 
-    Returns {"path", "kept": where the old store lies now or None, "created_at", "documents"}.
+    `settle` is handed its database and folder before it is in its place, and may change its documents.
+
+    Returns {"path", "kept": where the old store lies now or None, "created_at", "documents", "head": {"store",
+    "change"} of the new head, "findings": what is damaged in the database}.
     InvalidInputError (`file`) if it is no whole backup; ConflictError, with both times, if the
     store in place has newer documents or cannot be read, unless `confirmed`. Whatever is refused,
     the store in place is untouched.
@@ -156,8 +185,8 @@ def restore(
             path.parent.mkdir(parents=True, exist_ok=True)
             shared = path.is_dir() and guard.is_shared(path)
             _unpack(archive, manifest, draft, shared=shared)
-        newest = _demand_sound(draft)
-        kept = _exchange(path, draft, newest, clock, confirmed=confirmed)
+        made = _begin_anew(draft, settle, shared=shared)
+        kept = _exchange(path, draft, made.newest, clock, confirmed=confirmed)
     except OSError as error:
         if not manifest_checked:
             raise _invalid(f"{file} cannot be read ({error.strerror})") from error
@@ -172,6 +201,8 @@ def restore(
         "kept": None if kept is None else str(kept),
         "created_at": format_instant(manifest.created_at),
         "documents": dict(manifest.documents),
+        "head": {"store": made.head.store, "change": made.head.seq},
+        "findings": made.findings,
     }
 
 
@@ -257,19 +288,53 @@ def _copy(source: IO[bytes], target: Path, size: int, *, shared: bool) -> str:
     return found.hexdigest() if size == 0 else ""
 
 
-def _demand_sound(draft: Path) -> str:
-    """Return when the newest change in the unpacked store was made; refuse a damaged database."""
+class _Made(NamedTuple):
+    """An unpacked store: when its newest change was made, its new head, and what is damaged in its rows."""
+
+    newest: str
+    head: Mark
+    findings: list[dict[str, str]]
+
+
+def _begin_anew(draft: Path, settle: Callable[[Backend, Path], object], *, shared: bool) -> _Made:
+    """Bring the unpacked store up to date and give it a head of its own; refuse a damaged database.
+
+    It is a store with another history from now on, and has another id. Single rows that are damaged are no reason
+    to refuse it: there may be no better backup.
+    """
     try:
         backend = SqliteBackend(draft / guard.DATABASE)
         try:
-            damage, newest = backend.integrity(), backend.newest()
+            if damage := backend.integrity():
+                raise _invalid(f"its database is damaged: {damage[0]}")
+            _demand_own_head(draft / head.NAME, backend)
+            migrations.migrate_copy(backend)
+            found = [finding._asdict() for finding in verify.database(backend)]
+            newest = backend.newest()
+            settle(backend, draft)
+            with backend.transaction():
+                before = backend.read_totals()
+                totals = sums.begun(new_store_id(), before.seq, before.total)
+                backend.put_totals(totals)
+            migrations.write_head(draft / head.NAME, totals, shared=shared)
+            return _Made(newest, head.mark_of(totals), found)
         finally:
             backend.close()
+    except (InvalidInputError, StoreFaultError):
+        raise
     except QuarterdeckError as error:
         raise _invalid(f"its database cannot be used: {error.message}") from error
-    if damage:
-        raise _invalid(f"its database is damaged: {damage[0]}")
-    return newest
+
+
+def _demand_own_head(path: Path, backend: SqliteBackend) -> None:
+    """Refuse a backup whose head is not its database's; one of an older format has none."""
+    try:
+        mark = head.Head(path).read()
+    except head.HeadError as error:
+        raise _invalid("its head cannot be read") from error
+    wanted = None if backend.format < FORMAT else head.mark_of(backend.read_totals())
+    if mark != wanted:
+        raise _invalid("its head is not the one of its database")
 
 
 def _exchange(
@@ -287,7 +352,7 @@ def _exchange(
     guard.demand_owner(path)
     try:
         guard.demand_store(path)
-        old = SqliteBackend(path / guard.DATABASE)
+        old = SqliteBackend(path / guard.DATABASE, head=head.Head(path / head.NAME))
     except StoreRefusedError as error:
         if not confirmed:
             raise ConflictError(
@@ -310,8 +375,7 @@ def _exchange(
 
 
 def _swap(path: Path, draft: Path, clock: Clock) -> Path:
-    stamp = clock().strftime("%Y%m%dT%H%M%S%fZ")
-    kept = path.with_name(f"{path.name}.before-restore-{stamp}")
+    kept = guard.beside(path, "before-restore", clock())
     path.rename(kept)
     try:
         draft.rename(path)

@@ -1,87 +1,45 @@
-"""One SQLite file: opening, connections, transactions, errors. Only this module speaks to SQLite.
+"""One database: opening it, transactions, and what its head and its rows' sums say.
 
-What is read and written in it is `sqlite`'s.
+Statements about documents are `sqlite`'s, connections and SQLite's errors `connections`'.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import os
 import threading
-import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from quarterdeck.model.errors import QuarterdeckError, StoreFaultError, StoreRefusedError
+from quarterdeck.model.errors import StoreFaultError, StoreRefusedError
 from quarterdeck.model.limits import LOCK_WAIT_S
-from quarterdeck.store import faults, locks, schema
+from quarterdeck.store import connections, faults, head, schema, sums
+from quarterdeck.store.acknowledging import Acknowledging
+from quarterdeck.store.connections import Connections, Values
 from quarterdeck.store.indexes import APPLICATION_ID, FORMAT, INDEXES, Indexes
 
 if TYPE_CHECKING:
-    from tempfile import TemporaryDirectory
+    from quarterdeck.store.head import Head, Mark
+    from quarterdeck.store.sums import Totals
 
-_WAL_KEPT: Final = 64 * 1024 * 1024  # bytes; a longer write-ahead log is cut after a checkpoint
-_CLOSE_WAIT_S: Final = 1.0
 _LOOKED_THROUGH: Final = 4 * 1024 * 1024  # bytes; about 1 ms for each million
-Values = Sequence[str | int | float | None]
-
-
-def create_database(path: Path, indexes: Indexes = INDEXES) -> None:
-    """Make an empty database at `path`, where nothing may lie yet."""
-    connection = sqlite3.connect(
-        path.absolute().as_uri() + "?mode=rwc", uri=True, isolation_level=None
-    )
-    try:
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
-            raise StoreRefusedError(
-                f"The file system of {path} cannot share a write-ahead log.",
-                advice=faults.LOCKS_ADVICE,
-            )
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in schema.BASE:
-            connection.execute(statement)
-        for table in indexes:
-            for statement in schema.table_statements(indexes, table, ()):
-                connection.execute(statement)
-        connection.execute(
-            "INSERT INTO meta VALUES ('indexes', ?)", (schema.fingerprint(indexes),)
-        )
-        connection.execute("COMMIT")
-    except sqlite3.Error as error:
-        known = _translated(error, path, LOCK_WAIT_S)
-        if known is None:
-            raise
-        raise known from error
-    finally:
-        connection.close()
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that can be referred to weakly: it closes when its thread is over.
-
-    `busy` is held while SQLite works on it: to close it then, from another thread, would crash the process.
-    """
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.busy = threading.Lock()
 
 
 class _Here(threading.local):
-    """This thread's connection and how deep it stands in transactions."""
+    """How deep this thread stands in transactions, and what the rows add up to in this one."""
 
-    connection: _Connection | None = None
     depth: int = 0
+    totals: Totals | None = None  # once something was written
 
 
 class Database:
     """A database in WAL mode with synchronous=FULL; one connection per thread.
 
-    Opening never makes a file. `damage` names what is wrong with a database that could be opened
-    for reading all the same; for writing it is refused. `read_only` also reads where no file can
-    be made beside the database.
+    Opening never makes a file. `damage` names what is wrong with a database that could be opened for reading all
+    the same; for writing it is refused. `read_only` also reads where no file can be made beside the database. With
+    a `head` it is held against that, and keeps it. One of an older `format` is opened as it is; `migrations`
+    brings it up to date before it is written.
     """
 
     def __init__(
@@ -91,23 +49,24 @@ class Database:
         read_only: bool = False,
         indexes: Indexes = INDEXES,
         wait_s: float = LOCK_WAIT_S,
+        head: Head | None = None,
     ) -> None:
         self.path = path.absolute()
+        self._text = str(self.path)
         self.damage = ""
+        self.format = FORMAT
+        self._head = Acknowledging(head, self.path) if head is not None else None
         self._read_only = read_only
         self._indexes = indexes
-        self._wait_s = wait_s
-        self._uri = self.path.as_uri() + f"?mode={'ro' if read_only else 'rw'}"
+        uri = self.path.as_uri() + f"?mode={'ro' if read_only else 'rw'}"
+        self._sql = Connections(self.path, uri, read_only=read_only, wait_s=wait_s)
         self._here = _Here()
-        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._there: Indexes = {}  # those that the database is known to have
         self._known = set(indexes)
-        self._fault = ""
-        self._copy: TemporaryDirectory[str] | None = None
-        self._closed = False
         try:
             self._open()
         except BaseException:
+            self._sql.close_and_keep_log()
             self.close()
             raise
 
@@ -120,19 +79,21 @@ class Database:
             code = getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF
             if not self._read_only or not self.path.exists():
                 raise
-            self._forget_connection()
-            if code == faults.CORRUPT:
-                self.damage = str(error.__cause__)
-            elif code in (faults.CANTOPEN, faults.READONLY):
-                self._read_aside()
+            self._sql.forget()
+            if code in (faults.CANTOPEN, faults.READONLY):
+                self._sql.read_aside()
+            elif "damage" in error.facts:
+                self.damage = error.facts["damage"]
+                self._sql.tolerant = True
             else:
                 raise
             self._check_header()
         self._look_inside()
+        self._hold_against_head()
         self._identity = self._stat()
-        if not self._read_only:
-            self._upgrade()
-        if not self.damage and self.is_current():
+        if self.format == FORMAT and not self._read_only:
+            self.upgrade()
+        elif not self.damage and self.is_current():
             self._there = self._indexes
         elif not self.damage:  # of an earlier version, for reading: some tables came later
             self._known.clear()
@@ -147,28 +108,31 @@ class Database:
             found = str(error.__cause__)
         if found == "ok":
             return
-        self.damage = " ".join(found.splitlines()[-1].split())
+        self._damaged(" ".join(found.splitlines()[-1].split()))
+
+    def _damaged(self, what: str) -> None:
+        """Take note of damage; for writing, refuse to open."""
+        self.damage = what
         if not self._read_only:
-            raise faults.damaged(str(self.path), self.damage)
+            raise faults.damaged(str(self.path), what)
 
-    def _read_aside(self) -> None:
-        """Read where SQLite cannot make the file that it shares with writers.
-
-        So nobody is writing, and the database lies still; if its log is not empty, both are read
-        from a copy.
-        """
-        import shutil  # rarely needed
-        import tempfile
-
-        log = self.path.with_name(self.path.name + "-wal")
-        if not log.exists() or log.stat().st_size == 0:
-            self._uri += "&immutable=1"
+    def _hold_against_head(self) -> None:
+        """Look whether all is there that was acknowledged, and bring a head that is behind up to date."""
+        if self._head is None or self.damage:
             return
-        self._copy = tempfile.TemporaryDirectory(prefix="quarterdeck-", ignore_cleanup_errors=True)
-        copy = Path(self._copy.name) / self.path.name
-        shutil.copyfile(self.path, copy)
-        shutil.copyfile(log, copy.with_name(log.name))
-        self._uri = copy.as_uri() + "?mode=rw"
+        what = self.unlike_head()
+        if not what and self.format == FORMAT and not self._read_only:
+            what = self._head.catch_up(head.mark_of(self.read_totals()))
+        if what:
+            self._damaged(what)
+
+    def unlike_head(self) -> str:
+        """Return in words why all that was acknowledged cannot be there; empty if it may be."""
+        if self._head is None:
+            return ""
+        if self.format < FORMAT:
+            return self._head.unlike_old(self.last_change)
+        return self._head.unlike(self.read_totals)
 
     def _check_header(self) -> None:
         """Refuse what is not ours, newer or damaged where a first look sees it."""
@@ -178,17 +142,25 @@ class Database:
                 f"{self.path} is no Quarterdeck database.",
                 advice="Name a folder that `quarterdeck init` made.",
             )
-        format_ = int(self._value("PRAGMA user_version"))
-        if format_ > FORMAT:
+        self.format = self.read_format()
+        if self.format > FORMAT:
             raise StoreRefusedError(
-                f"{self.path} was written by a newer version (format {format_}, here {FORMAT}).",
+                f"{self.path} was written by a newer version (format {self.format}, here {FORMAT}).",
                 advice="Use that version of Quarterdeck; nothing was changed.",
             )
-        self._value("SELECT value FROM meta WHERE name = 'seq'")
+        if self.format < 1:
+            raise faults.damaged(str(self.path), f"its format is {self.format}; the first was 1")
+        if not self.damage:
+            self.last_change()
 
-    def _upgrade(self) -> None:
+    def read_format(self) -> int:
+        """Return the format that the database has now."""
+        return int(self._value("PRAGMA user_version"))
+
+    def upgrade(self) -> None:
         """Add declared fields and indexes that the database does not have yet."""
         if self.is_current():
+            self._there = self._indexes
             return
         wanted = schema.fingerprint(self._indexes)
         with self.transaction():
@@ -196,6 +168,8 @@ class Database:
                 self._make_table(table)
             self._refill()
             self._rows("REPLACE INTO meta VALUES ('indexes', ?)", (wanted,))
+            self.note_schema()
+        self._there = self._indexes
 
     def _refill(self) -> None:
         """Make anew what is kept of other tables' rows, after the database was written by who did not keep it."""
@@ -211,52 +185,29 @@ class Database:
         for statement in schema.table_statements(self._indexes, table, {name for (name,) in info}):
             self._rows(statement)
 
+    def note_schema(self) -> None:
+        """Keep the hash of the statements that made tables and indexes, for `verify`."""
+        self._rows("REPLACE INTO meta VALUES ('schema', ?)", (self._schema_hash(),))
+
+    def _schema_hash(self) -> str:
+        return connections.schema_hash(self._rows(connections.SCHEMA))
+
     def _stat(self) -> tuple[int, int]:
-        found = self.path.stat()
+        found = os.stat(self._text)  # noqa: PTH116  # twice as fast, once for each transaction
         return found.st_dev, found.st_ino
 
-    # Connections and errors
-
-    def _connection(self) -> _Connection:
-        connection = self._here.connection
-        if connection is None:
-            if self._closed:
-                raise RuntimeError(f"{self.path} was closed")
-            connection = sqlite3.connect(
-                self._uri,
-                uri=True,
-                timeout=self._wait_s,
-                isolation_level=None,
-                check_same_thread=False,
-                factory=_Connection,
-            )
-            self._here.connection = connection
-            self._connections.add(connection)
-            if self.damage:
-                connection.execute("PRAGMA writable_schema = ON")  # else a cut file is not read
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA cell_size_check = ON")
-            if not self._read_only:
-                connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
-        return connection
-
-    def _forget_connection(self) -> None:
-        if self._here.connection is not None:
-            self._here.connection.close()
-            self._here.connection = None
+    # Statements
 
     def _rows(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-        try:
-            connection = self._connection()
-            with connection.busy:
-                return connection.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) in faults.SYNC_FAILED:
-                self._fault = str(error)
-            known = _translated(error, self.path, self._wait_s)
-            if known is None:
-                raise
-            raise known from error
+        return self._sql.rows(sql, values)
+
+    def execute(self, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows: for `migrations` and checks, which know the tables."""
+        return self._rows(sql, values)
+
+    def add_function(self, name: str, arguments: int, function: Callable[..., str]) -> None:
+        """Let statements of this thread call `function`."""
+        self._sql.add_function(name, arguments, function)
 
     def _value(self, sql: str, values: Values = ()) -> Any:
         rows = self._rows(sql, values)
@@ -266,8 +217,11 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All inside happens or nothing does; an inner one that fails undoes its own part."""
-        here, depth = self._here, self._here.depth
+        """All inside happens or nothing does; an inner one that fails undoes its own part.
+
+        It is acknowledged by returning: then the commit is durable, and so is the head.
+        """
+        here, depth, before = self._here, self._here.depth, self._here.totals
         if depth:
             self._demand_open()
             self._rows(f"SAVEPOINT inner_{depth}")
@@ -275,19 +229,71 @@ class Database:
             self._demand_writable()
             self._rows("BEGIN IMMEDIATE")
         here.depth = depth + 1
+        done: Mark | None = None
         try:
             if not depth:
                 self._demand_unmoved()
             yield
+            if not depth:
+                done = self._seal()
             self._rows(f"RELEASE inner_{depth}" if depth else "COMMIT")
         except BaseException:
+            here.totals = before
             self._undo(depth)
             raise
         finally:
             here.depth = depth
+            if not depth:
+                here.totals = None
+        if done is not None and self._head is not None:
+            self._head.acknowledge(done)
+
+    def read_totals(self) -> Totals:
+        """Return what the rows add up to, as it is committed."""
+        found = self._rows("SELECT store, seq, total, history FROM totals")
+        if len(found) != 1 or not isinstance(found[0][1], int):
+            raise faults.damaged(str(self.path), "the sum of its rows is missing")
+        store, seq, total, history = found[0]
+        return sums.Totals(str(store), seq, sums.number(total), str(history))
+
+    def _counting(self) -> Totals:
+        """Return what the rows add up to in the transaction under way."""
+        if self._here.totals is None:
+            totals = self.read_totals()
+            if self._head is not None:
+                self._head.demand_reached(totals)
+            self._here.totals = totals
+        return self._here.totals
+
+    def _seal(self) -> Mark | None:
+        """Write what the rows add up to now and return the head's next mark; None if nothing was changed."""
+        if self._here.totals is None:
+            return None
+        totals = self._here.totals.sealed()
+        self.put_totals(totals)
+        return head.mark_of(totals)
+
+    def put_totals(self, totals: Totals) -> None:
+        """Write the sums of all rows as they are given; but for `migrations` they come with each transaction."""
+        self._rows(
+            "UPDATE totals SET store = ?, seq = ?, total = ?, history = ?", totals.columns()
+        )
+
+    def last_change(self) -> int:
+        """Return the number of the newest change; 0 for none."""
+        if self._here.totals is not None:
+            return self._here.totals.seq
+        try:
+            if self.format < FORMAT:
+                return int(self._value("SELECT value FROM meta WHERE name = 'seq'"))
+            return self.read_totals().seq
+        except StoreRefusedError:
+            if self.damage:
+                return 0  # nothing follows in a database that nobody can write
+            raise
 
     def _undo(self, depth: int) -> None:
-        if not self._connection().in_transaction:  # SQLite undid all of it itself
+        if not self._sql.in_transaction():  # SQLite undid all of it itself
             return
         if depth:
             self._rows(f"ROLLBACK TO inner_{depth}")
@@ -307,20 +313,20 @@ class Database:
                 yield
 
     @contextmanager
-    def _one_view(self) -> Iterator[None]:
+    def one_view(self) -> Iterator[None]:
         """Let several reads see one state."""
-        if self._here.depth:
+        if self._here.depth or self._sql.in_transaction():
             yield
             return
         self._rows("BEGIN")
         try:
             yield
         finally:
-            if self._connection().in_transaction:
+            if self._sql.in_transaction():
                 self._rows("ROLLBACK")
 
     def _demand_open(self) -> None:
-        if not self._connection().in_transaction:
+        if not self._sql.in_transaction():
             raise StoreFaultError(
                 f"The transaction on {self.path} was ended by a failure; nothing was written.",
                 advice="Repeat the whole change.",
@@ -334,9 +340,11 @@ class Database:
                 f"{self.path} is open for reading only; nothing was written.",
                 advice="Leave out --read-only to write.",
             )
-        if self._fault:
+        if self._head is not None:
+            self._head.demand_ready()
+        if fault := self._sql.fault or (self._head and self._head.fault):
             raise StoreFaultError(
-                f"The disk of {self.path} failed ({self._fault}), so what was last written may be"
+                f"The disk of {self.path} failed ({fault}), so what was last written may be"
                 " lost; nothing more is written.",
                 advice="Check the disk, open the store again and run `quarterdeck store verify`.",
             )
@@ -353,44 +361,26 @@ class Database:
                 " nothing was written.",
                 advice="Open the store again.",
             )
+        if self._head is not None and self.format == FORMAT:
+            self._head.demand_in_place()
 
     def integrity(self) -> list[str]:
-        """Return what SQLite's own check finds wrong; empty if all is well."""
+        """Return what SQLite's own check finds wrong, and where tables were changed; empty if all is well."""
         found = [str(text) for (text,) in self._rows("PRAGMA integrity_check(20)")]
-        return [] if found == ["ok"] else found
+        found = [] if found == ["ok"] else found
+        if self.format == FORMAT:
+            kept = self._value("SELECT value FROM meta WHERE name = 'schema'")
+            if kept != self._schema_hash():
+                found.append("its tables or indexes are not those that were made")
+        return found
 
     def copy_to(self, target: Path) -> None:
         """Write a consistent copy to `target`, a new file, while others go on writing."""
-        copy = sqlite3.connect(target, isolation_level=None)
-        try:
-            connection = self._connection()
-            with connection.busy:
-                connection.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE").fetchall()
-        except sqlite3.Error as error:
-            known = _translated(error, target, self._wait_s)
-            if known is None:
-                raise
-            raise known from error
-        finally:
-            copy.close()
+        self._sql.copy_to(target)
 
     def close(self) -> None:
         """End this thread's and all other connections; one that stays at work is left to its thread."""
-        self._closed = True
-        for connection in list(self._connections):
-            if connection.busy.acquire(timeout=_CLOSE_WAIT_S):
-                connection.close()
-                connection.busy.release()
+        self._sql.close()
         self._here = _Here()
-        if self._copy is not None:
-            self._copy.cleanup()
-            self._copy = None
-
-
-def _translated(error: sqlite3.Error, path: Path, wait_s: float) -> QuarterdeckError | None:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is None:  # not SQLite's, but Python's; of these only a text that is none can happen
-        return faults.damaged(str(path), str(error)) if "decode" in str(error) else None
-    holder = locks.holder(path) if code & 0xFF in (faults.BUSY, faults.LOCKED) else ""
-    return faults.translate(code, str(error), path=str(path), holder=holder, wait_s=wait_s)
+        if self._head is not None:
+            self._head.close()

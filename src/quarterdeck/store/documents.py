@@ -5,7 +5,7 @@ Opening one is `open`'s; TinyDB's interface to the same documents is `table`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
@@ -50,8 +50,11 @@ class DocumentCollection(Generic[T]):
         self._actor = actor
 
     def find(self, id: str) -> Kept[T] | None:  # the design's word
-        """Return the document with its revision, or None."""
-        row = self._backend.get(self._table, id)
+        """Return the document with its revision, or None.
+
+        Inside a transaction it is held against its hash: what is read there is written somewhere else.
+        """
+        row = self._backend.get(self._table, id, sound=self._actor is not None)
         return None if row is None else self._kept(row)
 
     def get(self, id: str) -> Kept[T]:
@@ -113,7 +116,12 @@ class DocumentCollection(Generic[T]):
         return self._actor
 
     def _kept(self, row: Row) -> Kept[T]:
-        return Kept(self._decode(row.body), row.rev, row.by, row.at)
+        try:
+            return Kept(self._decode(row.body), row.rev, row.by, row.at)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            for finding in self._backend.unsound(self._table, [row.id]):
+                raise faults.altered(*finding) from None
+            raise
 
 
 def _decoder(module: str, name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -185,7 +193,10 @@ def _standings_in_memory(backend: Backend) -> Backend:
 
 
 class DocumentStore(_Collections):
-    """See `ports.store.Store`. `damage` names what is wrong with a store opened for reading."""
+    """See `ports.store.Store`. `damage` names what is wrong with a store opened for reading.
+
+    `notices` are what opening it did that a person should know.
+    """
 
     folder: str
 
@@ -198,9 +209,11 @@ class DocumentStore(_Collections):
         read_only: bool = False,
         shared: bool = False,
         damage: str = "",
+        notices: Sequence[str] = (),
     ) -> None:
         self.folder = str(folder)
         self.damage = damage
+        self.notices = tuple(notices)
         self.read_only = read_only
         self.backend = backend
         self._clock = clock
@@ -247,6 +260,24 @@ class DocumentStore(_Collections):
         """Return the newest change's number."""
         return self.backend.last_change()
 
+    def unsound(self, *documents: tuple[str, str]) -> list[Finding]:
+        """Return those of the documents (table, id) that are not as they were written, with both hashes.
+
+        Without any they are sought among all that there are.
+        """
+        if not documents:
+            from quarterdeck.store import verify
+
+            return verify.changed_rows(self.backend)
+        return [
+            finding for table, id_ in documents for finding in self.backend.unsound(table, [id_])
+        ]
+
+    def demand_sound(self, *documents: tuple[str, str]) -> None:
+        """Raise DamagedDocumentError for the first of the documents that is not as it was written."""
+        for finding in self.unsound(*documents):
+            raise faults.altered(*finding)
+
     def artifact_put(self, content: bytes) -> str:
         """Keep `content` durably under its SHA-256 and return that."""
         if self.damage:
@@ -267,6 +298,12 @@ class DocumentStore(_Collections):
         from quarterdeck.store import verify  # not on the way to a list
 
         return verify.findings(self.backend, DECODERS, self.artifacts, self.damage)
+
+    def lost(self) -> set[str]:
+        """Return what repairs could not keep, as table/id or the file's path in the store."""
+        from quarterdeck.store import audit
+
+        return audit.losses(self.backend)
 
     def wide_files(self) -> list[str]:
         """Return the files and folders that others than the owner (or group) may use."""

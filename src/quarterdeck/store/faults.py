@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from quarterdeck.model.errors import (
     ConflictError,
+    DamagedDocumentError,
     QuarterdeckError,
     StoreFaultError,
     StoreRefusedError,
@@ -25,11 +27,13 @@ NOTADB: Final = 26
 SYNC_FAILED: Final = frozenset({IOERR | 4 << 8, IOERR | 5 << 8})
 NO_LOCKS: Final = frozenset({PROTOCOL, IOERR | 9 << 8, IOERR | 14 << 8, IOERR | 15 << 8})
 
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})  # the system's, of a disk that is full
+
 TORN: Final = ("malformed JSON", "no such table")  # of a database that is ours by its header
 
 DAMAGE_ADVICE: Final = (
-    "Nothing was written; what is left can be read. See `quarterdeck store verify`, "
-    "then put a backup in its place with `quarterdeck store restore`."
+    "Nothing was written; what is left can be read. See `quarterdeck store verify`, then keep what is left"
+    " with `quarterdeck store repair`, or put a backup in its place with `quarterdeck store restore`."
 )
 LOCKS_ADVICE: Final = "Keep the store on a local disk (`quarterdeck init` in a folder there)."
 
@@ -83,4 +87,11 @@ def _fault(primary: int, words: str, path: str) -> QuarterdeckError | None:
 
 def damaged(path: str, what: str) -> StoreRefusedError:
     """Return the error for a database that is damaged, naming the damage."""
-    return StoreRefusedError(f"{path} is damaged: {what}.", advice=DAMAGE_ADVICE)
+    return StoreRefusedError(f"{path} is damaged: {what}.", advice=DAMAGE_ADVICE, damage=what)
+
+
+def altered(document: str, what: str) -> DamagedDocumentError:
+    """Return the error for a document (table/id) that is not as it was written; `what` names both hashes."""
+    return DamagedDocumentError(
+        f"{document} {what}; nothing was written.", advice=DAMAGE_ADVICE, document=document
+    )

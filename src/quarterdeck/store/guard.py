@@ -5,27 +5,35 @@ What stands in the database's header is checked by `database`.
 
 from __future__ import annotations
 
+import glob
+import json
 import os
 import re
 import stat
 from pathlib import Path, PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from quarterdeck.model.errors import ConflictError, StoreRefusedError
+from quarterdeck.store import head
 from quarterdeck.store.faults import LOCKS_ADVICE
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 DATABASE: Final = "quarterdeck.db"
 ARTIFACTS: Final = "artifacts"
 LOGS: Final = "logs"
 WORK: Final = "work"
+REPAIRING: Final = "repairing"  # there from the moment a repair changes anything until it is done
 FOLDERS: Final = (ARTIFACTS, LOGS, WORK)
-LAYOUT: Final = (DATABASE, *FOLDERS)
+LAYOUT: Final = (DATABASE, head.NAME, *FOLDERS)
 _MOUNTS = Path("/proc/self/mountinfo")
 # Their locks hold on one host at best, and a write-ahead log needs memory shared by all writers.
 _NETWORK = re.compile(
     r"nfs\d*|cifs|smb\w*|9p|afs|ncpfs|ceph|lustre|glusterfs|beegfs|gpfs|davfs"
     r"|fuse\.(sshfs|s3fs|goofys|rclone|gcsfuse|blobfuse2?|glusterfs|davfs2?|curlftpfs|juicefs)"
 )
+RESTORE: Final = "Put a backup in its place with `quarterdeck store restore`."
 _INIT: Final = (
     "Make one with `quarterdeck init`, or name another folder (--store, QUARTERDECK_STORE)."
 )
@@ -33,33 +41,70 @@ _INIT: Final = (
 
 def demand_store(folder: str | PurePath) -> Path:
     """Return the absolute folder of an existing store; StoreRefusedError says why it is none."""
-    path = demand_named(folder)
-    if path.is_symlink() and not path.exists():
-        raise StoreRefusedError(f"{path} is a symbolic link to nothing.", advice=_INIT)
-    if not path.exists():
-        raise StoreRefusedError(f"There is no store at {path}.", advice=_INIT)
-    if not path.is_dir():
-        raise StoreRefusedError(f"{path} is a file; a store is a folder.", advice=_INIT)
-    demand_locks(path)
-    demand_owner(path)
+    path = demand_folder(folder)
     database = path / DATABASE
     if database.is_symlink():
         raise StoreRefusedError(
             f"{database} is a symbolic link.", advice="Put the database itself in its place."
         )
     if not database.is_file():
-        if any((path / name).is_dir() for name in (ARTIFACTS, LOGS)):
+        if not is_free(path) and any(
+            (path / name).exists() for name in (ARTIFACTS, LOGS, head.NAME)
+        ):
+            what = f"{DATABASE} is missing"
             raise StoreRefusedError(
-                f"{path} is a store without its database ({DATABASE} is missing).",
-                advice="Put a backup in its place with `quarterdeck store restore`.",
+                f"{path} is a store without its database ({what}).", advice=RESTORE, damage=what
             )
         raise StoreRefusedError(f"{path} is no store ({DATABASE} is missing).", advice=_INIT)
     if database.stat().st_size == 0:
-        raise StoreRefusedError(
-            f"{database} is damaged: it is empty.",
-            advice="Put a backup in its place with `quarterdeck store restore`.",
-        )
+        what = "it is empty"
+        raise StoreRefusedError(f"{database} is damaged: {what}.", advice=RESTORE, damage=what)
     return path
+
+
+def demand_folder(folder: str | PurePath) -> Path:
+    """Return the absolute path of a folder that may be a store: ours, with locks."""
+    path = demand_named(folder)
+    if path.is_symlink() and not path.exists():
+        raise StoreRefusedError(f"{path} is a symbolic link to nothing.", advice=_INIT)
+    if not path.exists():
+        demand_whole_restore(path)
+        raise StoreRefusedError(f"There is no store at {path}.", advice=_INIT)
+    if not path.is_dir():
+        raise StoreRefusedError(f"{path} is a file; a store is a folder.", advice=_INIT)
+    demand_locks(path)
+    demand_owner(path)
+    return path
+
+
+def cut_off_repair(path: Path) -> Path | None:
+    """Return where the copy lies from which a repair began that was cut off; None if none was."""
+    try:
+        return Path(json.loads((path / REPAIRING).read_bytes())["copy"])
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError):
+        return path
+
+
+def demand_whole_restore(path: Path) -> None:
+    """Refuse a folder that is missing because a restore was ended between its two steps."""
+    name = glob.escape(path.name)
+    drafts = sorted(path.parent.glob(f".{name}.restore-*"))
+    kept = sorted(path.parent.glob(f"{name}.before-restore-*"))
+    if drafts and kept:
+        what = "a restore was cut off between two steps"
+        raise StoreRefusedError(
+            f"There is no store at {path}: {what}.",
+            advice=f"The store that was there lies in {kept[-1]}: `mv {kept[-1]} {path}` brings it back.",
+            damage=what,
+        )
+
+
+def beside(folder: Path, why: str, now: datetime, ending: str = "") -> Path:
+    """Return the name beside the store's folder under which something of it is kept."""
+    stamp = now.strftime("%Y%m%dT%H%M%S%fZ")
+    return folder.with_name(f"{folder.name}.{why}-{stamp}{ending}")
 
 
 def demand_free(folder: str | PurePath) -> Path:
@@ -69,18 +114,35 @@ def demand_free(folder: str | PurePath) -> Path:
         raise ConflictError(
             f"{path} is a file; a store is a folder.", advice="Name another folder."
         )
-    if path.is_dir() and any(not _is_left_over(entry) for entry in path.iterdir()):
+    if not path.exists():
+        demand_whole_restore(path)
+    if path.is_dir() and not is_free(path):
         what = "holds a store already" if (path / DATABASE).exists() else "is not empty"
         raise ConflictError(f"{path} {what}.", advice="Name a new or empty folder.")
     demand_locks(path)
     return path
 
 
+def is_free(path: Path) -> bool:
+    """Return whether the folder holds nothing but what comes from making a store that was cut off."""
+    return all(map(_is_left_over, path.iterdir()))
+
+
 def _is_left_over(entry: Path) -> bool:
-    """Return whether `entry` comes from making a store that was cut off: no data is in it."""
     if entry.name in FOLDERS:
         return entry.is_dir() and not any(entry.iterdir())
-    return entry.name.startswith(f".{DATABASE}.")
+    if entry.name == head.NAME:
+        return _is_new_head(entry)
+    return entry.name.startswith((f".{DATABASE}.", f".{head.NAME}."))
+
+
+def _is_new_head(path: Path) -> bool:
+    """Return whether nothing was acknowledged yet in the head's store."""
+    try:
+        mark = head.Head(path).read()
+    except (OSError, head.HeadError):
+        return False
+    return mark is not None and mark.seq == 0
 
 
 def demand_named(folder: str | PurePath) -> Path:

@@ -8,7 +8,7 @@ from typing import Final
 Indexes = Mapping[str, tuple[tuple[str, ...], ...]]
 
 APPLICATION_ID: Final = 0x51444B31  # "QDK1" in the database's header
-FORMAT: Final = 1  # PRAGMA user_version; a store with a greater one is refused
+FORMAT: Final = 2  # PRAGMA user_version; a greater one is refused, a smaller one migrated
 
 # A field named in an index is declared: it may be filtered and ordered by. `id` ends every index
 # that does not name it, so a filtered page comes in the order of ids without sorting. An index

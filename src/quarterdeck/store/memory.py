@@ -13,20 +13,22 @@ from typing import Any
 
 from quarterdeck.model.errors import ConflictError, NotFoundError
 from quarterdeck.model.ids import Rev
-from quarterdeck.model.instants import format_instant, parse_instant
+from quarterdeck.model.instants import parse_instant
 from quarterdeck.model.limits import LOCK_WAIT_S
-from quarterdeck.ports.store import Change, Ids, Row, Where
+from quarterdeck.ports.store import Change, Finding, Ids, Row, Where
 from quarterdeck.store import standings
 from quarterdeck.store.indexes import INDEXES, Indexes
 from quarterdeck.store.rows import (
     Scalar,
-    Written,
+    Stored,
     check_fields,
     comparable,
     next_rev,
     sort_key,
+    stored,
     texts,
     values,
+    writable,
 )
 
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -37,19 +39,12 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    written: Written
-    seq: int
-    text: str
-
-
 @dataclass(slots=True)
 class _State:
     """All rows; a transaction works on a copy, which takes the place of the first at its end."""
 
-    tables: dict[str, dict[str, _Kept]]
-    gone: dict[tuple[str, str], _Kept] = field(default_factory=dict)
+    tables: dict[str, dict[str, Stored]]
+    gone: dict[tuple[str, str], Stored] = field(default_factory=dict)
     seq: int = 0
 
     def copy(self) -> _State:
@@ -99,14 +94,31 @@ class MemoryBackend:
         finally:
             self._lock.release()
 
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Let several reads see one state."""
+        self._here.states.append(self._state)
+        try:
+            yield
+        finally:
+            self._here.states.pop()
+
     @property
     def _state(self) -> _State:
         return self._here.states[-1] if self._here.states else self._committed
 
-    def get(self, table: str, id: str) -> Row | None:  # the design's word
-        """Return the row, or None."""
+    def get(self, table: str, id: str, *, sound: bool = False) -> Row | None:  # the design's word
+        """Return the row, or None; with `sound`, DamagedDocumentError for one that is not as it was written."""
         kept = self._state.tables.get(table, {}).get(id)
+        if kept is not None and sound:
+            kept.demand_sound(table, writable(id))
         return _row(id, kept) if kept else None
+
+    def unsound(self, table: str, ids: Sequence[str]) -> list[Finding]:
+        """Return those of these rows that are not as they were written, with both hashes."""
+        rows = self._state.tables.get(table, {})
+        flaws = ((id_, rows[id_].flaw(table, writable(id_))) for id_ in ids if id_ in rows)
+        return [Finding(f"{table}/{id_}", what) for id_, what in flaws if what]
 
     def put(
         self,
@@ -126,7 +138,7 @@ class MemoryBackend:
             rev = self._next_rev(state, table, id, seen)
             state.gone.pop((table, id), None)
             state.seq += 1
-            rows[id] = _Kept(Written(rev, by, format_instant(at)), state.seq, text)
+            rows[id] = stored(table, writable(id), rev, by, at, state.seq, text)
             if standings.is_source(self._indexes, table):
                 standings.follow(self, table, Row(id, rev, body, by, at))
         return rev
@@ -139,16 +151,18 @@ class MemoryBackend:
             last = _row(id, state.tables[table][id])
             del state.tables[table][id]
             state.seq += 1
-            state.gone[table, id] = _Kept(Written(rev, by, format_instant(at)), state.seq, "")
+            state.gone[table, id] = stored(table, writable(id), rev, by, at, state.seq, None)
             if standings.is_source(self._indexes, table):
                 standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
 
     @staticmethod
     def _next_rev(state: _State, table: str, key: str, seen: Rev | None) -> Rev:
         now, gone = state.tables.get(table, {}).get(key), state.gone.get((table, key))
-        return next_rev(
-            table, key, seen, now.written if now else None, gone.written if gone else None
-        )
+        rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+        before = now or gone
+        if before is not None:
+            before.demand_sound(table, writable(key))
+        return rev
 
     def page(
         self,
@@ -214,12 +228,12 @@ class MemoryBackend:
         """Return the last change of each row that changed after `since`, oldest first."""
         state = self._state
         found = [
-            Change(kept.seq, table, id_, Rev(kept.written.rev), kept.written.by)
+            Change(kept.seq, table, id_, Rev(kept.rev), kept.by)
             for table, rows in state.tables.items()
             for id_, kept in rows.items()
         ]
         found += [
-            Change(kept.seq, table, id_, None, kept.written.by)
+            Change(kept.seq, table, id_, None, kept.by)
             for (table, id_), kept in state.gone.items()
         ]
         newer = [change for change in found if change.seq > since]
@@ -241,9 +255,8 @@ class MemoryBackend:
         """Do nothing: there is nothing to release."""
 
 
-def _row(key: str, kept: _Kept) -> Row:
-    written = kept.written
-    return Row(key, Rev(written.rev), json.loads(kept.text), written.by, parse_instant(written.at))
+def _row(key: str, kept: Stored) -> Row:
+    return Row(key, Rev(kept.rev), json.loads(kept.body or ""), kept.by, parse_instant(kept.at))
 
 
 def _value(row: Row, name: str) -> Scalar:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import ConflictError, StaleError
 from quarterdeck.model.ids import Rev
+from quarterdeck.model.instants import format_instant
 from quarterdeck.ports.store import Ids, Where
+from quarterdeck.store import faults, sums
 from quarterdeck.store.indexes import Indexes, declared, noun
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 Scalar = str | int | float | None
 SPLIT_MOST = 20  # an `in` of more values is not read value by value
@@ -21,6 +26,45 @@ class Written(NamedTuple):
     rev: int
     by: str
     at: str
+
+
+class Stored(NamedTuple):
+    """A row as it stands in the file, or the record that it was deleted: that has no body."""
+
+    rev: int
+    by: str
+    at: str
+    seq: int
+    body: str | None
+    sha256: str = ""
+
+    @property
+    def written(self) -> Written:
+        """Who wrote it last."""
+        return Written(self.rev, self.by, self.at)
+
+    def hashed(self, table: str, key: str) -> str:
+        """Return the hash that it should carry."""
+        if self.body is None:
+            return sums.of_gone(table, key, self.rev, self.by, self.at, self.seq)
+        return sums.of_row(table, key, self.rev, self.by, self.at, self.seq, self.body)
+
+    def flaw(self, table: str, key: str) -> str:
+        """Return in words that it is not as it was written; empty if it is."""
+        return sums.altered(self.hashed(table, key), self.sha256)
+
+    def demand_sound(self, table: str, key: str) -> None:
+        """Raise DamagedDocumentError, with both hashes, if it is not as it was written."""
+        if what := self.flaw(table, key):
+            raise faults.altered(f"{table}/{key}", what)
+
+
+def stored(  # a row
+    table: str, key: str, rev: Rev, by: str, at: datetime, seq: int, body: str | None
+) -> Stored:
+    """Return the row, or the record of its deletion, as it is written, with its hash."""
+    row = Stored(rev, writable(by), format_instant(at), seq, body)
+    return row._replace(sha256=row.hashed(table, key))
 
 
 def next_rev(

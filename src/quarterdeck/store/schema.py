@@ -14,14 +14,18 @@ from quarterdeck.store.indexes import APPLICATION_ID, FORMAT, Indexes, declared
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")  # SQLite's names know no case
 
-# `seq` numbers the changes of all tables; `gone` keeps what was deleted, for the change feed and
-# so that a row made again goes on counting.
+TOTALS: Final = (
+    "CREATE TABLE totals"
+    " (store TEXT NOT NULL, seq INTEGER NOT NULL, total TEXT NOT NULL, history TEXT NOT NULL)"
+)
+# `totals` is one row, see `sums`; its `seq` numbers the changes of all tables. `gone` keeps what was
+# deleted, for the change feed and so that a row made again goes on counting.
 BASE: Final = (
     "CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID",
-    "INSERT INTO meta VALUES ('seq', 0)",
+    TOTALS,
     (
         "CREATE TABLE gone (tbl TEXT, id TEXT, rev INTEGER, by TEXT, at TEXT, seq INTEGER,"
-        " PRIMARY KEY (tbl, id)) WITHOUT ROWID"
+        " sha256 TEXT NOT NULL, PRIMARY KEY (tbl, id)) WITHOUT ROWID"
     ),
     "CREATE INDEX gone_seq ON gone (seq)",
     f"PRAGMA application_id = {APPLICATION_ID}",
@@ -59,7 +63,8 @@ def table_statements(indexes: Indexes, table: str, columns: Collection[str]) -> 
         statements = [
             (
                 f"CREATE TABLE {name} (id TEXT PRIMARY KEY, rev INTEGER NOT NULL,"
-                " by TEXT NOT NULL, at TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL)"
+                " by TEXT NOT NULL, at TEXT NOT NULL, seq INTEGER NOT NULL, body TEXT NOT NULL,"
+                " sha256 TEXT NOT NULL)"
             ),
             f"CREATE INDEX {name}_seq ON {name} (seq)",
         ]

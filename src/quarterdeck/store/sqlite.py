@@ -9,23 +9,28 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.ids import Rev
 from quarterdeck.model.instants import format_instant, parse_instant
-from quarterdeck.ports.store import Change, Row, Where
+from quarterdeck.ports.store import Change, Finding, Row, Where
 from quarterdeck.store import faults, schema, select, standings
-from quarterdeck.store.database import Database, Values
+from quarterdeck.store.database import Database
+from quarterdeck.store.indexes import FORMAT
 from quarterdeck.store.rows import (
     Scalar,
-    Written,
+    Stored,
     check_fields,
     next_rev,
     sort_key,
+    stored,
     writable,
 )
 from quarterdeck.store.select import Part
+
+if TYPE_CHECKING:
+    from quarterdeck.store.sums import Totals
 
 _COLUMNS: Final = "id, rev, body, by, at"
 _SCAN: Final = 500  # rows read at once by a scan
@@ -35,14 +40,32 @@ _DEEP: Final = 5_000  # a window that lies deeper is read in one go, not value b
 class SqliteBackend(Database):
     """Rows in one SQLite file; see `ports.store.Backend`."""
 
-    def get(self, table: str, id: str) -> Row | None:  # the design's word
-        """Return the row, or None."""
+    def get(self, table: str, id: str, *, sound: bool = False) -> Row | None:  # the design's word
+        """Return the row, or None; with `sound`, DamagedDocumentError for one that is not as it was written."""
         if not self._has(table):
             return None
+        if sound and self.format == FORMAT:
+            kept = self._stored(schema.sql_name(table), writable(id))
+            if kept is None:
+                return None
+            kept.demand_sound(table, writable(id))
+            return self._row((id, kept.rev, kept.body, kept.by, kept.at))
         found = self._rows(
             f"SELECT {_COLUMNS} FROM {schema.sql_name(table)} WHERE id = ?", (writable(id),)
         )
         return self._row(found[0]) if found else None
+
+    def unsound(self, table: str, ids: Sequence[str]) -> list[Finding]:
+        """Return those of these rows that are not as they were written, with both hashes."""
+        if self.format < FORMAT or not self._has(table):
+            return []
+        name, found = schema.sql_name(table), []
+        for id_ in ids:
+            key = writable(id_)
+            kept = self._stored(name, key)
+            if kept is not None and (what := kept.flaw(table, key)):
+                found.append(Finding(f"{table}/{id_}", what))
+        return found
 
     def put(
         self,
@@ -60,18 +83,28 @@ class SqliteBackend(Database):
         with self._joined():
             if not self._has(table):
                 self._make_table(table)
+                self.note_schema()
                 self._known.add(table)
-            now = self._written(f"SELECT rev, by, at FROM {name} WHERE id = ?", (key,))
+            now = self._stored(name, key)
             gone = None if now else self._gone(table, key)
-            rev = next_rev(table, key, seen, now, gone)
-            kept = (rev, writable(by), format_instant(at), self._next_seq(), text, key)
+            rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+            before = now or gone
+            if before is not None:
+                before.demand_sound(table, key)
+            totals = self._counting()
+            kept = stored(table, key, rev, by, at, totals.seq + 1, text)
             if now:
-                self._rows(f"UPDATE {name} SET rev=?, by=?, at=?, seq=?, body=? WHERE id=?", kept)
+                self._rows(
+                    f"UPDATE {name} SET rev=?, by=?, at=?, seq=?, body=?, sha256=? WHERE id=?",
+                    (*kept, key),
+                )
             else:
                 self._rows(
-                    f"INSERT INTO {name} (rev, by, at, seq, body, id) VALUES (?, ?, ?, ?, ?, ?)",
-                    kept,
+                    f"INSERT INTO {name} (rev, by, at, seq, body, sha256, id)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (*kept, key),
                 )
+            self._count(totals, kept, before)
             if gone:
                 self._rows("DELETE FROM gone WHERE tbl = ? AND id = ?", (table, key))
             if standings.is_source(self._indexes, table):
@@ -82,19 +115,40 @@ class SqliteBackend(Database):
         """Remove the row seen at `seen`."""
         name, key = schema.sql_name(table), writable(id)
         with self._joined():
-            now = None
-            if self._has(table):
-                now = self._written(f"SELECT rev, by, at FROM {name} WHERE id = ?", (key,))
-            is_source = now is not None and standings.is_source(self._indexes, table)
-            last = self.get(table, id) if is_source else None
-            rev = next_rev(table, key, seen, now, None if now else self._gone(table, key))
+            now = self._stored(name, key) if self._has(table) else None
+            gone = None if now else self._gone(table, key)
+            rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+            if now is None:  # `next_rev` refused it
+                raise AssertionError(f"{table}/{key} was deleted, and is not there")
+            now.demand_sound(table, key)
+            is_source = standings.is_source(self._indexes, table)
+            last = self._row((id, now.rev, now.body, now.by, now.at)) if is_source else None
+            totals = self._counting()
+            kept = stored(table, key, rev, by, at, totals.seq + 1, None)
             self._rows(f"DELETE FROM {name} WHERE id = ?", (key,))
             self._rows(
-                "REPLACE INTO gone (tbl, id, rev, by, at, seq) VALUES (?, ?, ?, ?, ?, ?)",
-                (table, key, rev, writable(by), format_instant(at), self._next_seq()),
+                "INSERT INTO gone (rev, by, at, seq, sha256, tbl, id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kept.rev, kept.by, kept.at, kept.seq, kept.sha256, table, key),
             )
+            self._count(totals, kept, now)
             if last is not None:
                 standings.follow(self, table, last._replace(by=by, at=at), is_gone=True)
+
+    def was_deleted(self, table: str, id: str) -> bool:
+        """Return whether there is a record that the row was deleted."""
+        return self._gone(table, writable(id)) is not None
+
+    def bury(self, table: str, id: str, *, by: str, at: datetime) -> None:
+        """Keep a record that the row is gone, which is not there: it could not be saved. Its revision was less."""
+        with self._joined():
+            key = writable(id)
+            before, totals = self._gone(table, key), self._counting()
+            kept = stored(table, key, Rev(totals.seq), by, at, totals.seq + 1, None)
+            self._rows(
+                "REPLACE INTO gone (rev, by, at, seq, sha256, tbl, id) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (kept.rev, kept.by, kept.at, kept.seq, kept.sha256, table, key),
+            )
+            self._count(totals, kept, before)
 
     def page(
         self,
@@ -112,7 +166,7 @@ class SqliteBackend(Database):
         if not self._has(table):
             return []
         name = schema.sql_name(table)
-        with self._one_view():
+        with self.one_view():
             start = None
             if after is not None and order != "id":
                 start = self._start(name, order, after)
@@ -195,7 +249,7 @@ class SqliteBackend(Database):
     def changes(self, since: int, limit: int = 1_000) -> list[Change]:
         """Return the last change of each row that changed after `since`, oldest first."""
         found: list[tuple[Any, ...]] = []
-        with self._one_view():
+        with self.one_view():
             for table in self.tables():
                 found += self._rows(
                     f"SELECT seq, ?, id, rev, by FROM {schema.sql_name(table)} WHERE seq > ?"
@@ -207,10 +261,6 @@ class SqliteBackend(Database):
                 (since, limit),
             )
         return [Change(*row) for row in sorted(found)[:limit]]
-
-    def last_change(self) -> int:
-        """Return the number of the newest change; 0 for none."""
-        return int(self._value("SELECT value FROM meta WHERE name = 'seq'"))
 
     def tables(self) -> list[str]:
         """Return the declared tables and those that were written to."""
@@ -230,20 +280,24 @@ class SqliteBackend(Database):
         id_, rev, body, by, at = found[-5:]
         try:
             return Row(id_, Rev(rev), json.loads(body), by, parse_instant(at))
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise faults.damaged(str(self.path), f"{id_} cannot be read ({error})") from error
 
-    def _written(self, sql: str, values: Values) -> Written | None:
-        found = self._rows(sql, values)
-        return Written(*found[0]) if found else None
-
-    def _gone(self, table: str, key: str) -> Written | None:
-        return self._written("SELECT rev, by, at FROM gone WHERE tbl = ? AND id = ?", (table, key))
-
-    def _next_seq(self) -> int:
-        return int(
-            self._value("UPDATE meta SET value = value + 1 WHERE name = 'seq' RETURNING value")
+    def _stored(self, name: str, key: str) -> Stored | None:
+        found = self._rows(
+            f"SELECT rev, by, at, seq, body, sha256 FROM {name} WHERE id = ?", (key,)
         )
+        return Stored(*found[0]) if found else None
+
+    def _gone(self, table: str, key: str) -> Stored | None:
+        found = self._rows(
+            "SELECT rev, by, at, seq, NULL, sha256 FROM gone WHERE tbl = ? AND id = ?",
+            (table, key),
+        )
+        return Stored(*found[0]) if found else None
+
+    def _count(self, totals: Totals, after: Stored, before: Stored | None) -> None:
+        self._here.totals = totals.counted(after.sha256, before.sha256 if before else "")
 
     def keeps_standings(self) -> bool:
         """Return whether who wrote last kept them too."""
@@ -255,7 +309,7 @@ class SqliteBackend(Database):
 
     def newest(self) -> str:
         """Return when the newest change was made, as text; empty for none."""
-        with self._one_view():
+        with self.one_view():
             last = self.last_change()
             for table in self.tables():
                 sql = f"SELECT at FROM {schema.sql_name(table)} WHERE seq = ?"

@@ -19,7 +19,7 @@ Body = Mapping[str, Any]
 
 TABLE: Final = "standings"
 _SOURCES: Final = ("jobs", "drafts", "runs")
-_OF_JOB: Final = (
+OF_JOB: Final = (
     "id", "name", "name_key", "team", "shared_teams", "description", "type", "live_version",
     "next_number", "paused", "schedule", "drift",
 )  # fmt: skip
@@ -93,7 +93,7 @@ def _write(backend: Backend, source: Row, kept: Row | None, body: Body) -> None:
 
 def _of_job(job: Row, before: Body) -> Body:
     """Return the standing of the job whose draft and last run stand in `before`."""
-    shown = {**{name: job.body[name] for name in _OF_JOB}, "id": job.id}
+    shown = {**{name: job.body[name] for name in OF_JOB}, "id": job.id}
     readers = "|".join(["", job.body["team"], *job.body["shared_teams"], ""])
     more = {"draft": before["draft"], "last_run": before["last_run"], "deleted": False}
     return _placed({**shown, "job_rev": job.rev, "readers": readers, **more})

@@ -40,7 +40,7 @@ def measure(backend: Backend, folder: Path, now: datetime) -> Mapping[str, Any]:
         },
         "changes": backend.last_change(),
         "written": written,
-        "format": FORMAT,
+        "format": backend.format if isinstance(backend, SqliteBackend) else FORMAT,
     }
 
 

@@ -130,8 +130,20 @@ class Quarterdeck(AtWorkspace):
         is_first, self._header = not self._header, header
         self.draw_frame()
         if is_first:
+            self._tell_of_store(header)
             self.set_timer(0.25, self._settle_down)  # then the first screen is drawn
             self.set_timer(60, self.read_header)  # so long it says what was taken up again
+
+    def _tell_of_store(self, header: Mapping[str, Any]) -> None:
+        """Say what the opening of the store found or did."""
+        for notice in header["notices"]:
+            self.note(notice)
+            self.page.say(notice)
+        if header["damage"]:
+            from quarterdeck.present import repairs
+
+            self.note(f"the store is damaged: {header['damage']}", "bad")
+            self.panel("The store is damaged", repairs.damage(header["damage"]))
 
     def _settle_down(self) -> None:
         """Once the first screen is drawn: what was made for it stays; no later look for waste goes over it."""

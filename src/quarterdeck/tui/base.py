@@ -367,9 +367,9 @@ class BasePage(Screen[None]):
                 if self.check_action(action.method, ()) is None:
                     self.refused(action)
                 elif action.writes and self.shell.read_only:
-                    self.say(
-                        f"{action.label}: opened with --read-only; nothing is written.", "bad"
-                    )
+                    is_damaged = self.shell.header.get("damage")
+                    why = "the store is damaged" if is_damaged else "opened with --read-only"
+                    self.say(f"{action.label}: {why}; nothing is written.", "bad")
                 return
         elsewhere = [a for a in actions.with_key(event.key, self.shell.keys_by_id) if a.where]
         if elsewhere:

@@ -43,7 +43,7 @@ def publish(
 ) -> tuple[Job, Version]:  # fmt: skip
     """Return the job with the draft as its new live version, and that version."""
     changed = diff.paths(live.spec, draft.spec)
-    if not changed:
+    if not changed and not live.doubt:
         raise InvalidInputError(
             [Problem("", f"nothing to publish: the draft of {job.name} equals live")]
         )

@@ -179,7 +179,9 @@ class QueryPage(Page):
         """Return why nothing may be typed; empty while it may, or while it is not known who is here."""
         header, row = self.shell.header, self.row
         if self.shell.read_only:
-            return "read-only: opened with --read-only"
+            is_damaged = self.shell.header.get("damage")
+            why = "the store is damaged" if is_damaged else "opened with --read-only"
+            return f"read-only: {why}"
         if row and header and not (header["org_admin"] or row["team"] in header["teams"]):
             return f"read-only: only members of {row['team']} and org admins may edit it"
         return ""

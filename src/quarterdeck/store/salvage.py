@@ -1,0 +1,267 @@
+"""What can be read of a damaged database: an image of it with its log laid over, gone through row by row.
+
+Nothing here writes to the database itself; what becomes of the rows is `repair`'s.
+"""
+# ruff: noqa: S608  # the names in these statements come from `schema`, which checks them
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+import struct
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from quarterdeck.model.errors import StoreRefusedError
+from quarterdeck.store import guard, pages, scan, schema, sums, walfile
+from quarterdeck.store.indexes import FORMAT, INDEXES
+from quarterdeck.store.scan import RawRow
+from quarterdeck.store.sums import Totals
+from quarterdeck.store.walfile import Laid
+
+_BEYOND: Final = 2_000  # row numbers that are tried behind the last one that is known
+_INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
+_LISTED: Final = ("type", "name", "tbl_name", "rootpage", "sql")  # of a row of `sqlite_schema`
+# What a header says but for the length: https://www.sqlite.org/fileformat2.html#the_database_header
+_FIELDS: Final = {
+    16: (">H", pages.SIZE), 18: ("B", 1), 19: ("B", 1), 21: ("B", 64), 22: ("B", 32), 23: ("B", 32),
+    24: (">I", 1), 44: (">I", 4), 56: (">I", 1), 92: (">I", 1),
+}  # fmt: skip
+
+
+class Image:
+    """A copy of a damaged database that lies still; `laid` is what its log gave."""
+
+    def __init__(self, path: Path, laid: Laid, tables: Collection[str], format_: int) -> None:
+        self.path = path
+        self.laid = laid
+        self.tables = sorted(tables)
+        self.format = format_
+        self._connection = sqlite3.connect(
+            path.as_uri() + "?mode=ro&immutable=1", uri=True, isolation_level=None
+        )
+
+    def execute(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows; sqlite3.Error where the damage is in the way."""
+        return self._connection.execute(sql, values).fetchall()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+    def totals(self) -> Totals | None:
+        """Return the sum of the rows as it was written; None if it cannot be read, or there is none yet."""
+        try:
+            found = self.execute("SELECT store, seq, total, history FROM totals")
+            (store, seq, total, history) = found[0]
+            read = Totals(str(store), int(seq), sums.number(total), str(history))
+        except (sqlite3.Error, LookupError, ValueError, TypeError):
+            return None
+        return read if not read.flaw() else None
+
+    # --- rows
+
+    def rows(self, table: str) -> Iterator[RawRow]:
+        """Yield every row of the table that can be read at all, sound or not; some may come twice."""
+        last, name = 0, schema.sql_name(table)
+        columns = scan.COLUMNS if self.format == FORMAT else scan.OLD_COLUMNS
+        try:
+            while True:
+                found = self.execute(
+                    f"SELECT rowid, {columns} FROM {name} WHERE rowid > ? ORDER BY rowid LIMIT ?",
+                    (last, scan.BATCH),
+                )
+                for one in found:
+                    yield RawRow(table, *one[1:])
+                if len(found) < scan.BATCH:
+                    return
+                last = found[-1][0]
+        except sqlite3.Error:
+            yield from self._one_by_one(table, last, columns)
+
+    def _one_by_one(self, table: str, last: int, columns: str) -> Iterator[RawRow]:
+        """Try each row number behind `last`: on the way to one row less is read than on the way through all."""
+        name = schema.sql_name(table)
+        for number in range(last + 1, self._last_number(name, last) + 1):
+            with suppress(sqlite3.Error):
+                for one in self.execute(
+                    f"SELECT {columns} FROM {name} WHERE rowid = ?", (number,)
+                ):
+                    yield RawRow(table, *one)
+
+    def _last_number(self, name: str, last: int) -> int:
+        """Return up to which row number it is worth to look."""
+        known = [last + _BEYOND]
+        for column in ("rowid", "seq"):
+            with suppress(sqlite3.Error):
+                sql = f"SELECT rowid FROM {name} ORDER BY {column} DESC LIMIT 1"
+                known += [one for (one,) in self.execute(sql)]
+        return max(known)
+
+    def stray(self, table: str, ids: Collection[str]) -> Iterator[RawRow]:
+        """Yield rows that no way leads to any more, of those that an index knows as they were last written."""
+        wanted = self._last_changes(schema.sql_name(table), ids)
+        size = len(scan.ROW)
+        with self.path.open("rb") as file:
+            for page in iter(lambda: file.read(pages.SIZE), b""):
+                at = file.tell()
+                for record in pages.records(page, more=lambda number: _page(file, number)):
+                    if len(record) >= size - 1 and wanted.get(str(record[0])) == record[4]:
+                        yield _raw(table, record)
+                file.seek(at)
+
+    def _last_changes(self, name: str, ids: Collection[str]) -> dict[str, int]:
+        """Return the last change of each of these rows: two indexes know it by the row's number."""
+        found: dict[int, str] = {}
+        changes: dict[int, int] = {}
+        with suppress(sqlite3.Error):
+            found = dict(self.execute(f"SELECT rowid, id FROM {name} ORDER BY id"))
+        with suppress(sqlite3.Error):
+            changes = dict(self.execute(f"SELECT rowid, seq FROM {name} ORDER BY seq"))
+        return {id_: changes[row] for row, id_ in found.items() if id_ in ids and row in changes}
+
+    def gone(self) -> Iterator[RawRow]:
+        """Yield the records of what was deleted, as far as they can be read."""
+        if self.format < FORMAT:
+            return
+        with suppress(sqlite3.Error):
+            yield from scan.gone(self.execute)
+
+    def ids(self, table: str) -> set[str]:
+        """Return the ids that an index still knows."""
+        name = schema.sql_name(table)
+        found: set[str] = set()
+        for order in ("ASC", "DESC"):
+            last: list[bytes] = []
+            with suppress(sqlite3.Error):
+                while batch := self._ids(name, order, last):
+                    found.update(one.decode("utf-8", "replace") for one in batch)
+                    last = batch[-1:]
+        return found
+
+    def _ids(self, name: str, order: str, last: list[bytes]) -> list[bytes]:
+        beyond = {"ASC": ">", "DESC": "<"}[order]
+        where = f"WHERE id {beyond} CAST(? AS TEXT)" if last else ""
+        sql = f"SELECT CAST(id AS BLOB) FROM {name} {where} ORDER BY id {order} LIMIT {scan.BATCH}"
+        return [one for (one,) in self.execute(sql, tuple(last)) if isinstance(one, bytes)]
+
+
+def _page(file: BinaryIO, number: int) -> bytes:
+    file.seek((number - 1) * pages.SIZE)
+    return file.read(pages.SIZE)
+
+
+def _raw(table: str, record: Sequence[Any]) -> RawRow:
+    """Return the record of a row of documents as it would have been selected: any value may be of any type."""
+    id_, rev, by, at, seq, body, *more = record
+    id_, by, at, body = (
+        one.encode() if isinstance(one, str) else one for one in (id_, by, at, body)
+    )
+    return RawRow(table, id_, rev, by, at, seq, body, more[0] if more else None)
+
+
+def flaw(row: RawRow, *, has_hash: bool) -> str:
+    """Return why a row cannot be kept; empty if it can."""
+    if has_hash:
+        return row.flaw
+    try:
+        body = json.loads((row.body or b"").decode())
+        (row.id or b"").decode(), (row.by or b"").decode(), (row.at or b"").decode()
+        is_whole = isinstance(body, dict) and type(row.rev) is type(row.seq) is int
+    except (ValueError, AttributeError):
+        is_whole = False
+    return "" if is_whole else "cannot be read"
+
+
+def make_image(database: Path, target: Path) -> Image:
+    """Make the image of the database and the log beside it in the new file `target`.
+
+    Its list of tables is made anew: where each of them begins is all that is taken of it.
+    """
+    log = database.with_name(f"{database.name}-wal")
+    content = log.read_bytes() if log.exists() else b""
+    if database.exists():
+        shutil.copyfile(database, target)
+    else:
+        target.touch(mode=0o600)
+    target.chmod(0o600)
+    laid = walfile.lay_over(target, content, pages.SIZE)
+    roots, count = _roots(target)
+    tables = [name[2:] for kind, name in roots if kind == "table" and name.startswith("t_")]
+    if not tables:
+        raise StoreRefusedError(
+            "No table of a store can be found in the database; nothing was changed.",
+            advice=guard.RESTORE,
+        )
+    format_ = FORMAT if ("table", "totals") in roots else 1
+    with target.open("r+b") as file:
+        file.truncate(count * pages.SIZE)
+        file.write(pages.first_page(_header(count), list(_schema(roots, format_))))
+    return Image(target, laid, tables, format_)
+
+
+def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:
+    """Return where tables and indexes begin, by kind and name, and how many pages there are.
+
+    Every page is looked at: the list of tables may be damaged on the way to its rows.
+    """
+    found: dict[tuple[str, str], int] = {}
+    count = 0
+    with path.open("rb") as file:
+        while page := file.read(pages.SIZE):
+            count += 1
+            page = page.ljust(pages.SIZE, b"\0")
+            for record in pages.records(page, 100 if count == 1 else 0):
+                if len(record) == len(_LISTED) and record[0] in ("table", "index"):
+                    kind, name, table, root = record[:4]
+                    known = _named(str(kind), str(name), str(table))
+                    if known and isinstance(root, int):
+                        found[str(kind), known] = root
+    return {key: root for key, root in found.items() if 1 < root <= count}, count
+
+
+def _named(kind: str, name: str, table: str) -> str:
+    """Return the name of a table or index that rows are read by; empty for another. A table is named twice."""
+    if kind == "index":
+        return name if _INDEX.fullmatch(name) else ""
+    declared = {"gone", "totals", *map(schema.sql_name, INDEXES)}
+    for one in (name, table):
+        if one in declared:
+            return one
+    return name if name == table and re.fullmatch("t_[a-z_][a-z0-9_]*", name) else ""
+
+
+def _schema(
+    roots: Mapping[tuple[str, str], int], format_: int
+) -> Iterator[tuple[str, str, str, int, str]]:
+    """Yield the rows of the list of tables: each with the two indexes that its rows can be found by."""
+    columns = "id, rev, by, at, seq, body" + (", sha256" if format_ == FORMAT else "")
+    for (kind, name), root in roots.items():
+        if kind == "index":
+            continue
+        if name == "totals":
+            yield "table", name, name, root, f"CREATE TABLE {name} (store, seq, total, history)"
+        elif name == "gone":
+            key = "PRIMARY KEY (tbl, id)) WITHOUT ROWID"
+            sql = f"CREATE TABLE gone (tbl, id, rev, by, at, seq, sha256, {key}"
+            yield "table", name, name, root, sql
+        else:
+            yield "table", name, name, root, f"CREATE TABLE {name} ({columns})"
+            for index, column in ((f"sqlite_autoindex_{name}_1", "id"), (f"{name}_seq", "seq")):
+                if ("index", index) in roots:
+                    sql = f"CREATE INDEX {name}_{column} ON {name} ({column})"
+                    yield "index", f"{name}_{column}", name, roots["index", index], sql
+
+
+def _header(count: int) -> bytes:
+    """Return the header of a database of ours without a log, of so many pages."""
+    header = bytearray(100)
+    header[:16] = b"SQLite format 3\0"
+    for at, (shape, value) in _FIELDS.items():
+        struct.pack_into(shape, header, at, value)
+    struct.pack_into(">I", header, 28, count)
+    return bytes(header)

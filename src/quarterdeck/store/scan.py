@@ -1,0 +1,107 @@
+"""The rows of a database as bytes, in the order in which they lie there: for checking them and for saving them.
+
+Reading them as documents is `sqlite`'s; here nothing is decoded, so that no damage stands in the way.
+"""
+# ruff: noqa: S608  # the names in these statements come from the database's own schema
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+
+from quarterdeck.store import hashes, schema, sums
+
+Execute = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+
+ROW: Final = (
+    "id",
+    "rev",
+    "by",
+    "at",
+    "seq",
+    "body",
+    "sha256",
+)  # the columns, in the order of the file
+BATCH: Final = 500
+OLD_COLUMNS: Final = (  # of format 1
+    "CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, CAST(body AS BLOB), NULL"
+)
+COLUMNS: Final = OLD_COLUMNS.replace("NULL", "sha256")
+
+
+class RawRow(NamedTuple):
+    """A row of a table of documents, or the record that one was deleted: then `body` is None.
+
+    Texts are bytes as they lie in the file, and any value may be of a type that it should not be.
+    """
+
+    table: str
+    id: bytes
+    rev: int
+    by: bytes
+    at: bytes
+    seq: int
+    body: bytes | None
+    sha256: object
+
+    @property
+    def where(self) -> str:
+        """Its name for people: table/id."""
+        return f"{self.table}/{_text(self.id)}"
+
+    @property
+    def hashed(self) -> str:
+        """The hash that it should carry."""
+        names = [self.table.encode(), self.id]
+        if self.body is None:
+            names = [sums.GONE.encode(), *names]
+        numbers = [str(one).encode() for one in (self.rev, self.seq)]
+        parts = [*names, numbers[0], self.by, self.at, numbers[1], self.body or b""]
+        return hashes.of_bytes(b"\0".join(part or b"" for part in parts))
+
+    @property
+    def flaw(self) -> str:
+        """In words, that it is not as it was written; empty if it is."""
+        return sums.altered(self.hashed, self.sha256)
+
+
+def tables(execute: Execute) -> list[str]:
+    """Return the tables of documents that the database has."""
+    found = execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 't_*'", ())
+    return sorted(str(name)[2:] for (name,) in found)
+
+
+def rows(execute: Execute, table: str) -> Iterator[RawRow]:
+    """Yield the rows of a table of documents in the order of the file, a batch at a time."""
+    name, last = schema.sql_name(table), -(1 << 63)
+    while True:
+        found = execute(
+            f"SELECT rowid, {COLUMNS} FROM {name} WHERE rowid > ? ORDER BY rowid LIMIT ?",
+            (last, BATCH),
+        )
+        for one in found:
+            yield RawRow(table, *one[1:])
+        if len(found) < BATCH:
+            return
+        last = found[-1][0]
+
+
+def gone(execute: Execute) -> Iterator[RawRow]:
+    """Yield the records of what was deleted."""
+    last: tuple[bytes, bytes] = (b"", b"")
+    while True:
+        found = execute(
+            "SELECT CAST(tbl AS BLOB), CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq,"
+            " NULL, sha256 FROM gone WHERE (tbl, id) > (CAST(? AS TEXT), CAST(? AS TEXT))"
+            " ORDER BY tbl, id LIMIT ?",
+            (*last, BATCH),
+        )
+        for one in found:
+            yield RawRow(_text(one[0]), *one[1:])
+        if len(found) < BATCH:
+            return
+        last = found[-1][:2]
+
+
+def _text(content: object) -> str:
+    return content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)

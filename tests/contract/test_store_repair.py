@@ -1,0 +1,582 @@
+"""A repair keeps what can be read, names what cannot, and leaves a store that is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quarterdeck.model.errors import ConflictError, StoreRefusedError
+from quarterdeck.model.ids import RunId
+from quarterdeck.model.job import Draft
+from quarterdeck.model.run import Act, ActKind, Attempt, RunState
+from quarterdeck.store import guard, head, repair
+from quarterdeck.store.documents import DocumentStore
+from quarterdeck.store.open import create_store, open_store
+from tests.support.damage import documents, findings, repaired, untold
+from tests.support.stores import START, Clock, a_job, a_run, a_version, contents, old_store
+from tests.support.wal import flip, written_and_killed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def real(tmp_path: Path, clock: Clock) -> Path:
+    """Return a store that was used: definitions, jobs, versions, a draft, runs with logs and results."""
+    folder = old_store(tmp_path / "store")
+    open_store(folder, clock).close()
+    return folder
+
+
+@pytest.fixture
+def many(tmp_path: Path, clock: Clock) -> Path:
+    """Return a store of 200 jobs, whose last 15 are in the write-ahead log alone."""
+    store = create_store(tmp_path / "store", clock)
+    with store.transaction("ann") as tx:
+        for number in range(100, 285):
+            job = a_job(number, description="x" * 500)
+            tx.jobs.put(job, seen=None)
+            tx.versions.put(a_version(job), seen=None)
+            tx.audit.append("job.create", f"job/{job.id}")
+    store.close()
+    assert len(written_and_killed(tmp_path / "store")) == 15
+    return tmp_path / "store"
+
+
+def database(folder: Path) -> Path:
+    return folder / guard.DATABASE
+
+
+def log(folder: Path) -> Path:
+    return folder / f"{guard.DATABASE}-wal"
+
+
+def changed(folder: Path, sql: str) -> None:
+    with closing(sqlite3.connect(database(folder))) as connection, connection:
+        connection.execute(sql)
+
+
+def spoilt(folder: Path, old: bytes, new: bytes) -> None:
+    """Change bytes of the file, wherever they are."""
+    content = database(folder).read_bytes()
+    assert old in content
+    assert len(old) == len(new)
+    database(folder).write_bytes(content.replace(old, new))
+
+
+def is_whole(folder: Path, clock: Clock) -> bool:
+    """Whether nothing is wrong any more, and the store takes writes."""
+    store = open_store(folder, clock)
+    with store.transaction("ann") as tx:
+        tx.jobs.put(a_job(999), seen=None)
+        tx.versions.put(a_version(a_job(999)), seen=None)
+    store.close()
+    return findings(folder, clock) == []
+
+
+# --- the log
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_flipped_bit_of_the_log_loses_nothing_that_can_be_read(many: Path, clock: Clock) -> None:
+    shutil.copytree(many, many.parent / "whole")
+    before = documents(many.parent / "whole", clock)
+    size = log(many).stat().st_size
+    chance = random.Random(1)  # noqa: S311  # the same every time
+    for number in range(12):
+        copy = many.parent / f"copy{number}"
+        shutil.copytree(many, copy)
+        (copy / f"{guard.DATABASE}-shm").unlink()
+        flip(log(copy), chance.randrange(64, size), number % 8)
+        report = repaired(copy, clock)
+        assert report["missing_changes"] == 0
+        assert untold(before, documents(copy, clock), report) == []
+        assert len(report["lost"]) <= 40  # a page at most
+        assert is_whole(copy, clock)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_what_was_acknowledged_and_is_gone_is_counted(many: Path, clock: Clock) -> None:
+    log(many).unlink()
+    report = repaired(many, clock)
+    assert report["missing_changes"] == 15 * 4
+    assert report["acknowledged"] == report["change"] + 60
+    assert report["kept"]["jobs"] == 185
+    store = open_store(many, clock)
+    assert (store.damage, store.verify()) == ("", [])
+    assert store.last_change() > report["acknowledged"]  # no number is given twice
+    (record,) = store.audit.page(limit=1)
+    assert (record.action, record.actor, record.seq) == ("store.repair", "ana", 186)
+    store.close()
+
+
+# --- pages and rows
+
+
+def cut_by_100(folder: Path) -> None:
+    os.truncate(database(folder), database(folder).stat().st_size - 100)
+
+
+def cut_by_half(folder: Path) -> None:
+    os.truncate(database(folder), database(folder).stat().st_size // 2)
+
+
+def header(folder: Path) -> None:
+    with database(folder).open("r+b") as file:
+        file.write(random.Random(2).randbytes(100))  # noqa: S311  # the same every time
+
+
+def root_of(table: str) -> Callable[[Path], None]:
+    def spoil(folder: Path) -> None:
+        with closing(sqlite3.connect(database(folder))) as connection:
+            sql = "SELECT rootpage FROM sqlite_schema WHERE name = ?"
+            (page,) = connection.execute(sql, (table,)).fetchone()
+        with database(folder).open("r+b") as file:
+            file.seek((page - 1) * 4096)
+            file.write(b"\xa5" * 4096)
+
+    return spoil
+
+
+DAMAGE: dict[str, Callable[[Path], None]] = {
+    "cut by 100 bytes": cut_by_100,
+    "cut by half": cut_by_half,
+    "header": header,
+    "jobs": root_of("t_jobs"),
+    "versions": root_of("t_versions"),
+    "their ids": root_of("sqlite_autoindex_t_versions_1"),
+    "their changes": root_of("t_versions_seq"),
+    "standings": root_of("t_standings"),
+    "audit": root_of("t_audit"),
+    "sums": root_of("totals"),
+    "deletions": root_of("gone"),
+}
+
+
+@pytest.mark.row("H8", "F-38")
+@pytest.mark.parametrize("what", DAMAGE)
+def test_what_can_be_read_is_kept_and_what_cannot_is_named(
+    many: Path, clock: Clock, what: str
+) -> None:
+    open_store(many, clock).close()  # the log is in the database now
+    before = documents(many, clock)
+    DAMAGE[what](many)
+    assert findings(many, clock) != []
+    report = repaired(many, clock)
+    after = documents(many, clock)
+    assert untold(before, after, report) == []
+    if what != "cut by half":
+        assert len(report["lost"]) <= 20
+    assert report["lost_counts"] == {
+        table: sum(one["where"].startswith(f"{table}/") for one in report["lost"])
+        for table in report["lost_counts"]
+    }
+    kept = Path(report["copy"])
+    assert {path.name for path in kept.iterdir()} >= {guard.DATABASE, head.NAME}
+    left = [one for one in findings(many, clock) if "was lost in a repair" not in one.what]
+    assert left == []
+
+
+@pytest.mark.row("H8")
+def test_the_copy_is_the_store_as_it_was(many: Path, clock: Clock) -> None:
+    flip(log(many), log(many).stat().st_size // 2)
+    before = {
+        path.name: path.read_bytes() for path in (database(many), log(many), many / head.NAME)
+    }
+    report = repaired(many, clock)
+    copy = Path(report["copy"])
+    assert copy.parent == many.parent
+    assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
+    assert copy.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.row("H8")
+def test_a_look_changes_nothing_and_says_what_the_repair_says(many: Path, clock: Clock) -> None:
+    open_store(many, clock).close()
+    root_of("t_jobs")(many)
+    before, names = contents(many), sorted(path.name for path in many.parent.iterdir())
+    look = repaired(many, clock, only_look=True)
+    assert (look["dry_run"], look["copy"], look["head"]) == (True, None, None)
+    assert contents(many) == before
+    assert sorted(path.name for path in many.parent.iterdir()) == names
+    done = repaired(many, clock)
+    for name in ("change", "missing_changes", "lost", "changed", "rebuilt", "lost_counts"):
+        assert done[name] == look[name], name
+
+
+@pytest.mark.row("H8", "F-38")
+@pytest.mark.parametrize("seed", range(4))
+def test_no_bit_of_the_database_is_lost_unnoticed_nor_unnamed(
+    real: Path, clock: Clock, seed: int
+) -> None:
+    sweep(real, clock, seed, 40)
+
+
+@pytest.mark.long
+@pytest.mark.row("H8", "F-38")
+def test_no_bit_of_2000_is_lost_unnoticed_nor_unnamed(real: Path, clock: Clock) -> None:
+    sweep(real, clock, 99, 2_000)
+
+
+def sweep(folder: Path, clock: Clock, seed: int, count: int) -> None:
+    """Flip one bit in each of so many copies: it changes nothing, or it is found; then it is repaired."""
+    before = documents(folder, clock)
+    used = [
+        place
+        for place, byte in enumerate(database(folder).read_bytes())
+        if byte or place < 4096  # most of the rest is room for what is still to come
+    ]
+    chance = random.Random(seed)  # noqa: S311  # the same every time
+    copy = folder.parent / "copy"
+    for _ in range(count):
+        place, bit = chance.choice(used), chance.randrange(8)
+        shutil.copytree(folder, copy)
+        flip(database(copy), place, bit)
+        if findings(copy, clock):
+            report = repaired(copy, clock)
+            assert untold(before, documents(copy, clock), report) == [], (place, bit)
+            assert is_whole(copy, clock), (place, bit)
+        else:
+            assert documents(copy, clock) == before, (place, bit)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.row("H8")
+def test_a_text_of_which_a_byte_was_changed_is_kept_and_does_not_run(
+    real: Path, clock: Clock
+) -> None:
+    changed(real, "UPDATE t_drafts SET body = replace(body, 'SELECT 2', 'SELECT 3')")
+    changed(real, "UPDATE t_definitions SET body = replace(body, 'SELECT 7', 'SELECT 8')")
+    report = repaired(real, clock)
+    assert report["lost"] == []
+    names = {one["name"] for one in report["changed"]}
+    assert names == {"the draft of sales", "query Daily sales"}
+    store = open_store(real, clock)
+    draft = store.drafts.page()[0].value
+    assert "SELECT 3" in json.dumps(draft.spec)
+    assert "though it was changed" in draft.doubt
+    assert store.verify() == []
+    store.close()
+
+
+@pytest.mark.row("H8")
+def test_a_job_whose_document_is_lost_is_made_of_what_its_list_keeps(
+    many: Path, clock: Clock
+) -> None:
+    open_store(many, clock).close()
+    before = documents(many, clock)["jobs"]["j150"][1]
+    changed(many, "UPDATE t_jobs SET body = replace(body, 'xx', 'yy') WHERE id = 'j150'")
+    report = repaired(many, clock)
+    assert report["rebuilt"] == ["jobs/j150", "workspace/workspace"]
+    assert report["lost"] == []
+    after = documents(many, clock)["jobs"]["j150"][1]
+    for name in (
+        "name",
+        "team",
+        "description",
+        "live_version",
+        "next_number",
+        "schedule",
+        "paused",
+    ):
+        assert after[name] == before[name]
+    assert after["activations"][0]["number"] == before["live_version"]
+
+
+@pytest.mark.row("H8")
+def test_a_live_version_that_cannot_be_read_has_a_stand_in(real: Path, clock: Clock) -> None:
+    """Else its job could not even be edited."""
+    spoilt(real, b'/000000002","job":', b'/000000002"["job":')
+    report = repaired(real, clock)
+    (stand_in,) = report["changed"]
+    assert stand_in["name"] == "version 2 of sales"
+    assert "what stands there is what run" in stand_in["what"]
+    store = open_store(real, clock)
+    version = store.versions.get(stand_in["where"].partition("/")[2]).value
+    assert "no_such" in json.dumps(version.spec)
+    assert version.doubt
+    store.close()
+
+
+# --- what hangs on it
+
+
+def opened(folder: Path, clock: Clock) -> DocumentStore:
+    store = open_store(folder, clock)
+    with store.transaction("ann") as tx:
+        tx.jobs.put(a_job(), seen=None)
+        tx.versions.put(a_version(a_job()), seen=None)
+    return store
+
+
+def made(folder: Path, clock: Clock) -> DocumentStore:
+    create_store(folder, clock).close()
+    return opened(folder, clock)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_nothing_starts_that_may_have_been_started_since(tmp_path: Path, clock: Clock) -> None:
+    store = made(tmp_path / "store", clock)
+    receipt: Any = None
+    runs = [
+        a_run(1),
+        a_run(2, state=RunState.DISPATCHING, act=Act(ActKind.FREEZE), attempts=(Attempt(1, START),)),
+        a_run(3, state=RunState.RUNNING, attempts=(Attempt(1, START, receipt),)),
+        a_run(4, state=RunState.RUNNING, act=Act(ActKind.NEXT_ATTEMPT), attempts=(Attempt(1, START),)),
+        a_run(5, state=RunState.SUCCEEDED, is_open=False, archived=True),
+    ]  # fmt: skip
+    with store.transaction("ann") as tx:
+        for run in runs:
+            tx.runs.put(run, seen=None)
+    store.close()
+    shutil.copyfile(database(tmp_path / "store"), tmp_path / "older")
+    store = open_store(tmp_path / "store", clock)
+    with store.transaction("ann") as tx:
+        tx.jobs.put(a_job(2), seen=None)
+        tx.versions.put(a_version(a_job(2)), seen=None)
+    store.close()
+    shutil.copyfile(tmp_path / "older", database(tmp_path / "store"))
+    report = repaired(tmp_path / "store", clock)
+    assert report["runs_ended"] == ["r000000001", "r000000002", "r000000004"]
+    assert report["missing_changes"] == 3
+    store = open_store(tmp_path / "store", clock)
+    states = {kept.value.id: kept.value for kept in store.runs.page()}
+    for run in report["runs_ended"]:
+        assert states[RunId(run)].state is RunState.LOST
+        assert "its last 3 changes" in states[RunId(run)].evidence[0]
+    assert states[RunId("r000000003")].state is RunState.RUNNING
+    assert states[RunId("r000000003")].unsure  # no other attempt follows
+    assert states[RunId("r000000005")] == runs[4]
+    store.close()
+
+
+@pytest.mark.row("H8")
+def test_runs_wait_on_where_all_that_happened_is_known(tmp_path: Path, clock: Clock) -> None:
+    store = made(tmp_path / "store", clock)
+    with store.transaction("ann") as tx:
+        tx.runs.put(a_run(1), seen=None)
+        tx.drafts.put(Draft(a_job().id, {}, 1, "ann", START), seen=None)
+    store.close()
+    changed(tmp_path / "store", "UPDATE t_versions SET body = replace(body, 'ann', 'bob')")
+    report = repaired(tmp_path / "store", clock)
+    assert report["runs_ended"] == []
+    store = open_store(tmp_path / "store", clock)
+    assert store.runs.get("r000000001").value == a_run(1)
+    store.close()
+
+
+@pytest.mark.row("H8")
+def test_damaged_logs_and_files_are_put_right_behind_a_copy(real: Path, clock: Clock) -> None:
+    folder = next((real / "logs").iterdir())
+    shutil.copytree(folder, real.parent / "log")
+    os.truncate(folder / "lines", 5_000)
+    artifact = next(path for path in (real / "artifacts").rglob("*") if path.is_file())
+    artifact.write_bytes(b"changed")
+    assert len(findings(real, clock)) >= 2
+    report = repaired(real, clock)
+    (mended,) = report["logs_mended"]
+    assert mended["run"] == folder.name
+    assert [one["where"] for one in report["lost"]] == [
+        f"artifacts/{artifact.parent.name}/{artifact.name}"
+    ]
+    copy = Path(report["copy"])
+    assert (copy / "logs" / folder.name / "lines").stat().st_size == 5_000
+    assert (copy / "artifacts" / artifact.parent.name / artifact.name).read_bytes() == b"changed"
+    assert not artifact.exists()
+    assert findings(real, clock) == []
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_run_of_which_only_the_log_is_left_is_named(real: Path, clock: Clock) -> None:
+    run = next((real / "logs").iterdir()).name
+    changed(real, f"DELETE FROM t_runs WHERE id = '{run}'")  # noqa: S608
+    assert any(one.where == f"logs/{run}" for one in findings(real, clock))
+    report = repaired(real, clock)
+    assert f"runs/{run}" in {one["where"] for one in report["lost"]}
+    assert findings(real, clock) == []
+    assert (real / "logs" / run / "lines").exists()
+
+
+@pytest.mark.row("H8", "R1")
+def test_the_chain_of_records_goes_on_over_what_is_lost(many: Path, clock: Clock) -> None:
+    open_store(many, clock).close()
+    changed(many, "DELETE FROM t_audit WHERE id = '000000000050'")
+    changed(
+        many, "UPDATE t_audit SET body = replace(body, 'ann', 'bob') WHERE id = '000000000120'"
+    )
+    report = repaired(many, clock)
+    assert [one["where"][-3:] for one in report["lost"]] == ["120", "050"]
+    assert findings(many, clock) == []
+    changed(many, "DELETE FROM t_audit WHERE id = '000000000130'")
+    assert any("130" in one.where or "131" in one.where for one in findings(many, clock))
+
+
+@pytest.mark.row("H8")
+def test_a_second_repair_finds_its_own_store_whole(many: Path, clock: Clock) -> None:
+    root_of("t_versions")(many)
+    first = repaired(many, clock)
+    before = documents(many, clock)
+    again = repaired(many, clock)
+    assert (again["lost"], again["changed"], again["rebuilt"]) == ([], [], [])
+    assert again["head"]["store"] != first["head"]["store"]
+    after = documents(many, clock)
+    assert {**after, "audit": {}} == {**before, "audit": {}}
+    assert is_whole(many, clock)
+
+
+# --- who may, and what is in the way
+
+
+@pytest.mark.row("H8")
+def test_what_is_no_store_or_holds_nothing_is_left_alone(tmp_path: Path, clock: Clock) -> None:
+    store = made(tmp_path / "store", clock)
+    store.close()
+    cases: dict[str, Callable[[Path], object]] = {
+        "empty": lambda folder: database(folder).write_bytes(b""),
+        "missing": lambda folder: database(folder).unlink(),
+        "zeros": lambda folder: database(folder).write_bytes(bytes(100_000)),
+        "newer": lambda folder: changed(folder, "PRAGMA user_version = 99"),
+    }
+    for name, spoil in cases.items():
+        folder = tmp_path / name
+        shutil.copytree(tmp_path / "store", folder)
+        spoil(folder)
+        before = contents(folder)
+        with pytest.raises(StoreRefusedError):
+            repaired(folder, clock)
+        assert contents(folder) == before
+        assert not list(tmp_path.glob("*before-repair*"))
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter").touch()
+    for path in (tmp_path / "home", tmp_path / "none"):
+        with pytest.raises(StoreRefusedError):
+            repaired(path, clock)
+
+
+@pytest.mark.row("H8")
+def test_who_has_the_damaged_store_open_writes_nothing_more(many: Path, clock: Clock) -> None:
+    open_store(many, clock).close()
+    held = open_store(many, clock)  # it does not know of the damage
+    root_of("t_versions")(many)
+    repaired(many, clock)
+    with pytest.raises(StoreRefusedError, match="exchanged"), held.transaction("ann"):
+        pass
+    held.close()
+    assert is_whole(many, clock)
+    assert documents(many, clock)["jobs"].keys() >= {"j1", "j15", "j284"}
+
+
+HELD = """
+import sys
+from pathlib import Path
+from quarterdeck.store import artifacts, repair
+from tests.support.stores import Clock
+with repair.begin(Path(sys.argv[1]), Clock(), by="bob", only_look=False):
+    print("begun", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.row("H8")
+def test_two_do_not_repair_at_once_and_nobody_writes_meanwhile(
+    many: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "LOCK_WAIT_S", 0.2)
+    open_store(many, clock).close()
+    writer = open_store(many, clock)
+    with subprocess.Popen(
+        [sys.executable, "-c", HELD, str(many)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        cwd=ROOT,
+    ) as first:  # fmt: skip
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"begun\n"
+        with pytest.raises(ConflictError, match="being made or repaired by another process"):
+            repaired(many, clock)
+        with pytest.raises(ConflictError, match="is being written by"), writer.transaction("ann"):
+            pass
+        first.communicate(timeout=30)
+    with writer.transaction("ann") as tx:  # it was given up
+        tx.jobs.put(a_job(998), seen=None)
+    writer.close()
+
+
+CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from quarterdeck.store import artifacts, migrations, repair
+from tests.support.damage import repaired
+from tests.support.stores import Clock
+
+def stop(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+moment, real_unlink, real_replace = sys.argv[2], Path.unlink, Path.replace
+if moment == "marker":
+    before = artifacts.write_file
+    artifacts.write_file = lambda path, *a, **k: (before(path, *a, **k), path.name == "repairing" and stop())
+elif moment == "log":
+    Path.unlink = lambda path, **k: (real_unlink(path, **k), path.name.endswith("-wal") and stop())
+elif moment == "database":
+    Path.replace = lambda path, to: (real_replace(path, to), str(to).endswith("quarterdeck.db") and stop())
+elif moment == "head":
+    before_head = migrations.write_head
+    migrations.write_head = lambda *a, **k: (before_head(*a, **k), stop())
+elif moment == "copy":
+    repair._copy = stop
+repaired(Path(sys.argv[1]), Clock())
+"""
+
+
+@pytest.mark.row("H8", "F-38")
+@pytest.mark.parametrize("moment", ["copy", "marker", "log", "database", "head"])
+def test_a_repair_that_was_cut_off_begins_again_from_its_copy(
+    many: Path, clock: Clock, moment: str
+) -> None:
+    shutil.copytree(many, many.parent / "whole")
+    before = documents(many.parent / "whole", clock)
+    flip(log(many), log(many).stat().st_size // 2)
+    done = subprocess.run(
+        [sys.executable, "-c", CUT_OFF, str(many), moment], cwd=ROOT, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL
+    store = open_store(many, clock)
+    if moment != "copy":
+        assert "a repair of it was cut off" in store.damage
+    assert store.damage
+    store.close()
+    clock.tick(60)
+    report = repaired(many, clock)
+    assert untold(before, documents(many, clock), report) == []
+    assert is_whole(many, clock)
+    assert not list(many.glob(".repair-*"))
+
+
+@pytest.mark.row("H8", "R4")
+def test_a_damaged_store_of_an_older_format_is_repaired_to_the_new_one(
+    tmp_path: Path, clock: Clock
+) -> None:
+    folder = old_store(tmp_path / "store")
+    before = documents(folder, clock)
+    root_of("t_versions")(folder)
+    report = repaired(folder, clock)
+    assert untold(before, documents(folder, clock), report) == []
+    assert findings(folder, clock) == []
+    store = open_store(folder, clock)
+    assert store.notices == ()
+    store.close()
