@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.files import Files
     from quarterdeck.ports.runlog import RunLogs
-    from quarterdeck.ports.store import Store
+    from quarterdeck.ports.store import Store, ToRestore
 
 
 def clock() -> datetime:
@@ -49,11 +49,20 @@ def create_services(settings: Settings, *, shared: bool = False) -> Services:
     return _services(settings, create_store(settings.store, clock, shared=shared))
 
 
-def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any]:
+def to_restore(settings: Settings, file: Path) -> ToRestore:
+    """Return what a restore rests on, to be shown; see `store.backup.to_restore`."""
+    from quarterdeck.store.backup import to_restore as look
+
+    return look(settings.store, file)
+
+
+def restore(
+    settings: Settings, file: Path, *, confirmed: bool, shown: ToRestore | None = None
+) -> dict[str, Any]:
     """Put a backup in place of the store; see `store.backup.restore`."""
     from quarterdeck.store.backup import restore as put_back
 
-    return dict(put_back(settings.store, file, clock, confirmed=confirmed))
+    return dict(put_back(settings.store, file, clock, confirmed=confirmed, shown=shown))
 
 
 class RealPorts:

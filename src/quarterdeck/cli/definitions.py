@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -15,6 +15,9 @@ from quarterdeck.present import columns, tree
 from quarterdeck.present import impact as impacts
 from quarterdeck.present.file_text import to_yaml
 from quarterdeck.present.table import text
+
+if TYPE_CHECKING:
+    from quarterdeck.model.shown import Deletion
 
 _HELP: Final = {
     "profile": "Compute profiles: mode, driver, workers, libraries, engine settings.",
@@ -97,14 +100,19 @@ def _group(kind: str) -> Group:
     )
     @name
     @click.option("--yes", is_flag=True, help="Do not ask.")
+    @expect_rev_option()
     @pass_session
-    def delete(session: Session, name: str, yes: bool) -> int:
-        shown = session.services.definitions.show(kind, name)
-        if not session.confirm(f"deleting {kind} {name}", tree.lines(shown), yes=yes):
+    def delete(session: Session, name: str, yes: bool, expect_rev: int | None) -> int:
+        definitions = session.services.definitions
+        shown, lines = None, []
+        if not yes:
+            shown = definitions.deletion(kind, name)
+            lines = list(tree.lines(definitions.show(kind, name)))
+            lines.append((text(f"revision {shown.revision}; used by {_uses(shown)}"),))
+        if not session.confirm(f"deleting {kind} {name}", lines, yes=yes):
             return 1
-        session.words(
-            session.services.definitions.delete(kind, name), f"{kind} {name} was deleted"
-        )
+        gone = definitions.delete(kind, name, shown=shown, expect_rev=expect_rev)
+        session.words(gone, f"{kind} {name} was deleted")
         return 0
 
     return group
@@ -177,6 +185,11 @@ def _by_hand(
     return edit(
         session, kind, name, lambda: views.file_form(World(services.context), kept.value), save
     )
+
+
+def _uses(shown: Deletion) -> str:
+    hidden = [f"{shown.hidden} that you may not see"] if shown.hidden else []
+    return ", ".join([*shown.used_by, *hidden]) or "nothing"
 
 
 def _status(one: Mapping[str, Any]) -> str:

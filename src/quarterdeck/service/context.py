@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,10 @@ def expect(what: str, kept: Kept[Any], expect_rev: int | None) -> Rev:
     return kept.rev
 
 
+class _GivenUpError(Exception):
+    """Ends a transaction that was only to show whether it would be refused."""
+
+
 class Context:
     """The caller's view of one workspace. Reads are fresh; only team names are kept, for one object's life."""
 
@@ -55,11 +59,16 @@ class Context:
         return self.ports.clock()
 
     @contextmanager
-    def transaction(self, act: str) -> Iterator[Documents]:
-        """Open a transaction of the actor; refused with the rule when this is `--read-only`."""
+    def transaction(self, act: str, *, dry_run: bool = False) -> Iterator[Documents]:
+        """Open a transaction of the actor; refused with the rule when this is `--read-only`.
+
+        `dry_run`: all of it is done, and refused, as otherwise, and then given up.
+        """
         self.demand_writable(act)
-        with self.ports.store.transaction(self.who) as tx:
+        with suppress(_GivenUpError), self.ports.store.transaction(self.who) as tx:
             yield tx
+            if dry_run:
+                raise _GivenUpError
 
     @contextmanager
     def recording(

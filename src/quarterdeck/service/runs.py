@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import (
     ConflictError,
     IllegalTransitionError,
-    InvalidInputError,
     NotFoundError,
     PrerequisiteError,
     Problem,
@@ -21,13 +21,15 @@ from quarterdeck.model.errors import (
 )
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
+from quarterdeck.model.shown import Again, Runnable, of_draft
 from quarterdeck.ports.store import Where
-from quarterdeck.service import freezing, lost_nodes, views
+from quarterdeck.service import freezing, given, lost_nodes, overtaken, reruns, views
 from quarterdeck.service.advancing import WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
+    from quarterdeck.model.shown import RunShown
     from quarterdeck.ports.store import Documents
 
 
@@ -56,14 +58,23 @@ class Runs:
         draft: bool = False,
         version: int | None = None,
         parameters: Mapping[str, str] | None = None,
+        rests_on: RunShown | None = None,
     ) -> dict[str, Any]:
-        """Make a run of the live version, the draft or a version; it is queued, `dispatch` moves it on."""
+        """Make a run of the live version, the draft or a version; it is queued, `dispatch` moves it on.
+
+        Refused with OvertakenError if what it `rests_on` is not so any more.
+        """
         context, actor = self._context, self._context.actor()
-        job = context.get_job(actor, name).value
-        context.demand(actor, "run_draft" if draft else "run", f"job {name}", job)
-        with context.transaction(f"running {name}") as tx:
-            job, chosen = self._chosen(tx, name, draft=draft, version=version)
-            spec = _with_parameters(chosen.spec, parameters or {})
+        first = context.get_job(actor, name).value
+        context.demand(actor, "run_draft" if draft else "run", f"job {first.name}", first)
+        with context.transaction(f"running {first.name}") as tx:
+            if rests_on is not None:
+                overtaken.demand_shown(tx, first.id, rests_on)
+            job, chosen = self._chosen(tx, first.id, draft=draft, version=version)
+            if rests_on is not None and rests_on.parameters is not None:
+                what = f"The draft of {job.name}" if draft else f"Version {chosen.version}"
+                overtaken.demand_parameters(what, chosen.spec["parameters"], rests_on.parameters)
+            spec = given.laid_over(chosen.spec, parameters or {})
             raise_problems(self.prerequisites(spec))
             run = self.made(job, spec, Trigger.MANUAL, version=chosen.version)
             if draft:
@@ -73,6 +84,17 @@ class Runs:
                 "run.start", f"run/{run.id}", name=job.name, team=job.team, after=run.id
             )
         return self._row(run)
+
+    def runnable(self, name: str, *, draft: bool = False, version: int | None = None) -> Runnable:
+        """Return what can be run of the job; the parameters are live's, the draft's or that version's."""
+        job, chosen = self.chosen(name, draft=draft, version=version)
+        kept = self._context.ports.store.drafts.find(job.id)
+        return Runnable(
+            id=job.id, job=job.name, live=job.live_version,
+            draft=of_draft(kept.value if kept else None),
+            draft_version=job.next_number if kept else None,
+            parameters=chosen.spec["parameters"],
+        )  # fmt: skip
 
     def chosen(
         self, name: str, *, draft: bool = False, version: int | None = None
@@ -91,7 +113,8 @@ class Runs:
         kept = at.drafts.find(job.id)
         if kept is None:
             raise NotFoundError(
-                f"Job {name} has no draft.", advice=f"`quarterdeck job edit {name}` begins one."
+                f"Job {job.name} has no draft.",
+                advice=f"`quarterdeck job edit {job.name}` begins one.",
             )
         return job, Chosen(kept.value.spec, None, kept.value.based_on)
 
@@ -283,10 +306,21 @@ class Runs:
             break
         return self._whole(self.advancing.step(run.id))
 
-    def retry(self, run_id: str, *, node_off: bool = False) -> dict[str, Any]:
+    def again(self, run_id: str) -> Again:
+        """Return what running a run again rests on; IllegalTransitionError unless it has ended."""
+        run, job = self._ended(run_id, "retry")
+        return reruns.again(self._context, run, job, self._read_file)
+
+    def retry(
+        self, run_id: str, *, node_off: bool = False, attempt: int | None = None,
+        beside: Collection[str] | None = (),
+    ) -> dict[str, Any]:  # fmt: skip
         """Make a new run of the same version (or the same draft text); what it refers to is resolved anew.
 
+        ConflictError if a retry of it was made already, unless that is one of `beside`, the runs that the caller
+        knows of (None: whatever there is). Returns the new run with `will_run_again`: what had completed.
         `node_off`: the actor says that the machine of the lost node is off; a run that waits for it goes on.
+        `attempt` is the one that was shown as lost.
         """
         context, actor = self._context, self._context.actor()
         if node_off:
@@ -296,19 +330,24 @@ class Runs:
                 context.demand(
                     actor, "run_draft" if run.draft else "retry", f"run {run_id}", owner
                 )
-            if not lost_nodes.say_off(context, run_id, actor.name).is_terminal:
-                return self._row(self.advancing.step(run.id))
+            if run.is_terminal:
+                reruns.demand_first_retry(context, run, beside)
+            if not lost_nodes.say_off(context, run_id, actor.name, attempt).is_terminal:
+                return self._made_of(run, self.advancing.step(run.id))
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
         lost_nodes.demand_cleared(context, old, self.advancing.executor)
         raise_problems(self.prerequisites(old.spec))
         run = self.made(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
-        self._put_linked(run, old, "run.retry", job)
-        return self._row(run)
+        reruns.keep(context, run, old, beside)
+        return self._made_of(old, run)
 
-    def rerun_exactly(self, run_id: str) -> dict[str, Any]:
-        """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed."""
+    def rerun_exactly(self, run_id: str, *, beside: Collection[str] | None = ()) -> dict[str, Any]:
+        """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed.
+
+        ConflictError while another exact re-run of it is under way, unless that is in `beside`, as for `retry`.
+        """
         context, actor = self._context, self._context.actor()
         old, job = self._ended(run_id, "run again")
         context.demand(actor, "run_draft" if old.draft else "run", f"run {run_id}", job)
@@ -334,8 +373,12 @@ class Runs:
             frozen_sha256=old.frozen_sha256, timeout_s=old.timeout_s,
             notes=("secret values are today's; everything else is as it was",),
         )  # fmt: skip
-        self._put_linked(run, old, "run.exact", job)
-        return self._row(run)
+        reruns.keep(context, run, old, beside)
+        return self._made_of(old, run)
+
+    def _made_of(self, old: Run, run: Run) -> dict[str, Any]:
+        done = reruns.done(self._context, old, self._read_file)
+        return {**self._row(run), "will_run_again": [to_document(one) for one in done]}
 
     def _ended(self, run_id: str, verb: str) -> tuple[Run, Job]:
         run = self.get(run_id)
@@ -343,7 +386,7 @@ class Runs:
             run = self.advancing.step(run.id)
         if not run.is_terminal:
             raise IllegalTransitionError(
-                f"Run {run_id} is {run.state}; only a run that has ended can be {verb}ed."
+                f"Run {run_id} is {run.state}; only a run that has ended can be retried."
                 if verb == "retry"
                 else f"Run {run_id} is {run.state}; it has to end before it can run again.",
                 advice=f"`quarterdeck cancel {run_id}` ends it.",
@@ -351,50 +394,5 @@ class Runs:
             )
         job = self._context.job_by_id(run.job)
         if job is None:
-            raise PrerequisiteError(
-                f"Job {run.job_name} of run {run_id} was deleted.", advice="Create it again."
-            )
+            raise reruns.job_gone(run)
         return run, job
-
-    def _put_linked(self, run: Run, old: Run, action: str, job: Job) -> None:
-        with self._context.transaction(f"running {job.name}") as tx:
-            kept = tx.runs.get(old.id)
-            linked = replace(kept.value, retried_by=(*kept.value.retried_by, run.id))
-            tx.runs.put(run, seen=None)
-            tx.runs.put(linked, seen=kept.rev)
-            tx.audit.append(action, f"run/{run.id}", name=job.name, team=job.team, after=old.id)
-
-
-def _with_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the spec with declared parameters set, read as the type of their default."""
-    declared = spec["parameters"]
-    found, values = [], dict(declared)
-    for name, text in given.items():
-        if name not in declared:
-            known = ", ".join(declared) or "none"
-            found.append(Problem(f"parameters.{name}", f"is not declared; declared: {known}"))
-            continue
-        try:
-            values[name] = _typed(text, declared[name])
-        except ValueError as error:
-            found.append(Problem(f"parameters.{name}", str(error)))
-    if found:
-        raise InvalidInputError(found)
-    return {**spec, "parameters": values}
-
-
-def _typed(text: str, default: Any) -> Any:
-    if isinstance(default, bool):
-        if text not in ("true", "false"):
-            raise ValueError(f"{text!r} is neither true nor false")
-        return text == "true"
-    for kind, word in ((int, "a whole number"), (float, "a number")):
-        if isinstance(default, kind):
-            try:
-                value = kind(text)
-            except ValueError:
-                raise ValueError(f"{text!r} is not {word}") from None
-            if value - value != 0:  # nan and the infinities are no JSON
-                raise ValueError(f"{text!r} is not {word}")
-            return value
-    return text
