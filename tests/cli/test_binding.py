@@ -6,6 +6,7 @@ Each race is done REPEATED times over a store on disk; QUARTERDECK_TEST_AGAIN sa
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.model.errors import ConflictError, NotFoundError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.service.bundle import Services
@@ -139,6 +141,54 @@ def test_only_the_leftovers_that_were_listed_are_removed(door: Door, turn: int) 
     said = door.asked("doctor", "--leftovers", "--remove", meanwhile=lambda: forget(2))
     assert (said.code, shown in said.words) == (0, True)
     assert set(door.ports.fake.attempts) == {mine, later}
+
+
+@pytest.mark.row("D2")
+def test_a_job_that_is_called_like_another_ones_id_is_not_taken_for_it(door: Door) -> None:
+    shown = str(door.ana.jobs.show("daily")["id"])
+    door.ben.jobs.create([job(shown, source=sql("SELECT 'impostor'"))])
+    said = door.asked("job", "delete", "daily", meanwhile=lambda: None)
+    assert (said.code, "daily was deleted" in said.words) == (0, True)
+    assert [row["name"] for row in door.ana.lists.jobs()] == [shown]
+
+
+ACTS: dict[str, Callable[[Services, int], object]] = {
+    "activate": lambda w, n: w.publishing.activate("daily", 1 + n % 2, expect_live=3),
+    "publish": lambda w, n: w.publishing.publish("daily", note=str(n)),
+    "delete": lambda w, n: w.jobs.delete("daily"),
+    "discard": lambda w, n: w.drafts.discard("daily"),
+    "bring back": lambda w, n: w.drafts.bring_back("daily", 1),
+    "delete a profile": lambda w, n: w.definitions.delete("profile", "spare"),
+}
+
+
+@again
+@pytest.mark.row("F-40", "B10", "D6")
+@pytest.mark.parametrize("act", ACTS)
+def test_of_many_who_do_it_at_once_one_wins(door: Door, act: str, turn: int) -> None:
+    for text in ("SELECT 2", "SELECT 3"):
+        door.publish(door.ana, text)
+    door.save(door.ana, "SELECT 'dropped'")
+    door.ana.drafts.discard("daily")
+    door.save(door.ana, "SELECT 'draft'")
+    door.ana.definitions.create("profile", {"name": "spare", **SMALL})
+    start, done, refused = threading.Barrier(6), [], []
+
+    def one(number: int) -> None:
+        who = Services(door.ports, "ben")
+        start.wait()
+        try:
+            done.append(ACTS[act](who, number))
+        except (ConflictError, NotFoundError) as error:
+            refused.append(error)
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(done), len(refused)) == (1, 5), refused
+    assert door.ports.store.verify() == []
 
 
 # --- at a real terminal

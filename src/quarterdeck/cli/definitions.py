@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import click
 
@@ -14,10 +14,7 @@ from quarterdeck.model.errors import NotFoundError
 from quarterdeck.present import columns, tree
 from quarterdeck.present import impact as impacts
 from quarterdeck.present.file_text import to_yaml
-from quarterdeck.present.table import text
-
-if TYPE_CHECKING:
-    from quarterdeck.model.shown import Deletion
+from quarterdeck.present.table import Line, text
 
 _HELP: Final = {
     "profile": "Compute profiles: mode, driver, workers, libraries, engine settings.",
@@ -104,12 +101,14 @@ def _group(kind: str) -> Group:
     @pass_session
     def delete(session: Session, name: str, yes: bool, expect_rev: int | None) -> int:
         definitions = session.services.definitions
-        shown, lines = None, []
-        if not yes:
-            shown = definitions.deletion(kind, name)
-            lines = list(tree.lines(definitions.show(kind, name)))
-            lines.append((text(f"revision {shown.revision}; used by {_uses(shown)}"),))
-        if not session.confirm(f"deleting {kind} {name}", lines, yes=yes):
+        shown = None if yes else definitions.deletion(kind, name)
+
+        def effect() -> Iterator[Line]:
+            gone = definitions.delete(kind, name, shown=shown, expect_rev=expect_rev, dry_run=True)
+            yield from tree.lines(definitions.show(kind, name))
+            yield (text(f"Nothing uses {kind} {gone['deleted']}."),)
+
+        if not session.confirm(f"deleting {kind} {name}", effect(), yes=yes):
             return 1
         gone = definitions.delete(kind, name, shown=shown, expect_rev=expect_rev)
         session.words(gone, f"{kind} {name} was deleted")
@@ -185,11 +184,6 @@ def _by_hand(
     return edit(
         session, kind, name, lambda: views.file_form(World(services.context), kept.value), save
     )
-
-
-def _uses(shown: Deletion) -> str:
-    hidden = [f"{shown.hidden} that you may not see"] if shown.hidden else []
-    return ", ".join([*shown.used_by, *hidden]) or "nothing"
 
 
 def _status(one: Mapping[str, Any]) -> str:

@@ -67,7 +67,7 @@ def _effect(session: Session, file: str, shown: ToRestore | None) -> list[Line]:
         return []
     there = "There is no store that can be read."
     if shown.change is not None:
-        there = f"It is at change {shown.change:,}, made at {shown.newest}."
+        there = f"The store in place is at change {shown.change:,}, made at {shown.newest}."
     return [
         (text(f"{session.settings.store} will be what {file} holds; what is there now is kept beside it."),),
         (text(f"The backup was made at {format_instant(shown.created_at)}; SHA-256 {shown.sha256}."),),

@@ -208,14 +208,14 @@ def activation(shown: Activating) -> Iterator[Line]:
     yield (Cell("  " + "; ".join(shown.stays)),)
 
 
-def cascade(shown: Cascade) -> Iterator[Line]:
+def cascade(shown: Cascade, look: Look) -> Iterator[Line]:
     """Yield what goes with a job that is deleted, what is kept, and what has to end before."""
     versions = ages.count(shown.versions, "version")
     draft = "no draft"
     if shown.draft is not None:
-        when = ages.moment(format_instant(shown.draft.at))
-        draft = f"the draft by {inert.line(shown.draft.author)} of {when}"
-    yield (text(f"With it go {versions} and {draft}, rights and schedule."),)
+        when = ages.age(format_instant(shown.draft.at), look.now)
+        draft = f"the draft by {inert.line(shown.draft.author)}, saved {when}"
+    yield (text(f"With it go {versions} and {draft}; rights and schedule."),)
     yield from cascade_more(shown)
     yield (text(f"Kept, readable by id: {ages.count(shown.runs, 'run')}."),)
     if shown.active:

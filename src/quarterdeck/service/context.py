@@ -196,12 +196,13 @@ class Context:
         return [k for k in found if access.is_visible(actor, k.value.team, k.value.shared_teams)]
 
     def find_job(self, name: str) -> Kept[Job] | None:
-        """Return the job of that exact name (or id), visible or not."""
+        """Return the job of that id or exact name, visible or not; nobody takes an id over by calling a job so."""
         from quarterdeck.model.text import name_key  # Unicode tables
 
+        if kept := self.ports.store.jobs.find(name):
+            return kept
         found = self.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=ALL)
-        exact = next((k for k in found if k.value.name == name), None)
-        return exact or self.ports.store.jobs.find(name)
+        return next((k for k in found if k.value.name == name), None)
 
     def get_job(self, actor: Actor, name: str) -> Kept[Job]:
         """Return the job if it exists for the actor; NotFoundError otherwise."""

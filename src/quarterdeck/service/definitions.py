@@ -253,14 +253,15 @@ class Definitions:
         return {**self.show(kind, views.reference(now)), **views.warnings(warnings)}
 
     def delete(
-        self, kind: str, name: str, *, shown: Deletion | None = None, expect_rev: int | None = None
-    ) -> dict[str, Any]:
+        self, kind: str, name: str, *, shown: Deletion | None = None,
+        expect_rev: int | None = None, dry_run: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
         """Remove it; in use anywhere it can still run from is a conflict that lists the uses.
 
-        Another revision than was `shown` is an OvertakenError.
+        Another revision than was `shown` is an OvertakenError. `dry_run`: the same, but nothing is removed.
         """
         self._demand(kind, self._context.get_definition(kind, name).value, "delete")
-        with self._context.transaction(f"deleting {kind} {name}") as tx:
+        with self._context.transaction(f"deleting {kind} {name}", dry_run=dry_run) as tx:
             kept = self._context.get_definition(kind, name)
             one = kept.value
             expect(f"{kind} {name}", kept, expect_rev)

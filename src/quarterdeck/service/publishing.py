@@ -203,6 +203,8 @@ class Publishing:
         context, actor = self._context, self._context.actor()
         first = context.get_job(actor, name).value
         context.demand(actor, "activate", f"job {first.name}", first)
+        spec = references.to_names(World(context), context.get_version(first, number).spec)
+        found, _ = saving.spec_problems(context, World(context), spec)  # may look at files
         act = f"activating version {number} of {first.name}"
         with context.transaction(act, dry_run=dry_run) as tx:
             kept = context.get_job(actor, first.id)
@@ -212,8 +214,6 @@ class Publishing:
             demand_live(job, expect_live)
             draft = tx.drafts.find(job.id)
             if number != job.live_version:
-                spec = references.to_names(World(context), target.spec)
-                found, _ = saving.spec_problems(context, World(context), spec)
                 # a version was valid once: what is invalid now went away since
                 gone = [
                     one._replace(code="prerequisite") for one in found if one.code == "invalid"

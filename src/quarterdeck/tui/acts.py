@@ -16,7 +16,7 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from quarterdeck.model.shown import DraftShown
+    from quarterdeck.model.shown import DraftShown, RunShown
     from quarterdeck.present.table import Line
     from quarterdeck.service.drafts import Dropped
     from quarterdeck.tui.actions import Action
@@ -139,14 +139,15 @@ class JobActs(Page):
         """Return the version that is marked; None for none."""
         return None
 
-    def start_run(self, name: str, *, draft: bool = False) -> None:
+    def start_run(
+        self, name: str, *, draft: bool = False, rests_on: RunShown | None = None
+    ) -> None:
         """Make a run of live or the draft and move it on as far as it goes now; then open it."""
-        from quarterdeck.model.shown import RunShown
         from quarterdeck.tui import starting
 
         self.ask(
             f"a run of {name}",
-            lambda: starting.start(self.services, name, RunShown(), draft=draft),
+            lambda: starting.start(self.services, name, rests_on, draft=draft),
             partial(starting.started, self),
         )
 

@@ -52,8 +52,8 @@ class Question(Generic[F]):
         dialog = self.dialog(facts, before)
         if dialog is None:
             return
-        if error is not None:
-            dialog.tell([(Cell(problems.brief(error), "bad"),)])
+        if error is not None:  # what to do about it is before the eyes
+            dialog.tell([(Cell(inert.line(getattr(error, "message", str(error))), "bad"),)])
         self.page.app.push_screen(dialog, lambda answer: self._answered(facts, answer))
 
     def _answered(self, facts: F, answer: Answer | None) -> None:

@@ -24,7 +24,7 @@ def delete_job(page: Page, name: str, done: Callable[[str], None]) -> None:
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
         made = Dialog(
-            f"Delete {facts.job}?", list(job_page.cascade(facts)), [Choice("delete", "Delete")],
+            f"Delete {facts.job}?", list(job_page.cascade(facts, page.look())), [Choice("delete", "Delete")],
             harmful=True, opened_by="X", typed=facts.job,
         )  # fmt: skip
         made.fill(before.fields if before else {})

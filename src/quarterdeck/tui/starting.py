@@ -23,8 +23,8 @@ Run = Mapping[str, Any]
 NUMBER: Final = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
-def start(services: Services, job: str, rests_on: RunShown, **chosen: Any) -> Run:
-    """Make a run that rests on what was shown, and move it on as far as it goes now; on a thread."""
+def start(services: Services, job: str, rests_on: RunShown | None, **chosen: Any) -> Run:
+    """Make a run that rests on what was shown (None: on nothing), and move it on as far as it goes now."""
     made = services.runs.start(job, rests_on=rests_on, **chosen)
     return services.runs.dispatch(made["id"])
 
