@@ -267,6 +267,22 @@ async def test_what_does_not_touch_what_was_shown_refuses_nothing(
         assert stored(world) == after
 
 
+@pytest.mark.row("B10")
+async def test_who_was_faster_with_the_same_version_is_named_and_nothing_is_asked_any_more(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    async with running(world.ana, places=[VERSIONS]) as ui:
+        await opened(ui, ("j", "a"))
+        world.ben.publishing.activate("daily", 2)
+        await ui.press("y")
+        assert "v2 is live already; nothing changes" in ui.status
+        assert ui.app.screen is ui.page
+        told = [text for _, text, _ in ui.app.notes]
+        assert any("ben made version 2 of daily live" in text for text in told)
+    assert len(world.ana.jobs.show("daily")["activations"]) == 4
+
+
 @pytest.mark.row("D6", "I48")
 async def test_a_run_that_became_active_keeps_the_job_and_says_its_state(tmp_path: Path) -> None:
     world = World(tmp_path)

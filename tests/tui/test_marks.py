@@ -320,6 +320,30 @@ async def test_marks_that_a_filter_hides_are_taken_and_shown(deck: Deck) -> None
         ]  # fmt: skip
 
 
+@pytest.mark.row("F7")
+async def test_a_marked_job_without_a_run_to_cancel_is_told(deck: Deck) -> None:
+    run = deck.start("daily", state=None)
+    async with running(deck.services) as ui:
+        await ui.press("space", "space", "x")
+        text = ui.dialog.text
+        assert f"Cancel run {run}?" in text
+        assert "1 other that is marked: nothing to cancel" in text
+
+
+async def test_a_job_that_went_since_it_was_marked_is_told_and_let_go_of(deck: Deck) -> None:
+    async with running(deck.services) as ui:
+        await ui.press("space", "space")
+        Services(deck.ports, "ana").jobs.delete("daily")
+        await ui.press("r")
+        await ui.listens()
+        assert "Run the live version of 1 job?" in ui.dialog.text
+        assert "There is no job" in ui.dialog.text
+        await ui.press("y")
+        await ui.until("1 run started")
+        assert "marked" not in ui.crumb
+    assert deck.made() == ["hourly"]
+
+
 @pytest.mark.row("F10", "B9")
 async def test_two_marked_rows_are_compared_wherever_the_cursor_is(deck: Deck) -> None:
     first, second, _ = (deck.start() for _ in range(3))

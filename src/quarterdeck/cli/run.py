@@ -95,7 +95,7 @@ def run(
         raise click.UsageError("--draft and --version exclude each other.")
     made = session.services.runs.start(
         name, draft=chosen["draft"], version=chosen["version"], parameters=parameters(given),
-        rests_on=RunShown(live=chosen["expect_live"]),
+        rests_on=RunShown(live=chosen["expect_live"]) if chosen["expect_live"] else None,
     )  # fmt: skip
     return started(session, made, wait=wait, following=following)
 

@@ -1,12 +1,14 @@
-"""What somebody is shown before an act, as values: the act is given them back and compares them. Pure."""
+"""What somebody is shown before an act, as values: the act is given them back and compares them. Pure.
+
+They are tuples, which cost a start nothing.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.instants import format_instant
@@ -18,8 +20,7 @@ NO_DRAFT: Final = ""
 """In the place of a draft's hash: there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class DraftShown:
+class DraftShown(NamedTuple):
     """A draft as it was shown: the hash of its spec, what it is based on, who saved it when."""
 
     sha256: str
@@ -48,8 +49,7 @@ def sha256_of(draft: Draft | None) -> str:
     return NO_DRAFT if draft is None else canonical(draft.spec)[1]
 
 
-@dataclass(frozen=True, slots=True)
-class Activating:
+class Activating(NamedTuple):
     """What making version `to` live in the place of `live` changes, by field, and what it leaves."""
 
     id: str
@@ -67,8 +67,7 @@ class Activating:
         }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Runnable:
+class Runnable(NamedTuple):
     """What can be run of a job, as a dialog shows it; `parameters` are those of the spec that was asked about."""
 
     id: str
@@ -79,8 +78,7 @@ class Runnable:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class RunShown:
+class RunShown(NamedTuple):
     """What a run rests on: which version was shown as live, or the hash of the draft, and the declared parameters.
 
     None: it was not shown.
@@ -91,16 +89,14 @@ class RunShown:
     parameters: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """A statement that a run had completed; `head` is its first line, empty where its text is not known."""
 
     number: int
     head: str
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(NamedTuple):
     """A run that was made of another one: by a retry, or as an exact re-run."""
 
     id: str
@@ -111,8 +107,7 @@ class Made:
     has_ended: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """A run that has ended, and what running it again rests on.
 
     `live` is the job's live version; `done` ran to their end and will run again; `made` is what was made of it
@@ -130,8 +125,7 @@ class Again:
     made: tuple[Made, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Cascade:
+class Cascade(NamedTuple):
     """What goes with a job, and what keeps it: `active` runs. `runs` stay readable.
 
     `newest` is the highest version; `dropped` are the hashes of dropped drafts.
@@ -182,8 +176,7 @@ class Cascade:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(NamedTuple):
     """A definition that is to be deleted, at its revision; `used_by` and `hidden` (a number) keep it."""
 
     kind: str

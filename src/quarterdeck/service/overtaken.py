@@ -13,10 +13,7 @@ from quarterdeck.model.instants import format_instant
 from quarterdeck.model.shown import NO_DRAFT, canonical, sha256_of
 
 if TYPE_CHECKING:
-    from quarterdeck.model.ids import JobId
     from quarterdeck.model.job import Draft, Job
-    from quarterdeck.model.shown import RunShown
-    from quarterdeck.ports.store import Documents
 
 ASK_AGAIN: Final = "Nothing was changed. Look at it as it is now, then ask again."
 
@@ -63,13 +60,6 @@ def demand_live(job: Job, number: int | None) -> None:
             "actor": last.actor, "at": at, "live_version": job.live_version, "live_shown": number,
         },
     )  # fmt: skip
-
-
-def demand_shown(tx: Documents, job_id: JobId, rests_on: RunShown) -> None:
-    """Raise OvertakenError unless the job's live version and draft are those that a run rests on."""
-    job, draft = tx.jobs.get(job_id).value, tx.drafts.find(job_id)
-    demand_live(job, rests_on.live)
-    demand_draft(job, draft.value if draft else None, rests_on.draft)
 
 
 def demand_same_job(job: Job, id: str) -> None:

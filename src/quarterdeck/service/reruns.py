@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import ConflictError, NotFoundError, PrerequisiteError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.shown import Again, Done, Made
@@ -64,6 +65,14 @@ def keep(context: Context, run: Run, old: Run, beside: Collection[str] | None) -
         tx.runs.put(run, seen=None)
         tx.runs.put(linked, seen=kept.rev)
         tx.audit.append(action, f"run/{run.id}", name=run.job_name, team=run.team, after=old.id)
+
+
+def row(
+    context: Context, shown: Mapping[str, Any], old: Run, read_file: Callable[[str], bytes]
+) -> dict[str, Any]:
+    """Return the row of a run that was made of `old`, with what had completed there: `will_run_again`."""
+    found = done(context, old, read_file)
+    return {**shown, "will_run_again": [to_document(one) for one in found]}
 
 
 def job_gone(run: Run) -> PrerequisiteError:

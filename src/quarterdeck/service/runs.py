@@ -7,13 +7,11 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import (
     ConflictError,
     IllegalTransitionError,
-    NotFoundError,
     PrerequisiteError,
     Problem,
     StaleError,
@@ -21,24 +19,14 @@ from quarterdeck.model.errors import (
 )
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
-from quarterdeck.model.shown import Again, Runnable, of_draft
 from quarterdeck.ports.store import Where
-from quarterdeck.service import freezing, given, lost_nodes, overtaken, reruns, views
+from quarterdeck.service import choosing, freezing, lost_nodes, views
 from quarterdeck.service.advancing import WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
-    from quarterdeck.model.shown import RunShown
-    from quarterdeck.ports.store import Documents
-
-
-class Chosen(NamedTuple):
-    """What a run takes: a spec, of which version (a draft: none), based on which."""
-
-    spec: Mapping[str, Any]
-    version: int | None
-    based_on: int | None = None
+    from quarterdeck.model.shown import Again, Runnable, RunShown
 
 
 class Runs:
@@ -68,13 +56,16 @@ class Runs:
         first = context.get_job(actor, name).value
         context.demand(actor, "run_draft" if draft else "run", f"job {first.name}", first)
         with context.transaction(f"running {first.name}") as tx:
-            if rests_on is not None:
-                overtaken.demand_shown(tx, first.id, rests_on)
-            job, chosen = self._chosen(tx, first.id, draft=draft, version=version)
-            if rests_on is not None and rests_on.parameters is not None:
-                what = f"The draft of {job.name}" if draft else f"Version {chosen.version}"
-                overtaken.demand_parameters(what, chosen.spec["parameters"], rests_on.parameters)
-            spec = given.laid_over(chosen.spec, parameters or {})
+            which: dict[str, Any] = {"draft": draft, "version": version}
+            if rests_on is None:
+                job, chosen = choosing.chosen(context, tx, first.id, **which)
+            else:
+                job, chosen = choosing.as_shown(context, tx, first, rests_on, **which)
+            spec = chosen.spec
+            if parameters:
+                from quarterdeck.service import given
+
+                spec = given.laid_over(spec, parameters)
             raise_problems(self.prerequisites(spec))
             run = self.made(job, spec, Trigger.MANUAL, version=chosen.version)
             if draft:
@@ -87,36 +78,7 @@ class Runs:
 
     def runnable(self, name: str, *, draft: bool = False, version: int | None = None) -> Runnable:
         """Return what can be run of the job; the parameters are live's, the draft's or that version's."""
-        job, chosen = self.chosen(name, draft=draft, version=version)
-        kept = self._context.ports.store.drafts.find(job.id)
-        return Runnable(
-            id=job.id, job=job.name, live=job.live_version,
-            draft=of_draft(kept.value if kept else None),
-            draft_version=job.next_number if kept else None,
-            parameters=chosen.spec["parameters"],
-        )  # fmt: skip
-
-    def chosen(
-        self, name: str, *, draft: bool = False, version: int | None = None
-    ) -> tuple[Job, Chosen]:
-        """Return the job and what a run of live, the draft or that version would take, if the actor may see it."""
-        return self._chosen(self._context.ports.store, name, draft=draft, version=version)
-
-    def _chosen(
-        self, at: Documents, name: str, *, draft: bool, version: int | None
-    ) -> tuple[Job, Chosen]:
-        context = self._context
-        job = context.get_job(context.actor(), name).value
-        if not draft:
-            number = job.live_version if version is None else version
-            return job, Chosen(context.get_version(job, number).spec, number)
-        kept = at.drafts.find(job.id)
-        if kept is None:
-            raise NotFoundError(
-                f"Job {job.name} has no draft.",
-                advice=f"`quarterdeck job edit {job.name}` begins one.",
-            )
-        return job, Chosen(kept.value.spec, None, kept.value.based_on)
+        return choosing.runnable(self._context, name, draft=draft, version=version)
 
     def made(
         self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
@@ -308,6 +270,8 @@ class Runs:
 
     def again(self, run_id: str) -> Again:
         """Return what running a run again rests on; IllegalTransitionError unless it has ended."""
+        from quarterdeck.service import reruns
+
         run, job = self._ended(run_id, "retry")
         return reruns.again(self._context, run, job, self._read_file)
 
@@ -323,6 +287,8 @@ class Runs:
         `attempt` is the one that was shown as lost.
         """
         context, actor = self._context, self._context.actor()
+        from quarterdeck.service import reruns
+
         if node_off:
             run = self.get(run_id)
             owner = context.job_by_id(run.job)
@@ -333,7 +299,8 @@ class Runs:
             if run.is_terminal:
                 reruns.demand_first_retry(context, run, beside)
             if not lost_nodes.say_off(context, run_id, actor.name, attempt).is_terminal:
-                return self._made_of(run, self.advancing.step(run.id))
+                gone_on = self._row(self.advancing.step(run.id))
+                return reruns.row(context, gone_on, run, self._read_file)
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
         lost_nodes.demand_cleared(context, old, self.advancing.executor)
@@ -341,13 +308,15 @@ class Runs:
         run = self.made(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
         reruns.keep(context, run, old, beside)
-        return self._made_of(old, run)
+        return reruns.row(context, self._row(run), old, self._read_file)
 
     def rerun_exactly(self, run_id: str, *, beside: Collection[str] | None = ()) -> dict[str, Any]:
         """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed.
 
         ConflictError while another exact re-run of it is under way, unless that is in `beside`, as for `retry`.
         """
+        from quarterdeck.service import reruns
+
         context, actor = self._context, self._context.actor()
         old, job = self._ended(run_id, "run again")
         context.demand(actor, "run_draft" if old.draft else "run", f"run {run_id}", job)
@@ -374,11 +343,7 @@ class Runs:
             notes=("secret values are today's; everything else is as it was",),
         )  # fmt: skip
         reruns.keep(context, run, old, beside)
-        return self._made_of(old, run)
-
-    def _made_of(self, old: Run, run: Run) -> dict[str, Any]:
-        done = reruns.done(self._context, old, self._read_file)
-        return {**self._row(run), "will_run_again": [to_document(one) for one in done]}
+        return reruns.row(context, self._row(run), old, self._read_file)
 
     def _ended(self, run_id: str, verb: str) -> tuple[Run, Job]:
         run = self.get(run_id)
@@ -394,5 +359,7 @@ class Runs:
             )
         job = self._context.job_by_id(run.job)
         if job is None:
+            from quarterdeck.service import reruns
+
             raise reruns.job_gone(run)
         return run, job

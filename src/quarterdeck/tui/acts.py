@@ -10,7 +10,7 @@ from quarterdeck.model.instants import format_instant
 from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import problems
-from quarterdeck.tui.asked import TYPED_FROM
+from quarterdeck.tui.marks import TYPED_FROM
 from quarterdeck.tui.page import Page
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class JobActs(Page):
     def action_draft_reset(self) -> None:
         """Make the draft equal to live; `u` brings it back."""
         if name := self._named():
-            self._give_up(name, "equals live again", to_live=True)
+            self._give_up(name, "was reset to live", to_live=True)
 
     def _give_up(self, name: str, what: str, *, to_live: bool) -> None:
         shown = self.draft_shown()
@@ -179,7 +179,7 @@ class JobActs(Page):
             at = ages.age(format_instant(gone.draft.at), self.shell.now())
             by = inert.line(gone.draft.author)
             self.shell.undoable(
-                self, f"the draft of {inert.line(gone.job)} by {by}, {at}, {what}",
+                self, f"the draft of {inert.line(gone.job)} by {by}, saved {at}, {what}",
                 lambda: self.services.drafts.bring_back(
                     gone.job_id, gone.draft.number, expect_draft=gone.left
                 ),
@@ -304,9 +304,9 @@ class RunActs(Page):
             self.say(_none_to_cancel(taken), "dim", keep=False)
             return
         lines = [(Cell(f"{inert.line(r['job'])}  {r['id']}  {r['state']}"),) for r in rows]
-        if ended := len(taken) - len(rows):
-            has = "has" if ended == 1 else "have"
-            lines.append((Cell(f"{ages.count(ended, 'other')} {has} ended.", "dim"),))
+        if others := max(self.marked(), len(taken)) - len(rows):
+            told = f"{ages.count(others, 'other')} that {'is' if others == 1 else 'are'} marked"
+            lines.append((Cell(f"{told}: nothing to cancel, it has ended or never ran.", "dim"),))
         lines.append((Cell("Ends engine, payload and what they started; data written stays."),))
         many = len(rows) >= TYPED_FROM
         title = f"Cancel run {rows[0]['id']}?" if len(rows) == 1 else f"Cancel {len(rows)} runs?"

@@ -10,10 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from quarterdeck.model.errors import InvalidInputError, OvertakenError, QuarterdeckError
+from quarterdeck.model.errors import (
+    InvalidInputError,
+    NotFoundError,
+    OvertakenError,
+    QuarterdeckError,
+)
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import problems
+from quarterdeck.tui.marks import TYPED_FROM
 
 if TYPE_CHECKING:
     from quarterdeck.present.table import Line
@@ -21,7 +27,6 @@ if TYPE_CHECKING:
     from quarterdeck.tui.widgets.dialog import Answer, Dialog
 
 F = TypeVar("F")
-TYPED_FROM = 6  # so many things at once are acted on only after their number was typed
 
 
 @dataclass(frozen=True)
@@ -113,6 +118,7 @@ class Several(Generic[F]):
     def _show(self, batch: Batch[F]) -> None:
         if not self.page.is_in_front:
             return
+        self.page.acted([key for key, error in batch.left if isinstance(error, NotFoundError)])
         left = [_told(error) for _, error in batch.left]
         if not batch.there:
             self.page.shell.panel("Nothing can be done", left)

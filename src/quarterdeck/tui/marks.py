@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.actions import Action
     from quarterdeck.tui.shell import Shell
 
+TYPED_FROM: Final = 6  # so many things at once are acted on only after their number was typed
 COUNTED: Final = {0: "none of them", 1: "one", 2: "two"}
 
 

@@ -262,9 +262,12 @@ class VersionsPane(RunsPane):
             self.say(f"v{number} is live already; nothing changes", "dim", keep=False)
             return
 
-        def dialog(facts: Activating, _: Answer | None) -> Dialog:
+        def dialog(facts: Activating, _: Answer | None) -> Dialog | None:
             from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
+            if facts.live == number:  # somebody else was faster
+                self.say(f"v{number} is live already; nothing changes", "dim", keep=False)
+                return None
             return Dialog(
                 f"Activate v{number} of {facts.job}?", list(job_page.activation(facts)),
                 [Choice("activate", "Activate", "y")], harmful=True, opened_by="a",
