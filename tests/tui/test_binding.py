@@ -136,6 +136,12 @@ RACES = {
         ("it has the schedule 0 6 * * * now", "Its schedule is 0 6 * * *"), after=([], None),
         again=("enter", "right", "enter"),
     ),
+    "delete, renamed": Race(
+        JOB, ("X",), NAME, lambda w: w.ben.jobs.edit("daily", {"name": "keep-this"}),
+        lambda w: [row["name"] for row in w.ana.lists.jobs()],
+        ("Job daily is not deleted: it is called keep-this now", "Delete keep-this?"), after=["keep-this"],
+        again=("enter", "right", "enter"),  # for that name was not typed
+    ),
     "run live": Race(
         JOBS, ("r",), ("enter",), lambda w: w.publish(w.ben, "SELECT 'ben'"), lambda w: w.runs(),
         ("ben made version 4 of daily live", "version 3 was shown as live", "Run live v4"),

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 def delete_job(page: Page, name: str, done: Callable[[str], None]) -> None:
     """List what goes with the job, ask for its name, and delete it; `done` is given the name."""
+    job = name
 
     def dialog(facts: Cascade, before: Answer | None) -> Dialog:
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
+        nonlocal job
+        job = facts.id  # whatever it is called when it is asked anew
         made = Dialog(
             f"Delete {facts.job}?", list(job_page.cascade(facts, page.look())), [Choice("delete", "Delete")],
             harmful=True, opened_by="X", typed=facts.job,
@@ -31,7 +34,7 @@ def delete_job(page: Page, name: str, done: Callable[[str], None]) -> None:
         return made
 
     Question(
-        page, f"job {name}", lambda: page.services.jobs.cascade(name), dialog,
+        page, f"job {name}", lambda: page.services.jobs.cascade(job), dialog,
         lambda facts, _: page.services.jobs.delete(facts.id, shown=facts), lambda gone: done(gone.job),
     ).ask()  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.errors import ConflictError, OvertakenError
+from quarterdeck.model.errors import ConflictError
 from quarterdeck.model.shown import Again, RunShown
 from quarterdeck.present import ages, columns, inert, states
 from quarterdeck.present.table import Cell
@@ -34,7 +34,7 @@ def ask_again(page: Page, run: str) -> None:
 
     Question(
         page, f"run {run}", lambda: page.services.runs.again(run), lambda facts, _: _dialog(facts), act,
-        partial(started, page), anew=(OvertakenError, ConflictError),
+        partial(started, page), anew=(ConflictError,),
     ).ask()  # fmt: skip
 
 

@@ -48,9 +48,7 @@ class Starting:
         self._may_draft = may_draft
         self._choice = "live" if version is None else "version"
         self._version = "" if version is None else str(version)
-        self._typed: dict[
-            str, str
-        ] = {}  # parameters, by name, that are to differ from what is declared
+        self._typed: dict[str, str] = {}  # parameters by name, where another value was typed
         self._question = Question(
             page, f"a run of {job}", self._read, self._dialog, self._start, partial(started, page),
             anew=(OvertakenError, InvalidInputError, NotFoundError),
@@ -79,6 +77,7 @@ class Starting:
     def _dialog(self, facts: Runnable, _: Answer | None) -> Dialog:
         from quarterdeck.tui.widgets.dialog import Choice, Dialog, Field
 
+        self._job = facts.id  # whatever it is called when it is asked anew
         choices = [Choice("live", f"Run live v{facts.live}", "l")]
         lines: list[Line] = [(Cell("What was dispatched before goes on undisturbed."),)]
         if facts.draft is not None and self._may_draft:
