@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from quarterdeck.ports.executor import Executor
     from quarterdeck.ports.files import Files
     from quarterdeck.ports.runlog import RunLogs
-    from quarterdeck.ports.store import Backend, Store
+    from quarterdeck.ports.store import Backend, Store, ToRestore
 
 
 def clock() -> datetime:
@@ -74,7 +74,16 @@ def create_services(settings: Settings, *, shared: bool = False) -> Services:
     return _services(settings, create_store(settings.store, clock, shared=shared))
 
 
-def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any]:
+def to_restore(settings: Settings, file: Path) -> ToRestore:
+    """Return what a restore rests on, to be shown; see `store.backup.to_restore`."""
+    from quarterdeck.store.backup import to_restore as look
+
+    return look(settings.store, file)
+
+
+def restore(
+    settings: Settings, file: Path, *, confirmed: bool, shown: ToRestore | None = None
+) -> dict[str, Any]:
     """Put a backup in place of the store; see `store.backup.restore`.
 
     Adds `runs_ended`: those that were waiting for a start when the backup was made, and may have run since.
@@ -90,7 +99,7 @@ def restore(settings: Settings, file: Path, *, confirmed: bool) -> dict[str, Any
         store = DocumentStore(backend, folder, clock)
         ended.extend(settle_runs(store, settings.actor, clock(), why))
 
-    done = put_back(settings.store, file, clock, confirmed=confirmed, settle=settle)
+    done = put_back(settings.store, file, clock, confirmed=confirmed, shown=shown, settle=settle)
     return {**done, "runs_ended": ended}
 
 

@@ -115,6 +115,7 @@ RUN = {
     "placement": Maybe(str), "advice": Maybe(str), "deadline": Maybe(TIME), "stale": bool,
     "waiting_for": Maybe(dict), "position": Maybe(int), "attempt": Maybe(int),
 }  # fmt: skip
+MADE_AGAIN = {**RUN, "will_run_again": [{"number": int, "head": str}]}
 STATEMENT = {
     "number": int, "columns": [{"name": str, "type": str}], "rows": [list], "row_count": int,
     "truncated": bool, "seconds": float,
@@ -170,7 +171,10 @@ WORKSPACE = {
     },
     "evidence_kept": float, "kept": float, "file_roots": [str], "rev": int,
 }  # fmt: skip
-CASCADE = {"job": str, "versions": int, "draft": bool, "runs": int, "active": [RUN_ID]}
+CASCADE = {
+    "job": str, "team": str, "shared_teams": [str], "schedule": Maybe(dict), "versions": int, "draft": bool,
+    "dropped_drafts": int, "runs": int, "active": [RUN_ID],
+}  # fmt: skip
 _TABLES = "audit clocks definitions drafts frozen jobs leases revisions runs standings versions workspace"
 COUNTS: dict[str, Any] = dict.fromkeys(_TABLES.split(), int)
 RECORD = {
@@ -243,11 +247,11 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("job list", "", None, [JOB]),
     ("job edit", "j -f -", TWO, EDITED),
     ("job draft", "j", None, DRAFT),
-    ("job reset", "j", None, DRAFT),
-    ("job discard", "j", None, SHOWN),
+    ("job reset", "j", None, {**DRAFT, "dropped": DROPPED}),
+    ("job discard", "j", None, {**SHOWN, "dropped": DROPPED}),
     ("job bring-back", "j", None, [DROPPED]),
-    ("job bring-back", "j 1", None, DRAFT),
-    ("job discard", "j", None, SHOWN),
+    ("job bring-back", "j 1", None, {**DRAFT, "dropped": Maybe(DROPPED)}),
+    ("job discard", "j", None, {**SHOWN, "dropped": DROPPED}),
     ("job edit", "j -f -", TWO, EDITED),
     ("job diff", "j 1 draft", None, {"job": str, "a": str, "b": str, "differences": [DIFFERENCE]}),
     ("job publish", "j --note two", None, PUBLISHED),
@@ -264,9 +268,9 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("runs", "", None, [RUN]),
     ("run-show", "RUN", None, WHOLE),
     ("logs", "RUN --events", None, [LINE]),
-    ("retry", "RUN", None, RUN),
+    ("retry", "RUN", None, MADE_AGAIN),
     ("cancel", "RUN --wait", None, WHOLE),
-    ("rerun", "OTHER --exact", None, RUN),
+    ("rerun", "OTHER --exact", None, MADE_AGAIN),
     ("cancel", "RUN --wait", None, WHOLE),
     ("compare", "RUN OTHER", None, {
         "a": RUN_ID, "b": RUN_ID, "differences": [{"path": str, "a": ANY, "b": ANY}], "equal_count": int,
@@ -337,7 +341,7 @@ def test_every_document_has_its_shape(call: Call, deck: Quarterdeck) -> None:
         assert out.endswith("\n")
         document = json.loads(out)
         found += [f"{command} {words}: {one}" for one in wrong(schema, document)]
-        if schema in (RUN, WHOLE):
+        if schema in (RUN, WHOLE, MADE_AGAIN):
             runs += [] if document["id"] in runs else [document["id"]]
     assert found == []
 

@@ -74,7 +74,8 @@ def test_drafts_and_past_versions_keep_a_definition(tmp_path: Path) -> None:
     services.jobs.edit("daily", {"spec": whole})
     services.publishing.publish("daily", note="")
     assert services.definitions.impact("profile", "wide")["jobs"] == []
-    assert services.definitions.used_by("profile", "wide") == {"used_by": ["daily"], "hidden": 0}
+    shown = services.definitions.deletion("profile", "wide")
+    assert (shown.used_by, shown.hidden) == (("daily",), 0)
     with pytest.raises(ConflictError, match="daily"):
         services.definitions.delete("profile", "wide")
 

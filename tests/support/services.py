@@ -1,4 +1,4 @@
-"""Services over a store in memory and a scripted executor: use cases without processes."""
+"""Services over a store, in memory or on disk, and a scripted executor: use cases without processes."""
 
 from copy import copy
 from itertools import count
@@ -14,6 +14,7 @@ from quarterdeck.sources import LocalFiles
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.indexes import INDEXES
 from quarterdeck.store.memory import MemoryBackend
+from quarterdeck.store.open import create_store
 from tests.support.fakes import FakeClock, FakeExecutor
 from tests.support.quarterdeck import job
 
@@ -21,11 +22,14 @@ from tests.support.quarterdeck import job
 class FakePorts:
     """Everything real but the store's backend, the executor and the clock."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, on_disk: bool = False) -> None:
         self.clock = FakeClock()
         self.fake = FakeExecutor(self.clock, auto=True)
         self.others: dict[str, FakeExecutor] = {}  # of further clusters, by name
-        self.store = DocumentStore(MemoryBackend(INDEXES), folder, self.clock)
+        if on_disk:
+            self.store = create_store(folder / "store", self.clock)
+        else:
+            self.store = DocumentStore(MemoryBackend(INDEXES), folder, self.clock)
         self.logs = FolderRunLogs(folder / "logs", self.clock)
         self.files = LocalFiles()
         self._numbers = count(1)
@@ -48,11 +52,13 @@ class FakePorts:
         return self.others.get(cluster.name, self.fake)
 
 
-def workspace(folder: Path, actor: str = "ana") -> tuple[Services, FakePorts]:
+def workspace(
+    folder: Path, actor: str = "ana", *, on_disk: bool = False
+) -> tuple[Services, FakePorts]:
     """Return services over a workspace that `init` made, with one job, `daily`."""
     for name in ("artifacts", "logs"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    ports = FakePorts(folder)
+    ports = FakePorts(folder, on_disk=on_disk)
     services = Services(ports, actor)
     init(services.context, "fake")
     services.jobs.create([job("daily")])

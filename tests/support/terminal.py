@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.quarterdeck import Quarterdeck
@@ -18,16 +19,26 @@ def environ(deck: Quarterdeck, *, edit: str) -> dict[str, str]:
     return {**deck.environ(), "PATH": path, "EDITOR": str(editor), "VISUAL": ""}
 
 
-def typed(deck: Quarterdeck, command: str, *, edit: str = "", says: str = "y") -> tuple[int, str]:
-    """Type the command, and `says` for whatever asks; return its exit code and what was to be seen."""
+def typed(
+    deck: Quarterdeck, command: str, *, edit: str = "", says: str = "y",
+    meanwhile: Callable[[], object] | None = None,
+) -> tuple[int, str]:  # fmt: skip
+    """Type the command, and `says` for whatever asks; return its exit code and what was to be seen.
+
+    `meanwhile` is done while a question stands there; without it the answer is typed ahead.
+    """
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         ["/bin/sh", "-c", command], stdin=theirs, stdout=theirs, stderr=theirs, cwd=deck.folder,
         env=environ(deck, edit=edit), start_new_session=True,
     ) as process:  # fmt: skip
         os.close(theirs)
-        os.write(ours, says.encode() + b"\n")
         shown = b""
+        if meanwhile is not None:
+            while not shown.endswith(b"[y/N] ") and (chunk := _read(ours)):
+                shown += chunk
+            meanwhile()
+        os.write(ours, says.encode() + b"\n")
         while chunk := _read(ours):
             shown += chunk
         os.close(ours)

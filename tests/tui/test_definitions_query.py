@@ -117,13 +117,15 @@ async def test_a_profile_says_what_the_job_sets_itself(tmp_path: Path) -> None:
         from quarterdeck.tui.impact import ask_impact
 
         saved: list[bool] = []
-        ask_impact(ui.page, "profile", "small", {"env": {"TZ": "UTC"}}, lambda: saved.append(True))
+        ask_impact(
+            ui.page, "profile", "small", {"env": {"TZ": "UTC"}}, lambda _: saved.append(True)
+        )
         await ui.settle()
         assert "env.TZ: none: the job sets CET itself" in ui.screen
         assert f"{len(found['jobs'])} jobs" in ui.screen
         await ui.confirm("s")
         assert saved == [True]
-        ask_impact(ui.page, "profile", "small", {"env": {}}, lambda: saved.append(True))
+        ask_impact(ui.page, "profile", "small", {"env": {}}, lambda _: saved.append(True))
         await ui.settle()
         assert saved == [True, True]  # nothing of it changes: nothing to ask
 

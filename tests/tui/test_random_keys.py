@@ -70,11 +70,11 @@ KEYS = sorted(
 
 
 class Guard:
-    """Counts confirmed dialogs and harmful calls."""
+    """Counts confirmed dialogs and harmful acts; one dialog may confirm an act on several rows."""
 
     def __init__(self, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
         self.confirmed = 0
-        self.harmful: list[str] = []
+        self.harmful: set[tuple[int, str]] = set()  # after so many confirmed dialogs
         dismiss = Dialog.dismiss
 
         def counted(dialog: Dialog, result: Answer | None = None) -> Any:
@@ -88,7 +88,7 @@ class Guard:
 
     def _told(self, verb: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def work(*args: Any, **more: Any) -> Any:
-            self.harmful.append(verb)
+            self.harmful.add((self.confirmed, verb))
             return call(*args, **more)
 
         return work

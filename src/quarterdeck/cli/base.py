@@ -199,6 +199,7 @@ class OneOf(_ParamType):
         return str(value)
 
 
+EXPECT_LIVE: Final = Whole(1, 10**9, "--expect-live 7")
 EXPECT_REV: Final = Whole(1, 2**53, "--expect-rev 4")
 LIMIT: Final = Whole(1, limits.PAGE_MOST, "--limit 100")
 
@@ -209,4 +210,11 @@ def expect_rev_option(
     """Return the option that refuses a stale edit; `meaning` says what N is compared with."""
     return click.option(
         "--expect-rev", type=EXPECT_REV, metavar="N", help=f"Refuse (5) unless {meaning}."
+    )
+
+
+def expect_live_option() -> Callable[[Decorated], Decorated]:
+    """Return the option that refuses an act for which another version is live than was looked at."""
+    return click.option(
+        "--expect-live", type=EXPECT_LIVE, metavar="N", help="Refuse (5) unless version N is live."
     )

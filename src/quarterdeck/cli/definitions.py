@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import click
@@ -14,7 +14,7 @@ from quarterdeck.model.errors import NotFoundError
 from quarterdeck.present import columns, tree
 from quarterdeck.present import impact as impacts
 from quarterdeck.present.file_text import to_yaml
-from quarterdeck.present.table import text
+from quarterdeck.present.table import Line, text
 
 _HELP: Final = {
     "profile": "Compute profiles: mode, driver, workers, libraries, engine settings.",
@@ -97,14 +97,21 @@ def _group(kind: str) -> Group:
     )
     @name
     @click.option("--yes", is_flag=True, help="Do not ask.")
+    @expect_rev_option()
     @pass_session
-    def delete(session: Session, name: str, yes: bool) -> int:
-        shown = session.services.definitions.show(kind, name)
-        if not session.confirm(f"deleting {kind} {name}", tree.lines(shown), yes=yes):
+    def delete(session: Session, name: str, yes: bool, expect_rev: int | None) -> int:
+        definitions = session.services.definitions
+        shown = None if yes else definitions.deletion(kind, name)
+
+        def effect() -> Iterator[Line]:
+            gone = definitions.delete(kind, name, shown=shown, expect_rev=expect_rev, dry_run=True)
+            yield from tree.lines(definitions.show(kind, name))
+            yield (text(f"Nothing uses {kind} {gone['deleted']}."),)
+
+        if not session.confirm(f"deleting {kind} {name}", effect(), yes=yes):
             return 1
-        session.words(
-            session.services.definitions.delete(kind, name), f"{kind} {name} was deleted"
-        )
+        gone = definitions.delete(kind, name, shown=shown, expect_rev=expect_rev)
+        session.words(gone, f"{kind} {name} was deleted")
         return 0
 
     return group

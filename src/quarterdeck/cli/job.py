@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from quarterdeck.cli.base import Command, Group, VersionNumber, expect_rev_option, pass_session
+from quarterdeck.cli.base import (
+    Command,
+    Group,
+    VersionNumber,
+    expect_live_option,
+    expect_rev_option,
+    pass_session,
+)
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
 from quarterdeck.present import ages, columns, job_page, plan_page
 from quarterdeck.present.table import Cell, Line, text
+
+if TYPE_CHECKING:
+    from quarterdeck.model.shown import Activating, Cascade
 
 _NAME = click.argument("name", metavar="NAME")
 _REV = expect_rev_option("this is the job's `rev` now; saving its draft raises it, too")
@@ -224,30 +235,53 @@ def _edited(changed: Mapping[str, Any]) -> list[str]:
 def discard(session: Session, name: str, expect_rev: int | None) -> None:
     """Remove the draft; runs of it keep their text."""
     found = session.services.drafts.discard(name, expect_rev=expect_rev)
-    session.words(found, f"{name}: the draft is gone, version {found['live_version']} is live")
+    gone = f"{name}: {_dropped(found)} is gone, version {found['live_version']} is live"
+    session.words(found, gone, _way_back(found))
 
 
 @job.command(example="quarterdeck job reset daily-sales")
 @_NAME
+@_REV
 @pass_session
-def reset(session: Session, name: str) -> None:
+def reset(session: Session, name: str, expect_rev: int | None) -> None:
     """Make the draft equal to the live version again, and based on it."""
-    found = session.services.drafts.reset(name)
-    session.words(found, f"{name}: the draft is as live version {found['live_version']} again")
+    found = session.services.drafts.reset(name, expect_rev=expect_rev)
+    now = f"{name}: the draft is as live version {found['live_version']} again"
+    session.words(found, f"{now}, {_dropped(found)} is gone", _way_back(found))
 
 
 @job.command(name="bring-back", example="quarterdeck job bring-back daily-sales 1")
 @_NAME
 @click.argument("number", type=int, required=False, metavar="[N]")
+@_REV
 @pass_session
-def bring_back(session: Session, name: str, number: int | None) -> None:
-    """Make a dropped draft the draft again; without N, list those that are kept."""
+def bring_back(session: Session, name: str, number: int | None, expect_rev: int | None) -> None:
+    """Make a dropped draft the draft again; without N, list those that are kept.
+
+    N means the same draft for good. A draft that is in its place is dropped for it.
+    """
     drafts = session.services.drafts
     if number is None:
         session.listing(drafts.dropped(name), columns.DROPPED, f"{name} has no dropped drafts.")
         return
-    found = drafts.bring_back(name, number)
-    session.words(found, f"{name}: the draft by {found['author']} is back, not live")
+    found = drafts.bring_back(name, number, expect_rev=expect_rev)
+    said = [f"{name}: draft {number} is back, not live"]
+    if found["dropped"]:
+        said += [f"{_dropped(found)} gave way to it", _way_back(found)]
+    session.words(found, *said)
+
+
+def _dropped(found: Mapping[str, Any]) -> str:
+    """Return whose draft was dropped, and when that was saved."""
+    gone = found["dropped"]
+    return f"the draft by {gone['author']} of {ages.moment(gone['at'])}"
+
+
+def _way_back(found: Mapping[str, Any]) -> str:
+    gone = found["dropped"]
+    return (
+        f"quarterdeck job bring-back {shlex.quote(gone['job'])} {gone['number']}    brings it back"
+    )
 
 
 @job.command(example="quarterdeck job publish daily-sales --note 'by region'")
@@ -270,18 +304,30 @@ def publish(session: Session, name: str, note: str, expect_rev: int | None) -> N
 @_YES
 @_DRY
 @_REV
+@expect_live_option()
 @pass_session
 def activate(
-    session: Session, name: str, version: int, yes: bool, dry_run: bool, expect_rev: int | None
-) -> int:
-    """Put a version of the history back in place; asks on a terminal."""
-    preview = session.services.publishing.preview(name, version)
-    if dry_run:
-        session.answer(preview, lambda: _effect(preview))
-        return 0
-    if not session.confirm(f"activating version {version} of {name}", _effect(preview), yes=yes):
-        return 1
-    found = session.services.publishing.activate(name, version, expect_rev=expect_rev)
+    session: Session, name: str, version: int, yes: bool, dry_run: bool, expect_rev: int | None,
+    expect_live: int | None,
+) -> int:  # fmt: skip
+    """Put a version of the history back in place; asks on a terminal.
+
+    What is confirmed there is refused (5) if another version was made live meanwhile. --dry-run is refused for
+    what the act would be refused for.
+    """
+    publishing = session.services.publishing
+    job, live = name, expect_live
+    if dry_run or not yes:
+        shown = publishing.activating(
+            name, version, expect_rev=expect_rev, expect_live=expect_live
+        )
+        if dry_run:
+            session.answer(shown.document(), lambda: _effect(shown))
+            return 0
+        if not session.confirm(f"activating version {version} of {name}", _effect(shown), yes=yes):
+            return 1
+        job, live = shown.id, shown.live
+    found = publishing.activate(job, version, expect_rev=expect_rev, expect_live=live)
     said = [f"{name}: {version} is live, {found['from']} is in the history"]
     if not found["changed"]:
         said = [f"{name}: {version} was live already"]
@@ -293,28 +339,43 @@ def activate(
     return 0
 
 
-def _effect(preview: Mapping[str, Any]) -> list[Line]:
-    head = f"{preview['job']}: version {preview['to']} in place of {preview['from']}"
+def _effect(shown: Activating) -> list[Line]:
+    head = f"{shown.job}: version {shown.to} in place of {shown.live}"
     lines: list[Line] = [(text(head),), (Cell("goes back:", "head"),)]
-    lines += list(job_page.differences(preview["goes_back"])) or [(Cell("  nothing"),)]
-    return [*lines, (Cell("stays:", "head"), text(f" {', '.join(preview['stays'])}"))]
+    lines += list(job_page.differences(shown.goes_back)) or [(Cell("  nothing"),)]
+    return [*lines, (Cell("stays:", "head"), text(f" {', '.join(shown.stays)}"))]
+
+
+def _goes(shown: Cascade) -> list[Line]:
+    versions, runs = ages.count(shown.versions, "version"), ages.count(shown.runs, "run")
+    draft = f" and the draft by {shown.draft.author}" if shown.draft else ""
+    words = f"{shown.job} goes with {versions}{draft}; {runs} of it can still be read"
+    return [(text(words),), *job_page.cascade_more(shown)]
 
 
 @job.command(example="quarterdeck job delete daily-sales --yes")
 @_NAME
 @_YES
 @_DRY
+@_REV
 @pass_session
-def delete(session: Session, name: str, yes: bool, dry_run: bool) -> int:
-    """Delete a job with its versions and draft; its runs stay readable. Asks on a terminal."""
-    shown = session.services.jobs.cascade(name)
-    versions, runs = ages.count(shown["versions"], "version"), ages.count(shown["runs"], "run")
-    draft = " and its draft" if shown["draft"] else ""
-    words = f"{name} goes with {versions}{draft}; {runs} of it can still be read"
-    if dry_run:
-        session.words(shown, words)
-        return 0
-    if not session.confirm(f"deleting job {name}", [(text(words),)], yes=yes):
-        return 1
-    session.words(session.services.jobs.delete(name), f"{name} was deleted")
+def delete(session: Session, name: str, yes: bool, dry_run: bool, expect_rev: int | None) -> int:
+    """Delete a job with its versions and draft; its runs stay readable. Asks on a terminal.
+
+    What is confirmed there is refused (5) if more would go by then. --dry-run is refused for what the act would
+    be refused for.
+    """
+    jobs = session.services.jobs
+    if dry_run or not yes:
+        shown = jobs.delete(name, expect_rev=expect_rev, dry_run=True)
+        lines = _goes(shown)
+        if dry_run:
+            session.answer(shown.document(), lambda: lines)
+            return 0
+        if not session.confirm(f"deleting job {name}", lines, yes=yes):
+            return 1
+        gone = jobs.delete(shown.id, shown=shown, expect_rev=expect_rev)
+    else:
+        gone = jobs.delete(name, expect_rev=expect_rev)
+    session.words({"deleted": gone.job, **gone.document()}, f"{gone.job} was deleted")
     return 0

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from quarterdeck.cli.base import Command, VersionNumber, pass_session
+from quarterdeck.cli.base import Command, VersionNumber, expect_live_option, pass_session
 from quarterdeck.cli.logs import follow
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import parameters
@@ -23,21 +23,27 @@ def outcome(session: Session, run: dict[str, Any]) -> int:
 
 
 def started(session: Session, run: dict[str, Any], *, wait: bool, following: bool = False) -> int:
-    """Dispatch a new run; answer at once, or when it has ended."""
+    """Dispatch a new run; answer at once, or when it has ended. What will run again is told before."""
+    again = {key: run[key] for key in ("will_run_again",) if key in run}
+    told = list(run_page.will_run_again(run)) if again else []
+    if (following or wait) and not session.out.as_json:
+        for line in told:
+            session.out.note(line)
     row = session.services.runs.dispatch(run["id"])
     if following:
         return _followed(session, run["id"])
     if wait:
-        return outcome(session, until_end(session, run["id"]))
+        return outcome(session, until_end(session, run["id"]) | again)
     word = states.shown(row["state"]).word
     waits = row["waiting_for"]
     held = []
     if row["state"] == "dispatching" and waits:
         held = [f"It waits for {waits['what']}; a command or the scheduler starts it."]
     session.words(
-        row,
+        row | again,
         f"Run {row['id']} of {row['job']} {columns.version(row)} is {word}.",
         *map(inert.line, held),
+        *told,
         f"quarterdeck logs {row['id']} -f    follows its log",
     )
     return 0
@@ -72,20 +78,30 @@ def _followed(session: Session, run_id: str) -> int:
     metavar="K=V",
     help="A declared parameter's value; repeatable.",
 )
+@expect_live_option()
 @click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
 @click.option(
     "--follow", "following", is_flag=True, help="Show its log as it comes, then how it ended."
 )
 @pass_session
 def run(
-    session: Session, name: str, draft: bool, version: int | None, given: tuple[str, ...],
-    wait: bool, following: bool,
-) -> int:  # fmt: skip
+    session: Session,
+    /,
+    name: str,
+    given: tuple[str, ...],
+    wait: bool,
+    following: bool,
+    **chosen: Any,
+) -> int:
     """Run a job now: its live version, a version, or the draft."""
-    if draft and version is not None:
+    from quarterdeck.model.shown import RunShown
+
+    if chosen["draft"] and chosen["version"] is not None:
         raise click.UsageError("--draft and --version exclude each other.")
-    values = parameters(given)
-    made = session.services.runs.start(name, draft=draft, version=version, parameters=values)
+    made = session.services.runs.start(
+        name, draft=chosen["draft"], version=chosen["version"], parameters=parameters(given),
+        rests_on=RunShown(live=chosen["expect_live"]) if chosen["expect_live"] else None,
+    )  # fmt: skip
     return started(session, made, wait=wait, following=following)
 
 
@@ -112,18 +128,21 @@ def cancel(session: Session, run_id: str, wait: bool) -> int:
 )
 @click.argument("run_id", metavar="RUN")
 @click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@click.option("--again", is_flag=True, help="Also beside a retry that was made of it already.")
 @click.option(
     "--node-off",
     is_flag=True,
     help="The lost node's machine is off: nothing of the run runs there.",
 )
 @pass_session
-def retry(session: Session, run_id: str, wait: bool, node_off: bool) -> int:
+def retry(session: Session, run_id: str, wait: bool, again: bool, node_off: bool) -> int:
     """Run the same version (or draft text) again; what it refers to is read anew.
 
-    To run the live version instead: `quarterdeck run NAME`.
+    Statements that had completed run again, and are listed. A second retry of one run is refused (5) without
+    --again. To run the live version instead: `quarterdeck run NAME`.
     """
-    made = session.services.runs.retry(run_id, node_off=node_off)
+    beside = None if again else ()
+    made = session.services.runs.retry(run_id, node_off=node_off, beside=beside)
     return started(session, made, wait=wait)
 
 
@@ -131,11 +150,14 @@ def retry(session: Session, run_id: str, wait: bool, node_off: bool) -> int:
 @click.argument("run_id", metavar="RUN")
 @click.option("--exact", is_flag=True, help="The same frozen spec, byte for byte.")
 @click.option("--wait", is_flag=True, help="Return when it has ended; 0 only for a success.")
+@click.option("--again", is_flag=True, help="Also beside an exact re-run of it that is under way.")
 @pass_session
-def rerun(session: Session, run_id: str, exact: bool, wait: bool) -> int:
+def rerun(session: Session, run_id: str, exact: bool, wait: bool, again: bool) -> int:
     """Run exactly what ran before; what cannot be had any more is listed and refuses it."""
     if not exact:
         raise click.UsageError(
             "rerun needs --exact; `quarterdeck retry RUN` reads everything anew."
         )
-    return started(session, session.services.runs.rerun_exactly(run_id), wait=wait)
+    beside = None if again else ()
+    made = session.services.runs.rerun_exactly(run_id, beside=beside)
+    return started(session, made, wait=wait)

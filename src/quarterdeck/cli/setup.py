@@ -136,13 +136,16 @@ def _workspace(session: Session) -> list[dict[str, Any]]:
 
 
 def _leftovers(session: Session, *, remove: bool, yes: bool) -> int:
+    from quarterdeck.service.upkeep import Leftover
+
     upkeep = session.services.upkeep
     found, silent = upkeep.leftovers()
     if remove and found:
         effect = lay_out(columns.LEFTOVERS, found, session.look(), session.out.width)
         if not session.confirm(f"removing {len(found)} leftovers", effect, yes=yes):
             return 1
-        found, silent = upkeep.leftovers(remove=True)
+        shown = [Leftover(row["cluster"], row["name"]) for row in found]
+        found, silent = upkeep.leftovers(remove=shown)
     session.listing(found, columns.LEFTOVERS, "Nothing was left behind.")
     for one in silent:
         session.out.note(f"Not looked at: cluster {one}")

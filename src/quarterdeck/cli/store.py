@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +12,13 @@ from quarterdeck.cli.base import LIMIT, Command, Group, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import period
 from quarterdeck.model import limits
+from quarterdeck.model.instants import format_instant
 from quarterdeck.present import ages, columns, tree
 from quarterdeck.present.table import text
+
+if TYPE_CHECKING:
+    from quarterdeck.ports.store import ToRestore
+    from quarterdeck.present.table import Line
 
 
 @click.group(cls=Group, example="quarterdeck store verify")
@@ -48,14 +54,28 @@ def restore(session: Session, file: str, yes: bool) -> int:
     """Put a backup in the store's place; the store that was there is kept beside it. Asks on a terminal."""
     from quarterdeck import wiring
 
-    folder = session.settings.store
-    effect = [(text(f"{folder} will be what {file} holds; what is there now is kept beside it."),)]
-    if not session.confirm(f"restoring {file}", effect, yes=yes):
+    session.demand_writable(f"restoring {file}")
+    path = Path(file).absolute()
+    shown = None if yes else wiring.to_restore(session.settings, path)
+    if not session.confirm(f"restoring {file}", _effect(session, file, shown), yes=yes):
         return 1
-    done = wiring.restore(session.settings, Path(file).absolute(), confirmed=True)
+    done = wiring.restore(session.settings, path, confirmed=True, shown=shown)
     _warn(session, done["findings"])
     session.answer(done, lambda: tree.lines(done))
     return 0
+
+
+def _effect(session: Session, file: str, shown: ToRestore | None) -> list[Line]:
+    if shown is None:
+        return []
+    there = "There is no store that can be read."
+    if shown.change is not None:
+        there = f"The store in place is at change {shown.change:,}, made at {shown.newest}."
+    return [
+        (text(f"{session.settings.store} will be what {file} holds; what is there now is kept beside it."),),
+        (text(f"The backup was made at {format_instant(shown.created_at)}; SHA-256 {shown.sha256}."),),
+        (text(f"{there} What was done since the backup goes."),),
+    ]  # fmt: skip
 
 
 def _warn(session: Session, findings: Sequence[Mapping[str, str]]) -> None:

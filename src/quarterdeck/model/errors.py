@@ -89,6 +89,10 @@ class StaleError(ConflictError):
         self.actor, self.at, self.rev = actor, at, rev
 
 
+class OvertakenError(ConflictError):
+    """What was shown when it was asked is not so any more; says who changed what, and when. Ask again."""
+
+
 class IllegalTransitionError(ConflictError):
     """The run's or job's state forbids this act; says the state and what may be done."""
 

@@ -22,7 +22,11 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class DroppedDraft:
-    """A draft that was discarded or reset, or gave way to another; its spec is kept as frozen ones are."""
+    """A draft that was discarded or reset, or gave way to another; its spec is kept as frozen ones are.
+
+    `number` names it within its job for good (0: it was dropped before drafts were numbered).
+    `aside_sha256` is the text of the other language that was kept with it; empty for none.
+    """
 
     spec_sha256: str
     based_on: int
@@ -30,11 +34,16 @@ class DroppedDraft:
     at: datetime
     dropped_by: str
     dropped_at: datetime
+    number: int = 0
+    aside_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job without its specs. `name_key` is the name folded for look-alikes; `next_number` the next version's."""
+    """A job without its specs. `name_key` is the name folded for look-alikes; `next_number` the next version's.
+
+    `drops` is the number of the draft that was dropped last; none is given twice.
+    """
 
     id: JobId
     name: str
@@ -52,6 +61,7 @@ class Job:
     activations: tuple[Activation, ...] = ()
     drift: Mapping[str, Any] | None = None
     dropped: tuple[DroppedDraft, ...] = ()
+    drops: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,20 @@ class Finding(NamedTuple):
     what: str
 
 
+class ToRestore(NamedTuple):
+    """What a restore was shown to rest on: the backup's hash and time, and the store in place.
+
+    `change` is the number of that store's newest change, `newest` when it was made, `folder` its inode; all None
+    where there is none that can be read.
+    """
+
+    sha256: str
+    created_at: datetime
+    change: int | None
+    newest: str | None
+    folder: int | None
+
+
 class Backend(Protocol):
     """Transactional rows by table and id. Callable from any thread; one suite holds every implementation.
 

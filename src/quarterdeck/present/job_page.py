@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from quarterdeck.model.instants import format_instant
 from quarterdeck.present import ages, columns, inert, lists, states, tree
 from quarterdeck.present.table import Cell, Line, Look, text
+
+if TYPE_CHECKING:
+    from quarterdeck.model.shown import Activating, Cascade
 
 Document = Mapping[str, Any]
 
@@ -186,12 +190,13 @@ def _verbs(verbs: Sequence[str]) -> str:
     return ", ".join(verb.replace("_", " ") for verb in verbs)
 
 
-def activation(preview: Document) -> Iterator[Line]:
+def activation(shown: Activating) -> Iterator[Line]:
     """Yield what activating would take back, and what it leaves."""
+    yield (Cell(f"v{shown.live} is live now."),)
     yield (Cell("Changes back:", "head"),)
-    if not preview["goes_back"]:
+    if not shown.goes_back:
         yield (Cell("  nothing: both are the same", "dim"),)
-    for one in preview["goes_back"]:
+    for one in shown.goes_back:
         if one.get("lines"):
             changed = sum(line[:1] in "+-" for line in one["lines"][2:])
             yield (Cell(f"  {inert.line(one['path'])}: {ages.count(changed, 'line')}"),)
@@ -200,7 +205,32 @@ def activation(preview: Document) -> Iterator[Line]:
             told = f"{inert.line(path)}: {_value(path, one['a'])} -> {_value(path, one['b'])}"
             yield (Cell(f"  {told}"),)
     yield (Cell("Does NOT change:", "head"),)
-    yield (Cell("  " + "; ".join(preview["stays"])),)
+    yield (Cell("  " + "; ".join(shown.stays)),)
+
+
+def cascade(shown: Cascade, look: Look) -> Iterator[Line]:
+    """Yield what goes with a job that is deleted, what is kept, and what has to end before."""
+    versions = ages.count(shown.versions, "version")
+    draft = "no draft"
+    if shown.draft is not None:
+        when = ages.age(format_instant(shown.draft.at), look.now)
+        draft = f"the draft by {inert.line(shown.draft.author)}, saved {when}"
+    yield (text(f"With it go {versions} and {draft}; rights and schedule."),)
+    yield from cascade_more(shown)
+    yield (text(f"Kept, readable by id: {ages.count(shown.runs, 'run')}."),)
+    if shown.active:
+        yield (Cell(f"Under way: {', '.join(shown.active)}: cancel them first.", "bad"),)
+
+
+def cascade_more(shown: Cascade) -> Iterator[Line]:
+    """Yield what else goes with a job, where there is some: drafts that were dropped, sharing, schedule."""
+    if shown.dropped:
+        kept = ages.count(len(shown.dropped), "dropped draft")
+        yield (text(f"{kept} can be brought back no more."),)
+    if shown.shared_teams:
+        yield (text(f"It is shared with {', '.join(shown.shared_teams)}."),)
+    if shown.schedule:
+        yield (text(f"Its schedule is {shown.schedule.get('cron')}."),)
 
 
 def standing(job: Document) -> str:

@@ -11,6 +11,7 @@ from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
 
 Document = Mapping[str, Any]
 ROWS_SHOWN: Final = 20
+AGAIN_SHOWN: Final = 8  # statements that will run again
 _NAMES: Final = ("pid", "folder", "name", "uid")
 _HELD_BY: Final = ("start_ticks", "isolation")
 _TIMELINE: Final = (
@@ -36,6 +37,17 @@ def lines(run: Document, look: Look, most: int | None) -> Iterator[Line]:
     for statement in (run["result"] or {}).get("statements", ()):
         yield ()
         yield from result(statement, look, most)
+
+
+def will_run_again(run: Document) -> Iterator[str]:
+    """Yield which statements had completed and will run again, one line each behind the first."""
+    done = run["will_run_again"]
+    if done:
+        yield f"{ages.count(len(done), 'statement')} had completed and will run again:"
+        shown = done if len(done) <= AGAIN_SHOWN else done[: AGAIN_SHOWN - 1]
+        yield from (inert.line(f"  {one['number']}  {one['head']}".rstrip()) for one in shown)
+        if len(shown) < len(done):
+            yield f"  and {len(done) - len(shown)} more, up to {done[-1]['number']}"
 
 
 def problems(run: Document) -> Iterator[Line]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,10 @@ def expect(what: str, kept: Kept[Any], expect_rev: int | None) -> Rev:
     if expect_rev is not None and expect_rev != kept.rev:
         raise StaleError(what, actor=kept.by, at=format_instant(kept.at), rev=kept.rev)
     return kept.rev
+
+
+class _GivenUpError(Exception):
+    """Ends a transaction that was only to show whether it would be refused."""
 
 
 class Context:
@@ -74,11 +78,16 @@ class Context:
         return clocks.now(run, self.mark())
 
     @contextmanager
-    def transaction(self, act: str) -> Iterator[Documents]:
-        """Open a transaction of the actor; refused with the rule when this is `--read-only`."""
+    def transaction(self, act: str, *, dry_run: bool = False) -> Iterator[Documents]:
+        """Open a transaction of the actor; refused with the rule when this is `--read-only`.
+
+        `dry_run`: all of it is done, and refused, as otherwise, and then given up.
+        """
         self.demand_writable(act)
-        with self.ports.store.transaction(self.who) as tx:
+        with suppress(_GivenUpError), self.ports.store.transaction(self.who) as tx:
             yield tx
+            if dry_run:
+                raise _GivenUpError
 
     @contextmanager
     def recording(
@@ -206,12 +215,13 @@ class Context:
         return [k for k in found if access.is_visible(actor, k.value.team, k.value.shared_teams)]
 
     def find_job(self, name: str) -> Kept[Job] | None:
-        """Return the job of that exact name (or id), visible or not."""
+        """Return the job of that id or exact name, visible or not; nobody takes an id over by calling a job so."""
         from quarterdeck.model.text import name_key  # Unicode tables
 
+        if kept := self.ports.store.jobs.find(name):
+            return kept
         found = self.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=ALL)
-        exact = next((k for k in found if k.value.name == name), None)
-        return exact or self.ports.store.jobs.find(name)
+        return next((k for k in found if k.value.name == name), None)
 
     def get_job(self, actor: Actor, name: str) -> Kept[Job]:
         """Return the job if it exists for the actor; NotFoundError otherwise."""

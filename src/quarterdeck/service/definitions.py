@@ -12,18 +12,21 @@ from typing import Any
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import (
-    ConflictError,
     NotAllowedError,
     NotFoundError,
+    OvertakenError,
     Problem,
     raise_problems,
 )
 from quarterdeck.model.ids import DefinitionId, TeamId
+from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import Definition, Revision, revision_id
+from quarterdeck.model.shown import Deletion
 from quarterdeck.policy import access, ceilings
 from quarterdeck.ports.store import Documents
 from quarterdeck.service import clusters, filing, saving, uses, views
 from quarterdeck.service.context import ALL, Context, expect
+from quarterdeck.service.overtaken import ASK_AGAIN
 from quarterdeck.service.references import World
 
 OWNED = ("profile", "query")  # by a team; the others are the org admins'
@@ -97,10 +100,16 @@ class Definitions:
         raise_problems(found)
         return uses.of_edit(self._context, kept.value, _body(value or {}))
 
-    def used_by(self, kind: str, name: str) -> dict[str, Any]:
-        """Return {"used_by", "hidden"}: what keeps it from being deleted, as far as the actor sees it."""
-        used, hidden = self._used(self._context.get_definition(kind, name).value)
-        return {"used_by": used, "hidden": hidden}
+    def reach(self, kind: str, name: str) -> frozenset[str]:
+        """Return the ids of the jobs, visible or not, whose live version or draft an edit of it reaches."""
+        one = self._context.get_definition(kind, name).value
+        return frozenset(use.job["id"] for use in uses.uses(self._context, one))
+
+    def deletion(self, kind: str, name: str) -> Deletion:
+        """Return what would be deleted, and what keeps it, as far as the actor sees that."""
+        one = self._context.get_definition(kind, name).value
+        used, hidden = uses.keepers(self._context, one)
+        return Deletion(kind, one.id, views.reference(one), one.revision, tuple(used), hidden)
 
     def runs_by_revision(self, kind: str, name: str) -> list[dict[str, Any]]:
         """Return how many of the last runs took which revision of a profile or query, newest first."""
@@ -209,9 +218,13 @@ class Definitions:
         return made
 
     def edit(
-        self, kind: str, name: str, document: Mapping[str, Any], *, expect_rev: int | None = None
-    ) -> dict[str, Any]:
-        """Lay `document` over it as a new revision; keys left out stay."""
+        self, kind: str, name: str, document: Mapping[str, Any], *, expect_rev: int | None = None,
+        reach: frozenset[str] | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Lay `document` over it as a new revision; keys left out stay.
+
+        `reach` are the jobs that were shown as those that take it; another by now is an OvertakenError.
+        """
         kept = self._context.get_definition(kind, name)
         self._demand(kind, kept.value, "edit")
         world = World(self._context)
@@ -220,6 +233,8 @@ class Definitions:
         subject = f"{kind}/{kept.value.id}"
         asked = saving.refusals(world, f"{kind}.edit", subject, name=kept.value.name, team=team)
         with asked, self._context.transaction(f"editing {kind} {name}") as tx:
+            if reach is not None:
+                uses.demand_reach(self._context, kept.value, reach)
             value, found, warnings = self.validate(kind, document, world, edited=kept.value)
             raise_problems(found)
             after = self._edited(world, kept.value, value or {})
@@ -237,18 +252,32 @@ class Definitions:
             clusters.Clusters(self._context).check(now.name)
         return {**self.show(kind, views.reference(now)), **views.warnings(warnings)}
 
-    def delete(self, kind: str, name: str) -> dict[str, Any]:
-        """Remove it; in use anywhere it can still run from is a conflict that lists the uses."""
-        kept = self._context.get_definition(kind, name)
-        self._demand(kind, kept.value, "delete")
-        with self._context.transaction(f"deleting {kind} {name}") as tx:
-            self._refuse_used(kept.value)
-            gone = replace(
-                kept.value, deleted=True, author=self._context.who, at=self._context.now()
-            )
+    def delete(
+        self, kind: str, name: str, *, shown: Deletion | None = None,
+        expect_rev: int | None = None, dry_run: bool = False,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Remove it; in use anywhere it can still run from is a conflict that lists the uses.
+
+        Another revision than was `shown` is an OvertakenError. `dry_run`: the same, but nothing is removed.
+        """
+        self._demand(kind, self._context.get_definition(kind, name).value, "delete")
+        with self._context.transaction(f"deleting {kind} {name}", dry_run=dry_run) as tx:
+            kept = self._context.get_definition(kind, name)
+            one = kept.value
+            expect(f"{kind} {name}", kept, expect_rev)
+            if shown is not None and (one.id, one.revision) != (shown.id, shown.revision):
+                at = format_instant(one.at)
+                raise OvertakenError(
+                    f"{kind} {name} is at revision {one.revision}, saved by {one.author} at {at}; "
+                    f"revision {shown.revision} was shown.",
+                    advice=ASK_AGAIN,
+                    conflict={"actor": one.author, "at": at, "rev": kept.rev},
+                )
+            uses.demand_unused(self._context, one)
+            gone = replace(one, deleted=True, author=self._context.who, at=self._context.now())
             tx.definitions.put(gone, seen=kept.rev)
             tx.audit.append(
-                f"{kind}.delete", f"{kind}/{gone.id}", name=name, team=gone.team, before=kept.value
+                f"{kind}.delete", f"{kind}/{gone.id}", name=name, team=gone.team, before=one
             )
         return {"deleted": name, "kind": kind}
 
@@ -340,37 +369,6 @@ class Definitions:
             one.author, one.at,
         )  # fmt: skip
         tx.revisions.put(kept, seen=None)
-
-    def _refuse_used(self, one: Definition) -> None:
-        """Raise ConflictError if anything uses it; names only what the actor may see."""
-        used, hidden = self._used(one)
-        if not used and not hidden:
-            return
-        shown = used[:5]
-        more = len(used) - len(shown) + hidden
-        if more:
-            shown.append(f"{more} more" if shown else "what you may not see")
-        raise ConflictError(
-            f"{one.kind} {views.reference(one)} is in use by {', '.join(shown)}.",
-            advice="Change or delete those first.",
-            used_by=used,
-            hidden=hidden,
-        )
-
-    def _used(self, one: Definition) -> tuple[list[str], int]:
-        """Return what of the actor's sight uses it in any version, and how many more do."""
-        actor = self._context.actor()
-        jobs = [use.job for use in uses.uses(self._context, one, past=True)]
-        used = [job["name"] for job in jobs if uses.sees(actor, job)]
-        hidden = len(jobs) - len(used)
-        if one.kind == "team":
-            for kind in OWNED:
-                used += [
-                    f"{kind} {views.reference(kept.value)}"
-                    for kept in self._context.definitions(kind)
-                    if kept.value.team == TeamId(one.id)
-                ]
-        return used, hidden
 
 
 def _body(value: Mapping[str, Any]) -> dict[str, Any]:

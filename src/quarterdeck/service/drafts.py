@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import DroppedDraft
+from quarterdeck.model.shown import canonical, of_draft, sha256_of
 from quarterdeck.service import references, views
 from quarterdeck.service.context import Context, expect
 from quarterdeck.service.jobs import save_draft
+from quarterdeck.service.overtaken import demand_draft
 from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from quarterdeck.model.job import Draft, Job
+    from quarterdeck.model.shown import DraftShown
     from quarterdeck.ports.store import Documents, Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A draft that was dropped just now, and the hash of the draft that is in its place (NO_DRAFT for none)."""
+
+    job_id: str
+    job: str
+    draft: DroppedDraft
+    left: str
+
+    def document(self) -> dict[str, Any]:
+        """Return it as a row of `job bring-back`."""
+        return _row(self.job, self.draft)
 
 
 class Drafts:
@@ -30,6 +50,7 @@ class Drafts:
         kept = self._context.get_job(self._context.actor(), name)
         draft = self._context.ports.store.drafts.find(kept.value.id)
         if draft is None:
+            name = kept.value.name
             raise NotFoundError(
                 f"Job {name} has no draft.", advice=f"`quarterdeck job edit {name}` begins one."
             )
@@ -41,89 +62,148 @@ class Drafts:
         world = World(self._context)
         return views.draft(kept, draft.value, references.to_names(world, draft.value.spec))
 
-    def discard(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
-        """Remove the draft; runs of it keep their text. `bring_back` undoes it."""
-        context = self._context
-        kept, draft = self.get(name)
-        job = kept.value
-        context.demand(context.actor(), "edit", f"job {name}", job)
-        expect(f"job {name}", kept, expect_rev)
-        with context.transaction(f"discarding the draft of {name}") as tx:
-            tx.drafts.delete(job.id, seen=draft.rev)
-            tx.jobs.put(drop(context, tx, job, draft.value), seen=kept.rev)
-            tx.audit.append(
-                "draft.discard", f"job/{job.id}", name=name, team=job.team, before=draft.value.spec
-            )
+    def in_place(self, name: str) -> DraftShown | None:
+        """Return what is shown of the draft before it is dropped or gives way; None where there is none."""
+        job = self._context.get_job(self._context.actor(), name).value
+        kept = self._context.ports.store.drafts.find(job.id)
+        return of_draft(kept.value if kept else None)
+
+    def discard(
+        self, name: str, *, expect_rev: int | None = None, expect_draft: str | None = None
+    ) -> dict[str, Any]:
+        """Remove the draft, as `give_up` does, and return the job with `dropped`, the draft that was there."""
         from quarterdeck.service.jobs import Jobs
 
-        return Jobs(context).show(name)
+        gone = self.give_up(name, expect_rev=expect_rev, expect_draft=expect_draft)
+        return {**Jobs(self._context).show(gone.job_id), "dropped": gone.document()}
 
-    def reset(self, name: str) -> dict[str, Any]:
-        """Make the draft equal to the live version again, and based on it. `bring_back` undoes it."""
-        context = self._context
-        kept, draft = self.get(name)
-        job = kept.value
-        context.demand(context.actor(), "edit", f"job {name}", job)
-        live = context.get_version(job, job.live_version)
-        with context.transaction(f"resetting the draft of {name}") as tx:
-            context.ports.store.demand_sound(("versions", live.id))
-            kept = kept._replace(value=drop(context, tx, job, draft.value))
-            save_draft(context, tx, kept, draft, live.spec, based_on=job.live_version)
-        return self.show(name)
+    def reset(
+        self, name: str, *, expect_rev: int | None = None, expect_draft: str | None = None
+    ) -> dict[str, Any]:
+        """Make the draft equal to live, as `give_up` does, and return it with `dropped`, the one that was."""
+        gone = self.give_up(name, to_live=True, expect_rev=expect_rev, expect_draft=expect_draft)
+        return {**self.show(gone.job_id), "dropped": gone.document()}
+
+    def give_up(
+        self, name: str, *, to_live: bool = False, expect_rev: int | None = None,
+        expect_draft: str | None = None,
+    ) -> Dropped:  # fmt: skip
+        """Drop the draft; runs of it keep their text, and `bring_back` undoes it.
+
+        `to_live`: the draft is then equal to the live version and based on it. `expect_draft` is the hash of the
+        draft that was shown.
+        """
+        context, actor = self._context, self._context.actor()
+        job = context.get_job(actor, name).value
+        context.demand(actor, "edit", f"job {job.name}", job)
+        act = "reset" if to_live else "discard"
+        with context.transaction(f"{act}ing the draft of {job.name}") as tx:
+            kept, draft = self.get(job.id)
+            expect(f"job {kept.value.name}", kept, expect_rev)
+            demand_draft(kept.value, draft.value, expect_draft)
+            after = drop(context, tx, kept.value, draft.value)
+            left = None
+            if to_live:
+                live = context.get_version(after, after.live_version)
+                context.ports.store.demand_sound(("versions", live.id))
+                kept = kept._replace(value=after)
+                left = save_draft(context, tx, kept, draft, live.spec, based_on=after.live_version)
+            else:
+                tx.drafts.delete(job.id, seen=draft.rev)
+                tx.jobs.put(after, seen=kept.rev)
+                tx.audit.append(
+                    "draft.discard", f"job/{job.id}", name=after.name, team=after.team,
+                    before=draft.value.spec,
+                )  # fmt: skip
+        return Dropped(after.id, after.name, after.dropped[-1], sha256_of(left))
 
     # --- dropped ones
 
     def dropped(self, name: str) -> list[dict[str, Any]]:
         """Return the drafts that were dropped and are kept still, newest first; `number` is for `bring_back`."""
         job = self._context.get_job(self._context.actor(), name).value
-        found = [
-            {
-                "job": job.name, "number": number, "based_on": one.based_on, "author": one.author,
-                "at": format_instant(one.at), "dropped_by": one.dropped_by,
-                "dropped_at": format_instant(one.dropped_at),
-            }
-            for number, one in enumerate(still_kept(self._context, job), start=1)
-        ]  # fmt: skip
-        return found[::-1]
+        return [_row(job.name, one) for one in reversed(still_kept(self._context, job))]
 
-    def bring_back(self, name: str, number: int) -> dict[str, Any]:
-        """Make a dropped draft the draft again; one that is in its place is dropped for it."""
-        import json
+    def bring_back(
+        self, name: str, number: int, *, expect_rev: int | None = None,
+        expect_draft: str | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Make a dropped draft the draft again; one that is in its place is dropped for it.
 
+        `number` means the same draft for good. `expect_draft` is the hash of the one that was shown in its place.
+        Returns the draft with `dropped`: the one that gave way, or None.
+        """
         context, actor = self._context, self._context.actor()
-        context.demand(actor, "edit", f"job {name}", context.get_job(actor, name).value)
-        with context.transaction(f"bringing back a draft of {name}") as tx:
-            kept = context.get_job(actor, name)
-            found = list(still_kept(context, kept.value))
-            if not 1 <= number <= len(found):
+        job = context.get_job(actor, name).value
+        context.demand(actor, "edit", f"job {job.name}", job)
+        with context.transaction(f"bringing back a draft of {job.name}") as tx:
+            kept = context.get_job(actor, job.id)
+            expect(f"job {kept.value.name}", kept, expect_rev)
+            found = still_kept(context, kept.value)
+            wanted = next((one for one in found if one.number == number), None)
+            if wanted is None:
                 raise NotFoundError(
-                    f"Job {name} has no dropped draft {number}.",
-                    advice=f"`quarterdeck job bring-back {name}` lists those that are kept.",
+                    f"Job {job.name} has no dropped draft {number}.",
+                    advice=f"`quarterdeck job bring-back {job.name}` lists those that are kept.",
                 )
-            wanted = found.pop(number - 1)
-            spec = json.loads(tx.frozen.get(wanted.spec_sha256).value["spec"])
-            job, draft = replace(kept.value, dropped=tuple(found)), tx.drafts.find(kept.value.id)
+            draft = tx.drafts.find(job.id)
+            demand_draft(kept.value, draft.value if draft else None, expect_draft)
+            spec = _kept(tx, wanted.spec_sha256)
+            aside = _kept(tx, wanted.aside_sha256) if wanted.aside_sha256 else ""
+            rest = tuple(one for one in found if one.number != number)
+            after = replace(kept.value, dropped=rest, drops=_drops(kept.value))
             if draft is not None:
-                job = drop(context, tx, job, draft.value)
-            kept = kept._replace(value=job)
-            save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on)
-        return self.show(name)
+                after = drop(context, tx, after, draft.value)
+            kept = kept._replace(value=after)
+            save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on, aside=aside)
+        gone = _row(after.name, after.dropped[-1]) if draft is not None else None
+        return {**self.show(job.id), "dropped": gone}
 
 
 def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
     """Keep the draft's spec and return the job with a line about it; lines past the kept period go."""
-    import hashlib
-    import json
+    number = _drops(job) + 1
+    line = DroppedDraft(
+        _keep(tx, draft.spec), draft.based_on, draft.author, draft.at, context.who, context.now(),
+        number, _keep(tx, draft.aside) if draft.aside else "",
+    )  # fmt: skip
+    return replace(job, dropped=(*still_kept(context, job), line), drops=number)
 
-    text = json.dumps(draft.spec, sort_keys=True, separators=(",", ":"))
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
+
+def _keep(tx: Documents, content: Mapping[str, Any] | str) -> str:
+    """Keep a draft's spec, or the text beside it, under the hash of its JSON, and return that."""
+    text, sha256 = canonical(content)
     if tx.frozen.find(sha256) is None:
         tx.frozen.put({"id": sha256, "spec": text}, seen=None)
-    line = DroppedDraft(sha256, draft.based_on, draft.author, draft.at, context.who, context.now())
-    return replace(job, dropped=(*still_kept(context, job), line))
+    return sha256
+
+
+def _kept(tx: Documents, sha256: str) -> Any:
+    return json.loads(tx.frozen.get(sha256).value["spec"])
 
 
 def still_kept(context: Context, job: Job) -> tuple[DroppedDraft, ...]:
     """Return the job's dropped drafts that are not past the workspace's kept period, oldest first."""
     oldest = context.now() - timedelta(seconds=context.workspace().value.kept_s)
-    return tuple(one for one in job.dropped if one.dropped_at >= oldest)
+    return tuple(one for one in _numbered(job) if one.dropped_at >= oldest)
+
+
+def _numbered(job: Job) -> tuple[DroppedDraft, ...]:
+    """Return the job's dropped drafts; those from before there were numbers are numbered by their place."""
+    return tuple(
+        one if one.number else replace(one, number=place)
+        for place, one in enumerate(job.dropped, 1)
+    )
+
+
+def _drops(job: Job) -> int:
+    """Return the highest number that a dropped draft of the job ever had."""
+    return max([job.drops, *(one.number for one in _numbered(job))])
+
+
+def _row(job: str, one: DroppedDraft) -> dict[str, Any]:
+    return {
+        "job": job, "number": one.number, "based_on": one.based_on, "author": one.author,
+        "at": format_instant(one.at), "dropped_by": one.dropped_by,
+        "dropped_at": format_instant(one.dropped_at),
+    }  # fmt: skip

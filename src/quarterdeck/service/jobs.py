@@ -7,19 +7,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, InvalidInputError, Problem, raise_problems
+from quarterdeck.model.errors import InvalidInputError, Problem, raise_problems
 from quarterdeck.model.ids import JobId, RunId, TeamId
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import Activation, Definition, Draft, Job, version_id
-from quarterdeck.model.run import Run
 from quarterdeck.policy import access
-from quarterdeck.ports.store import Documents, Kept, Where
+from quarterdeck.ports.store import Documents, Kept
 from quarterdeck.service import filing, listing, outside, references, saving, views
-from quarterdeck.service.context import ALL, MERGE_S, OPEN, Context, expect
+from quarterdeck.service.context import MERGE_S, Context, expect
 from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
     from quarterdeck.model.actor import Actor
+    from quarterdeck.model.shown import Cascade
 
 AT_ONCE = ("name", "team", "shared_teams", "description", "schedule")
 
@@ -325,46 +325,29 @@ class Jobs:
 
     # --- deleting
 
-    def cascade(self, name: str) -> dict[str, Any]:
-        """Return what would go with the job."""
+    def cascade(self, name: str) -> Cascade:
+        """Return what would go with the job, and the runs under way, which have to end before."""
+        from quarterdeck.service import deleting
+
         context, actor = self._context, self._context.actor()
         job = context.get_job(actor, name).value
         context.demand(actor, "delete", f"job {job.name}", job)
-        store = context.ports.store
-        active = [k.value.id for k in self._active(job)]
-        return {
-            "job": job.name,
-            "versions": store.versions.count(Where("job", "=", job.id)),
-            "draft": store.drafts.find(job.id) is not None,
-            "runs": store.runs.count(Where("job", "=", job.id)),
-            "active": active,
-        }
+        return deleting.cascade(context, job)
 
-    def _active(self, job: Job) -> list[Kept[Run]]:
-        found = self._context.ports.store.runs.page(Where("job", "=", job.id), OPEN, limit=ALL)
-        return [kept for kept in found if not kept.value.is_terminal]
+    def delete(
+        self, name: str, *, shown: Cascade | None = None, expect_rev: int | None = None,
+        dry_run: bool = False,
+    ) -> Cascade:  # fmt: skip
+        """Remove the job, its versions and draft, and return what went; runs stay readable.
 
-    def delete(self, name: str) -> dict[str, Any]:
-        """Remove the job, its versions and draft; runs stay readable. Active runs are a conflict."""
-        context = self._context
-        shown = self.cascade(name)
-        with context.transaction(f"deleting job {name}") as tx:
-            kept = context.get_job(context.actor(), name)
-            job = kept.value
-            if self._active(job):
-                raise ConflictError(
-                    f"Job {name} has runs under way: {', '.join(shown['active'])}.",
-                    advice="Cancel them first: `quarterdeck cancel RUN`.",
-                    active=shown["active"],
-                )
-            draft = tx.drafts.find(job.id)
-            if draft is not None:
-                tx.drafts.delete(job.id, seen=draft.rev)
-            for version in tx.versions.page(Where("job", "=", job.id), limit=ALL):
-                tx.versions.delete(version.value.id, seen=version.rev)
-            tx.jobs.delete(job.id, seen=kept.rev)
-            tx.audit.append("job.delete", f"job/{job.id}", name=name, team=job.team, before=job)
-        return {"deleted": name, **shown}
+        Active runs are a conflict, and so is what would go and was not `shown`. `dry_run`: the same, but nothing
+        is removed.
+        """
+        from quarterdeck.service import deleting
+
+        return deleting.delete(
+            self._context, name, shown=shown, expect_rev=expect_rev, dry_run=dry_run
+        )
 
 
 def save_draft(

@@ -9,7 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quarterdeck.lifecycle import nodes
-from quarterdeck.model.errors import ConflictError, PrerequisiteError, UnreachableError
+from quarterdeck.model.errors import (
+    ConflictError,
+    OvertakenError,
+    PrerequisiteError,
+    UnreachableError,
+)
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.observation import Observation, Phase, Silent
@@ -81,8 +86,11 @@ def demand_cleared(context: Context, run: Run, executor_of: Callable[[Run], Exec
     )
 
 
-def say_off(context: Context, run_id: str, actor: str) -> Run:
-    """Keep that a person says that the machine of the lost node is off, and return the run."""
+def say_off(context: Context, run_id: str, actor: str, shown: int | None = None) -> Run:
+    """Keep that a person says that the machine of the lost node is off, and return the run.
+
+    `shown` is the attempt that the person was asked about; another one by now is an OvertakenError.
+    """
     with context.transaction(f"clearing run {run_id}") as tx:
         kept = context.get_run(context.actor(), run_id)
         run, attempt = kept.value, kept.value.attempt
@@ -90,6 +98,12 @@ def say_off(context: Context, run_id: str, actor: str) -> Run:
             raise ConflictError(
                 f"No attempt of run {run_id} was lost with its node.",
                 advice=f"`quarterdeck retry {run_id}` needs no --node-off.",
+            )
+        if shown is not None and attempt.number != shown:
+            raise OvertakenError(
+                f"Attempt {attempt.number} of run {run_id} was lost on {attempt.object} meanwhile; "
+                f"attempt {shown} was asked about.",
+                advice="Nothing was changed. Look whether that machine is off, then say so again.",
             )
         if attempt.cleared_by:
             return run

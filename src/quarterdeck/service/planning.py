@@ -14,7 +14,7 @@ from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Refused
 from quarterdeck.model.run import Trigger
 from quarterdeck.ports.executor import Check
-from quarterdeck.service import freezing
+from quarterdeck.service import choosing, freezing
 from quarterdeck.service.context import Context
 from quarterdeck.versions import freeze
 
@@ -40,7 +40,7 @@ class Planning:
         start; wait (no room now); refuse (something must be mended); unanswered (the cluster does not say).
         """
         context = self._context
-        job, chosen = self._runs.chosen(name, draft=draft, version=version)
+        job, chosen = choosing.chosen(context, name, draft=draft, version=version)
         run = replace(
             self._runs.made(job, chosen.spec, Trigger.MANUAL, version=chosen.version),
             id=RUN, draft=draft,

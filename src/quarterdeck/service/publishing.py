@@ -16,6 +16,7 @@ from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job, Version
+    from quarterdeck.model.shown import Activating
 
 
 class Publishing:
@@ -147,60 +148,87 @@ class Publishing:
             return references.to_names(world, Drafts(self._context).get(job.name)[1].value.spec)
         return references.to_names(world, self._context.get_version(job, int(which)).spec)
 
-    def preview(self, name: str, number: int) -> dict[str, Any]:
-        """Return what activating would take back, by field with both values, and what it leaves."""
+    def activating(
+        self, name: str, number: int, *, expect_rev: int | None = None,
+        expect_live: int | None = None,
+    ) -> Activating:  # fmt: skip
+        """Return what `activate` would change; refused as that would be, and nothing is changed."""
+        before, _ = self._activate(
+            name, number, expect_rev=expect_rev, expect_live=expect_live, dry_run=True
+        )
+        return self._preview(before, number)
+
+    def _preview(self, job: Job, number: int) -> Activating:
+        from quarterdeck.model.shown import Activating
         from quarterdeck.versions import diff, publish
 
-        context, actor = self._context, self._context.actor()
-        job = context.get_job(actor, name).value
-        context.demand(actor, "activate", f"job {name}", job)
+        context = self._context
         world = World(context)
         target = context.get_version(job, number)
         live = context.get_version(job, job.live_version)
         back = diff.differences(
             references.to_names(world, live.spec), references.to_names(world, target.spec)
         )
-        return {
-            "job": job.name, "from": job.live_version, "to": number,
-            "goes_back": [to_document(d) for d in back], "stays": publish.stays(job, target),
-        }  # fmt: skip
+        return Activating(
+            job.id, job.name, job.live_version, number, tuple(to_document(d) for d in back),
+            tuple(publish.stays(job, target)),
+        )  # fmt: skip
 
-    def activate(self, name: str, number: int, *, expect_rev: int | None = None) -> dict[str, Any]:
+    def activate(
+        self, name: str, number: int, *, expect_rev: int | None = None,
+        expect_live: int | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
         """Make `number` the live version; what it refers to must be there (exit 6, live stays).
 
-        Returns the job with `from`, `to`, `changed` and `stale_draft`.
+        `expect_live` is the version that was shown as live. Returns the job with `from`, `to`, `changed` and
+        `stale_draft`.
         """
-        from quarterdeck.service import saving
         from quarterdeck.service.jobs import Jobs
+
+        before, stale = self._activate(
+            name, number, expect_rev=expect_rev, expect_live=expect_live
+        )
+        changed = number != before.live_version
+        facts = {"from": before.live_version, "to": number, "changed": changed}
+        return {**Jobs(self._context).show(before.id), **facts, "stale_draft": stale}
+
+    def _activate(
+        self, name: str, number: int, *, expect_rev: int | None, expect_live: int | None,
+        dry_run: bool = False,
+    ) -> tuple[Job, bool]:  # fmt: skip
+        """Return the job as it was, and whether its draft is based on another version then."""
+        from quarterdeck.service import saving
+        from quarterdeck.service.overtaken import demand_live
         from quarterdeck.versions import publish
 
         context, actor = self._context, self._context.actor()
-        kept = context.get_job(actor, name)
-        job = kept.value
-        context.demand(actor, "activate", f"job {name}", job)
-        target = context.get_version(job, number)
-        expect(f"job {name}", kept, expect_rev)
-        changed = number != job.live_version
-        if changed:
-            world = World(context)
-            spec = references.to_names(world, target.spec)
-            found, _ = saving.spec_problems(context, world, spec)
-            # a version was valid once: what is invalid now went away since
-            gone = [one._replace(code="prerequisite") for one in found if one.code == "invalid"]
-            raise_problems([*gone, *(one for one in found if one.code != "invalid")])
-            after = publish.activate(job, target, by=context.who, at=context.now())
-            with context.transaction(f"activating version {number} of {name}") as tx:
+        first = context.get_job(actor, name).value
+        context.demand(actor, "activate", f"job {first.name}", first)
+        spec = references.to_names(World(context), context.get_version(first, number).spec)
+        found, _ = saving.spec_problems(context, World(context), spec)  # may look at files
+        act = f"activating version {number} of {first.name}"
+        with context.transaction(act, dry_run=dry_run) as tx:
+            kept = context.get_job(actor, first.id)
+            job = kept.value
+            target = context.get_version(job, number)
+            expect(f"job {job.name}", kept, expect_rev)
+            demand_live(job, expect_live)
+            draft = tx.drafts.find(job.id)
+            if number != job.live_version:
+                # a version was valid once: what is invalid now went away since
+                gone = [
+                    one._replace(code="prerequisite") for one in found if one.code == "invalid"
+                ]
+                raise_problems([*gone, *(one for one in found if one.code != "invalid")])
                 context.ports.store.demand_sound(("versions", target.id))
-                _demand_no_doubt(f"Version {number} of {name}", target.doubt)
+                _demand_no_doubt(f"Version {number} of {job.name}", target.doubt)
+                after = publish.activate(job, target, by=context.who, at=context.now())
                 tx.jobs.put(after, seen=kept.rev)
                 tx.audit.append(
-                    "job.activate", f"job/{job.id}", name=name, team=job.team,
+                    "job.activate", f"job/{job.id}", name=job.name, team=job.team,
                     before=job.live_version, after=number,
                 )  # fmt: skip
-        draft = context.ports.store.drafts.find(job.id)
-        stale = draft is not None and draft.value.based_on != number
-        facts = {"from": job.live_version, "to": number, "changed": changed, "stale_draft": stale}
-        return {**Jobs(context).show(name), **facts}
+        return job, draft is not None and draft.value.based_on != number
 
 
 def _demand_no_doubt(what: str, doubt: str) -> None:

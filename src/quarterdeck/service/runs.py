@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import (
     ConflictError,
     IllegalTransitionError,
-    InvalidInputError,
     NotFoundError,
     PrerequisiteError,
     Problem,
@@ -21,20 +20,13 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.ids import DefinitionId, RunId
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
-from quarterdeck.service import freezing, lost_nodes, remains, views
+from quarterdeck.service import choosing, freezing, lost_nodes, remains, views
 from quarterdeck.service.advancing import POD_S, WAITING, Advancing
 from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
-
-
-class Chosen(NamedTuple):
-    """What a run takes: a spec, of which version (a draft: none), based on which."""
-
-    spec: Mapping[str, Any]
-    version: int | None
-    based_on: int | None = None
+    from quarterdeck.model.shown import Again, Runnable, RunShown
 
 
 class Runs:
@@ -54,14 +46,26 @@ class Runs:
         draft: bool = False,
         version: int | None = None,
         parameters: Mapping[str, str] | None = None,
+        rests_on: RunShown | None = None,
     ) -> dict[str, Any]:
-        """Make a run of the live version, the draft or a version; it is queued, `dispatch` moves it on."""
+        """Make a run of the live version, the draft or a version; it is queued, `dispatch` moves it on.
+
+        Refused with OvertakenError if what it `rests_on` is not so any more.
+        """
         context, actor = self._context, self._context.actor()
-        job = context.get_job(actor, name).value
-        context.demand(actor, "run_draft" if draft else "run", f"job {name}", job)
-        with context.transaction(f"running {name}") as tx:
-            job, chosen = self.chosen(name, draft=draft, version=version)
-            spec = _with_parameters(chosen.spec, parameters or {})
+        first = context.get_job(actor, name).value
+        context.demand(actor, "run_draft" if draft else "run", f"job {first.name}", first)
+        with context.transaction(f"running {first.name}") as tx:
+            which: dict[str, Any] = {"draft": draft, "version": version}
+            if rests_on is None:
+                job, chosen = choosing.chosen(context, first.id, **which)
+            else:
+                job, chosen = choosing.as_shown(context, tx, first, rests_on, **which)
+            spec = chosen.spec
+            if parameters:
+                from quarterdeck.service import given
+
+                spec = given.laid_over(spec, parameters)
             raise_problems(self.prerequisites(spec))
             run = self.made(job, spec, Trigger.MANUAL, version=chosen.version)
             if draft:
@@ -72,21 +76,9 @@ class Runs:
             )
         return self._row(run)
 
-    def chosen(
-        self, name: str, *, draft: bool = False, version: int | None = None
-    ) -> tuple[Job, Chosen]:
-        """Return the job and what a run of live, the draft or that version would take, if the actor may see it."""
-        context = self._context
-        job = context.get_job(context.actor(), name).value
-        if not draft:
-            number = job.live_version if version is None else version
-            return job, Chosen(context.get_version(job, number).spec, number)
-        kept = context.ports.store.drafts.find(job.id)  # a damaged one is refused by its freeze
-        if kept is None:
-            raise NotFoundError(
-                f"Job {name} has no draft.", advice=f"`quarterdeck job edit {name}` begins one."
-            )
-        return job, Chosen(kept.value.spec, None, kept.value.based_on)
+    def runnable(self, name: str, *, draft: bool = False, version: int | None = None) -> Runnable:
+        """Return what can be run of the job; the parameters are live's, the draft's or that version's."""
+        return choosing.runnable(self._context, name, draft=draft, version=version)
 
     def made(
         self, job: Job, spec: Mapping[str, Any], trigger: Trigger, *, version: int | None
@@ -274,12 +266,27 @@ class Runs:
             break
         return self._whole(self.advancing.step(run.id))
 
-    def retry(self, run_id: str, *, node_off: bool = False) -> dict[str, Any]:
+    def again(self, run_id: str) -> Again:
+        """Return what running a run again rests on; IllegalTransitionError unless it has ended."""
+        from quarterdeck.service import reruns
+
+        run, job = self._ended(run_id, "retry")
+        return reruns.again(self._context, run, job, self._read_file)
+
+    def retry(
+        self, run_id: str, *, node_off: bool = False, attempt: int | None = None,
+        beside: Collection[str] | None = (),
+    ) -> dict[str, Any]:  # fmt: skip
         """Make a new run of the same version (or the same draft text); what it refers to is resolved anew.
 
+        ConflictError if a retry of it was made already, unless that is one of `beside`, the runs that the caller
+        knows of (None: whatever there is). Returns the new run with `will_run_again`: what had completed.
         `node_off`: the actor says that the machine of the lost node is off; a run that waits for it goes on.
+        `attempt` is the one that was shown as lost.
         """
         context, actor = self._context, self._context.actor()
+        from quarterdeck.service import reruns
+
         if node_off:
             run = self.get(run_id)
             owner = context.job_by_id(run.job)
@@ -287,19 +294,27 @@ class Runs:
                 context.demand(
                     actor, "run_draft" if run.draft else "retry", f"run {run_id}", owner
                 )
-            if not lost_nodes.say_off(context, run_id, actor.name).is_terminal:
-                return self._row(self.advancing.step(run.id))
+            if run.is_terminal:
+                reruns.demand_first_retry(context, run, beside)
+            if not lost_nodes.say_off(context, run_id, actor.name, attempt).is_terminal:
+                gone_on = self._row(self.advancing.step(run.id))
+                return reruns.row(context, gone_on, run, self._read_file)
         old, job = self._ended(run_id, "retry")
         context.demand(actor, "run_draft" if old.draft else "retry", f"run {run_id}", job)
         lost_nodes.demand_cleared(context, old, self.advancing.executor)
         raise_problems(self.prerequisites(old.spec))
         run = self.made(job, old.spec, Trigger.RETRY, version=old.version)
         run = replace(run, draft=old.draft, based_on=old.based_on, retry_of=old.id)
-        self._put_linked(run, old, "run.retry", job)
-        return self._row(run)
+        reruns.keep(context, run, old, beside)
+        return reruns.row(context, self._row(run), old, self._read_file)
 
-    def rerun_exactly(self, run_id: str) -> dict[str, Any]:
-        """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed."""
+    def rerun_exactly(self, run_id: str, *, beside: Collection[str] | None = ()) -> dict[str, Any]:
+        """Make a new run of the same frozen spec; what cannot be had any more refuses it, listed.
+
+        ConflictError while another exact re-run of it is under way, unless that is in `beside`, as for `retry`.
+        """
+        from quarterdeck.service import reruns
+
         context, actor = self._context, self._context.actor()
         old, job = self._ended(run_id, "run again")
         context.demand(actor, "run_draft" if old.draft else "run", f"run {run_id}", job)
@@ -325,8 +340,8 @@ class Runs:
             frozen_sha256=old.frozen_sha256, timeout_s=old.timeout_s,
             notes=("secret values are today's; everything else is as it was",),
         )  # fmt: skip
-        self._put_linked(run, old, "run.exact", job)
-        return self._row(run)
+        reruns.keep(context, run, old, beside)
+        return reruns.row(context, self._row(run), old, self._read_file)
 
     def _ended(self, run_id: str, verb: str) -> tuple[Run, Job]:
         run = self.get(run_id)
@@ -334,7 +349,7 @@ class Runs:
             run = self.advancing.step(run.id)
         if not run.is_terminal:
             raise IllegalTransitionError(
-                f"Run {run_id} is {run.state}; only a run that has ended can be {verb}ed."
+                f"Run {run_id} is {run.state}; only a run that has ended can be retried."
                 if verb == "retry"
                 else f"Run {run_id} is {run.state}; it has to end before it can run again.",
                 advice=f"`quarterdeck cancel {run_id}` ends it.",
@@ -342,50 +357,7 @@ class Runs:
             )
         job = self._context.job_by_id(run.job)
         if job is None:
-            raise PrerequisiteError(
-                f"Job {run.job_name} of run {run_id} was deleted.", advice="Create it again."
-            )
+            from quarterdeck.service import reruns
+
+            raise reruns.job_gone(run)
         return run, job
-
-    def _put_linked(self, run: Run, old: Run, action: str, job: Job) -> None:
-        with self._context.transaction(f"running {job.name}") as tx:
-            kept = tx.runs.get(old.id)
-            linked = replace(kept.value, retried_by=(*kept.value.retried_by, run.id))
-            tx.runs.put(run, seen=None)
-            tx.runs.put(linked, seen=kept.rev)
-            tx.audit.append(action, f"run/{run.id}", name=job.name, team=job.team, after=old.id)
-
-
-def _with_parameters(spec: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, Any]:
-    """Return the spec with declared parameters set, read as the type of their default."""
-    declared = spec["parameters"]
-    found, values = [], dict(declared)
-    for name, text in given.items():
-        if name not in declared:
-            known = ", ".join(declared) or "none"
-            found.append(Problem(f"parameters.{name}", f"is not declared; declared: {known}"))
-            continue
-        try:
-            values[name] = _typed(text, declared[name])
-        except ValueError as error:
-            found.append(Problem(f"parameters.{name}", str(error)))
-    if found:
-        raise InvalidInputError(found)
-    return {**spec, "parameters": values}
-
-
-def _typed(text: str, default: Any) -> Any:
-    if isinstance(default, bool):
-        if text not in ("true", "false"):
-            raise ValueError(f"{text!r} is neither true nor false")
-        return text == "true"
-    for kind, word in ((int, "a whole number"), (float, "a number")):
-        if isinstance(default, kind):
-            try:
-                value = kind(text)
-            except ValueError:
-                raise ValueError(f"{text!r} is not {word}") from None
-            if value - value != 0:  # nan and the infinities are no JSON
-                raise ValueError(f"{text!r} is not {word}")
-            return value
-    return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,6 +54,13 @@ class Trail(NamedTuple):
 
     rows: list[dict[str, Any]]
     next: str | None
+
+
+class Leftover(NamedTuple):
+    """One thing that was left behind: the cluster's name and its own there."""
+
+    cluster: str
+    name: str
 
 
 class Leftovers(NamedTuple):
@@ -144,14 +151,15 @@ class Upkeep:
         self._swept.clear()
         return True
 
-    def leftovers(self, *, remove: bool = False) -> Leftovers:
-        """Return (and remove) what carries this workspace's label and no unfinished run owns."""
+    def leftovers(self, *, remove: Collection[Leftover] = ()) -> Leftovers:
+        """Return what carries this workspace's label and no unfinished run owns; remove what `remove` names."""
         found, silent = [], []
         for executor, name in self._executors():
             try:
                 for owned in self._owned(executor):
                     row = {"cluster": name, "name": owned.name, "alive": owned.alive}
-                    if remove and not self._context.read_only:
+                    wanted = Leftover(name, owned.name) in remove
+                    if wanted and not self._context.read_only:
                         report = executor.reap(owned.receipt)
                         row |= {"removed": list(report.removed), "left": list(report.left)}
                     found.append(row)

@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from quarterdeck.model.errors import DamagedDocumentError, NotFoundError
+from quarterdeck.model.errors import (
+    ConflictError,
+    DamagedDocumentError,
+    NotFoundError,
+    OvertakenError,
+)
+from quarterdeck.model.ids import TeamId
 from quarterdeck.model.job import version_id
 from quarterdeck.model.states import TERMINAL, RunState
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Row, Where
+from quarterdeck.service import views
 from quarterdeck.service.context import ALL
 from quarterdeck.service.freezing import frozen_spec
 from quarterdeck.versions import diff, impact
@@ -79,6 +86,55 @@ def refers(spec: Mapping[str, Any], one: Definition) -> bool:
 def sees(actor: Actor, job: Mapping[str, Any]) -> bool:
     """Whether the job exists for the actor."""
     return access.is_visible(actor, job["team"], job["shared_teams"])
+
+
+def keepers(context: Context, one: Definition) -> tuple[list[str], int]:
+    """Return what of the actor's sight uses it in any version, and how many more do: they keep it."""
+    actor = context.actor()
+    jobs = [use.job for use in uses(context, one, past=True)]
+    used = [job["name"] for job in jobs if sees(actor, job)]
+    hidden = len(jobs) - len(used)
+    if one.kind == "team":
+        for kind in ("profile", "query"):
+            used += [
+                f"{kind} {views.reference(kept.value)}"
+                for kept in context.definitions(kind)
+                if kept.value.team == TeamId(one.id)
+            ]
+    return used, hidden
+
+
+def demand_unused(context: Context, one: Definition) -> None:
+    """Raise ConflictError if anything uses it; names only what the actor may see."""
+    used, hidden = keepers(context, one)
+    if not used and not hidden:
+        return
+    shown = used[:5]
+    more = len(used) - len(shown) + hidden
+    if more:
+        shown.append(f"{more} more" if shown else "what you may not see")
+    raise ConflictError(
+        f"{one.kind} {views.reference(one)} is in use by {', '.join(shown)}.",
+        advice="Change or delete those first.",
+        used_by=used,
+        hidden=hidden,
+    )
+
+
+def demand_reach(context: Context, one: Definition, reach: frozenset[str]) -> None:
+    """Raise OvertakenError if a job uses it by now that is not in `reach`; names what the actor may see."""
+    actor = context.actor()
+    jobs = [use.job for use in uses(context, one) if use.job["id"] not in reach]
+    if not jobs:
+        return
+    named = [str(job["name"]) for job in jobs if sees(actor, job)]
+    hidden = len(jobs) - len(named)
+    named += [f"{hidden} that you may not see"] if hidden else []
+    raise OvertakenError(
+        f"{one.kind} {views.reference(one)} is used by {', '.join(named)}, too, by now.",
+        advice="Nothing was saved. Look at whom the edit reaches now, then save again.",
+        unseen=named,
+    )
 
 
 def of_edit(context: Context, one: Definition, after: Mapping[str, Any] | None) -> dict[str, Any]:

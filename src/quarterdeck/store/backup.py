@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from quarterdeck.model.errors import (
     ConflictError,
     InvalidInputError,
+    OvertakenError,
     PrerequisiteError,
     Problem,
     QuarterdeckError,
@@ -26,7 +27,7 @@ from quarterdeck.model.errors import (
     StoreRefusedError,
 )
 from quarterdeck.model.instants import Clock, format_instant, parse_instant
-from quarterdeck.ports.store import Backend
+from quarterdeck.ports.store import Backend, ToRestore
 from quarterdeck.store import artifacts, guard, hashes, head, migrations, sums, verify
 from quarterdeck.store.creating import new_store_id
 from quarterdeck.store.indexes import FORMAT
@@ -40,6 +41,7 @@ _MANIFEST: Final = "manifest.json"
 _MANIFEST_MOST: Final = 256 * 1024 * 1024  # bytes
 _BLOCK: Final = 1024 * 1024
 _NAME = re.compile(rf"{re.escape(guard.DATABASE)}|{head.NAME}|(artifacts|logs)(/[A-Za-z0-9_.-]+)+")
+_ASK_AGAIN: Final = "Nothing was restored. Look at both, then ask again."
 
 
 def write(backend: Backend, folder: Path, target: Path, now: datetime) -> Mapping[str, Any]:
@@ -157,9 +159,36 @@ class _Manifest:
     files: Mapping[str, tuple[int, str]]  # name: bytes, SHA-256
 
 
+def to_restore(folder: str | PurePath, file: Path) -> ToRestore:
+    """Return what a restore rests on, to be shown; InvalidInputError (`file`) if it is no backup."""
+    path = guard.demand_named(folder)
+    try:
+        with file.open("rb") as content:
+            sha256 = hashes.of_stream(content)
+            with _opened(content, file) as archive:
+                created_at = _read_manifest(archive).created_at
+    except OSError as error:
+        raise _invalid(f"{file} cannot be read ({error.strerror})") from error
+    try:
+        found = _in_place(guard.demand_store(path))
+    except (OSError, QuarterdeckError):  # there is none, or none to be read: `restore` says which
+        found = None
+    return ToRestore(sha256, created_at, *(found or (None, None, None)))
+
+
+def _in_place(path: Path) -> tuple[int, str, int] | None:
+    """Return newest change, its time and the inode of the store in place; None for a damaged one."""
+    old = SqliteBackend(path / guard.DATABASE, read_only=True, head=head.Head(path / head.NAME))
+    try:
+        return None if old.damage else (old.last_change(), old.newest(), path.stat().st_ino)
+    finally:
+        old.close()
+
+
 def restore(
     folder: str | PurePath, file: Path, clock: Clock, *, confirmed: bool = False,
     settle: Callable[[Backend, Path], object] = lambda *_: None,
+    shown: ToRestore | None = None,
 ) -> Mapping[str, Any]:  # fmt: skip
     """Put the backup `file` in the place of the store in `folder`, which is kept beside it.
 
@@ -168,8 +197,9 @@ def restore(
     Returns {"path", "kept": where the old store lies now or None, "created_at", "documents", "head": {"store",
     "change"} of the new head, "findings": what is damaged in the database}.
     InvalidInputError (`file`) if it is no whole backup; ConflictError, with both times, if the
-    store in place has newer documents or cannot be read, unless `confirmed`. Whatever is refused,
-    the store in place is untouched.
+    store in place has newer documents or cannot be read, unless `confirmed`; OvertakenError if the
+    file or the store in place is not what was `shown`. Whatever is refused, the store in place is
+    untouched.
     """
     path = guard.demand_named(folder)
     guard.demand_locks(path)
@@ -178,15 +208,17 @@ def restore(
     manifest_checked = False
     draft = path.with_name(f".{path.name}.restore-{secrets.token_hex(4)}")
     try:
-        with _opened(file) as archive:
+        with file.open("rb") as content, _opened(content, file) as archive:
             manifest = _read_manifest(archive)
             manifest_checked = True
+            if shown is not None:
+                _demand_file(content, file, shown)
             _demand_room(manifest, path)
             path.parent.mkdir(parents=True, exist_ok=True)
             shared = path.is_dir() and guard.is_shared(path)
             _unpack(archive, manifest, draft, shared=shared)
         made = _begin_anew(draft, settle, shared=shared)
-        kept = _exchange(path, draft, made.newest, clock, confirmed=confirmed)
+        kept = _exchange(path, draft, made.newest, clock, confirmed=confirmed, shown=shown)
     except OSError as error:
         if not manifest_checked:
             raise _invalid(f"{file} cannot be read ({error.strerror})") from error
@@ -213,9 +245,9 @@ def _invalid(what: str) -> InvalidInputError:
     )
 
 
-def _opened(file: Path) -> zipfile.ZipFile:
+def _opened(content: IO[bytes], file: Path) -> zipfile.ZipFile:
     try:
-        return zipfile.ZipFile(file)
+        return zipfile.ZipFile(content)
     except zipfile.BadZipFile as error:
         raise _invalid(f"{file} is no backup, or its end is missing") from error
 
@@ -337,11 +369,46 @@ def _demand_own_head(path: Path, backend: SqliteBackend) -> None:
         raise _invalid("its head is not the one of its database")
 
 
+def _demand_file(content: IO[bytes], file: Path, shown: ToRestore) -> None:
+    content.seek(0)
+    sha256 = hashes.of_stream(content)
+    if sha256 != shown.sha256:
+        raise OvertakenError(
+            f"{file} is another file by now: its SHA-256 is {sha256}, that of the one shown {shown.sha256}.",
+            advice=_ASK_AGAIN,
+        )
+
+
+def _demand_place(path: Path, old: SqliteBackend | None, shown: ToRestore) -> None:
+    """Refuse a store in place that is not the one that was shown, or that somebody wrote to since.
+
+    The scheduler's lease is no content, and is written every few seconds; nor is what is known of clocks.
+    """
+    there = None if old is None else path.stat().st_ino
+    if there != shown.folder:
+        text = f"Another store than was shown stands in {path} by now, or none."
+        raise OvertakenError(text, advice=_ASK_AGAIN)
+    if old is None or shown.change is None:
+        return
+    found = [one for one in old.changes(shown.change) if one.table not in ("leases", "clocks")]
+    if found:
+        last = found[-1]
+        raise OvertakenError(
+            f"{last.by} wrote {last.table}/{last.id} to the store in place at {old.newest()}:"
+            f" it is at change {last.seq:,}, and was shown at {shown.change:,}.",
+            advice=_ASK_AGAIN,
+            conflict={"actor": last.by, "change": last.seq, "change_shown": shown.change},
+        )
+
+
 def _exchange(
-    path: Path, draft: Path, newest: str, clock: Clock, *, confirmed: bool
-) -> Path | None:
+    path: Path, draft: Path, newest: str, clock: Clock, *, confirmed: bool,
+    shown: ToRestore | None,
+) -> Path | None:  # fmt: skip
     """Put `draft` in the place of `path` while nobody can write there; return where that is kept."""
     if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        if shown is not None:
+            _demand_place(path, None, shown)
         draft.replace(path)
         artifacts.sync_folder(path.parent)
         return None
@@ -359,9 +426,13 @@ def _exchange(
                 f"The store in place cannot be compared with the backup: {error.message}",
                 advice="Confirm (--yes) to restore all the same; the old one is kept beside it.",
             ) from error
+        if shown is not None:
+            _demand_place(path, None, shown)
         return _swap(path, draft, clock)
     try:
         with old.transaction():
+            if shown is not None:
+                _demand_place(path, old, shown)
             if old.newest() > newest and not confirmed:
                 raise ConflictError(
                     f"The store in place is newer ({old.newest()}) than the backup"

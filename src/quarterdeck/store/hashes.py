@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 _BLOCK: Final = 1024 * 1024
 
@@ -17,10 +17,15 @@ def of_bytes(content: bytes) -> str:
 
 def of_file(path: Path) -> str:
     """Return the SHA-256 of a file's content in 64 hex digits."""
+    with path.open("rb") as file:
+        return of_stream(file)
+
+
+def of_stream(stream: IO[bytes]) -> str:
+    """Return the SHA-256 of what can be read from `stream` on, in 64 hex digits."""
     import hashlib
 
     found = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            found.update(block)
+    while block := stream.read(_BLOCK):
+        found.update(block)
     return found.hexdigest()

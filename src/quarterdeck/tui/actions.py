@@ -21,6 +21,7 @@ class Action(NamedTuple):
     footer. `help`: in `?` and the palette. `where`: what has to be open for it. `twin`: the command that does the
     same, with {job}, {run}, {version}, {kind}, {name} filled in from the screen; empty for acts that only move
     about the screen. `writes`: gone with `--read-only`. `verb`: the word of the table of rights, if rights decide.
+    `takes`: on how many marked rows of a list it acts at once; None: it is about none, or about the cursor's.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Action(NamedTuple):
     writes: bool = False
     verb: str = ""
     priority: bool = False
+    takes: int | None = None
 
     @property
     def method(self) -> str:
@@ -46,6 +48,8 @@ class Action(NamedTuple):
 
 _LIST, _JOB, _RUN, _LOG = "in a list", "on a job", "on a run", "in a log"
 _EDITOR, _VERSION = "in the editor", "on a version"
+ALL: Final = 1_000_000_000
+"""An act that takes every marked row."""
 
 _TABLE: Final = (
     # --- everywhere
@@ -58,8 +62,8 @@ _TABLE: Final = (
     Action("app.refresh", "R", "Refresh", "read again now, in the newest order"),
     Action("app.zoom", "z", "Zoom", "give the focused pane the whole screen, and back"),
     Action("app.undo", "u", "Undo", "undo the last act, for ten seconds after it"),
-    Action("app.copy", "y", "Copy", "copy what is under the cursor"),
-    Action("app.copy_command", "Y", "Copy command", "copy the command that does this"),
+    Action("app.copy", "y", "Copy", "copy what is under the cursor", takes=ALL),
+    Action("app.copy_command", "Y", "Copy command", "copy the command that does this", takes=1),
     Action("app.messages", "", "Messages", "the last 200 messages"),
     Action("app.theme", "", "Theme", "choose the colours"),
     Action("app.lift_read_only", "", "Lift read-only", "write from now on, as without --read-only; asks",
@@ -90,45 +94,46 @@ _TABLE: Final = (
     Action("list.open", "enter", "Open", "open what is under the cursor", _LIST),
     Action("list.new", "i", "New", "make a new one", _LIST, "quarterdeck {kind} create -f FILE", writes=True),
     # --- jobs
-    Action("job.log", "l", "Log", "log of the latest run", _JOB, "quarterdeck logs {run}"),
-    Action("job.runs", "h", "Runs", "runs of the job", _JOB, "quarterdeck runs --job {job}"),
+    Action("job.log", "l", "Log", "log of the latest run", _JOB, "quarterdeck logs {run}", takes=1),
+    Action("job.runs", "h", "Runs", "runs of the job", _JOB, "quarterdeck runs --job {job}", takes=1),
     Action("job.edit", "e", "Edit", "edit the draft", _JOB, "quarterdeck job edit {job}",
-           writes=True, verb="edit"),
-    Action("job.versions", "v", "Versions", "versions of the job", _JOB, "quarterdeck job versions {job}"),
+           writes=True, verb="edit", takes=1),
+    Action("job.versions", "v", "Versions", "versions of the job", _JOB, "quarterdeck job versions {job}",
+           takes=1),
     Action("job.plan", "P", "Plan", "what a run would make on its cluster, and what preflight says", _JOB,
-           "quarterdeck job plan {job}"),
+           "quarterdeck job plan {job}", takes=1),
     Action("job.settings", "s", "Settings", "name, team, sharing, description: at once", _JOB,
-           "quarterdeck job edit {job} -f FILE", writes=True, verb="edit"),
+           "quarterdeck job edit {job} -f FILE", writes=True, verb="edit", takes=1),
     Action("job.delete", "X", "Delete", "delete the job; asks for its name", _JOB, "quarterdeck job delete {job}",
-           writes=True, verb="delete"),
+           writes=True, verb="delete", takes=ALL),
     Action("run.start", "r", "Run", "run it: live, the draft or a version", _JOB, "quarterdeck run {job}",
-           writes=True, verb="run"),
+           writes=True, verb="run", takes=ALL),
     Action("tabs.prev", "left_square_bracket,comma", "Previous tab", "to the tab on the left", "on a job or run"),
     Action("tabs.next", "right_square_bracket,full_stop", "Next tab", "to the tab on the right",
            "on a job or run"),
     Action("version.activate", "a", "Activate", "make this version live; asks", _VERSION,
-           "quarterdeck job activate {job} {version}", writes=True, verb="activate"),
+           "quarterdeck job activate {job} {version}", writes=True, verb="activate", takes=1),
     Action("version.diff", "d", "Diff", "against live, or the marked one", _VERSION,
-           "quarterdeck job diff {job} {version} {other}"),
+           "quarterdeck job diff {job} {version} {other}", takes=2),
     Action("draft.discard", "", "Discard draft", "drop the draft; undo for ten seconds", _JOB,
-           "quarterdeck job discard {job}", writes=True, verb="edit"),
+           "quarterdeck job discard {job}", writes=True, verb="edit", takes=1),
     Action("draft.bring_back", "", "Dropped drafts", "bring a draft back that was dropped", _JOB,
-           "quarterdeck job bring-back {job}", writes=True, verb="edit"),
+           "quarterdeck job bring-back {job}", writes=True, verb="edit", takes=1),
     Action("draft.reset", "", "Reset draft", "make the draft equal to live; undo for ten seconds", _JOB,
-           "quarterdeck job reset {job}", writes=True, verb="edit"),
+           "quarterdeck job reset {job}", writes=True, verb="edit", takes=1),
     # --- runs
     Action("run.again", "r", "Again", "run it again: same version, exactly, or live", _RUN,
-           "quarterdeck retry {run}", writes=True, verb="retry"),
+           "quarterdeck retry {run}", writes=True, verb="retry", takes=ALL),
     Action("run.exact", "", "Run exactly", "run again exactly what ran", _RUN, "quarterdeck rerun {run} --exact",
-           writes=True, verb="run"),
+           writes=True, verb="run", takes=1),
     Action("run.node_off", "", "Node is off", "say that the lost node's machine is off, and try again; asks", _RUN,
-           "quarterdeck retry {run} --node-off", writes=True, verb="retry"),
+           "quarterdeck retry {run} --node-off", writes=True, verb="retry", takes=1),
     Action("run.cancel", "x", "Cancel", "end the run; asks", _RUN, "quarterdeck cancel {run}",
-           writes=True, verb="cancel"),
+           writes=True, verb="cancel", takes=ALL),
     Action("run.compare", "c", "Compare", "with the last good run, or the marked one", _RUN,
-           "quarterdeck compare {run} {other}"),
+           "quarterdeck compare {run} {other}", takes=2),
     Action("run.version", "V", "Version", "the version that it ran", _RUN,
-           "quarterdeck job show {job} --version {version}"),
+           "quarterdeck job show {job} --version {version}", takes=1),
     Action("run.drafts", "D", "Drafts", "runs of drafts, and back", _LIST, "quarterdeck runs --draft"),
     # --- log
     Action("log.follow", "f", "Follow", "follow the end, on and off", _LOG, "quarterdeck logs {run} -f"),
@@ -166,19 +171,19 @@ _TABLE: Final = (
     Action("editor.write", "", "Write to file", "write the text to a file", _EDITOR),
     # --- definitions: profiles, queries, clusters, catalogs, teams
     Action("item.edit", "e", "Edit", "edit it; shows what it touches before the save", "on a definition",
-           "quarterdeck {kind} edit {name}", writes=True),
+           "quarterdeck {kind} edit {name}", writes=True, takes=1),
     Action("item.external", "f4", "$EDITOR", "edit it as a file in your own editor", "on a definition",
-           "quarterdeck {kind} edit {name}", writes=True),
+           "quarterdeck {kind} edit {name}", writes=True, takes=1),
     Action("item.duplicate", "", "Duplicate", "a new query that begins like this one", "on a definition",
-           "quarterdeck query create -f FILE", writes=True),
+           "quarterdeck query create -f FILE", writes=True, takes=1),
     Action("item.delete", "X", "Delete", "delete it; asks for its name", "on a definition",
-           "quarterdeck {kind} delete {name}", writes=True),
+           "quarterdeck {kind} delete {name}", writes=True, takes=ALL),
     Action("item.history", "v", "History", "its revisions", "on a definition",
-           "quarterdeck {kind} history {name}"),
+           "quarterdeck {kind} history {name}", takes=1),
     Action("item.impact", "d", "Impact", "the jobs that use it", "on a definition",
-           "quarterdeck {kind} impact {name}"),
+           "quarterdeck {kind} impact {name}", takes=1),
     Action("item.check", "c", "Check", "run the checks of the cluster now", "on a cluster",
-           "quarterdeck cluster check {name}", writes=True),
+           "quarterdeck cluster check {name}", writes=True, takes=ALL),
     Action("form.save", "ctrl+s,f10", "Save", "check everything and save", "in a form",
            "quarterdeck {kind} create -f FILE", writes=True),
     Action("form.reset", "f8", "Start over", "drop what was typed; again: bring it back", "in a form"),

@@ -5,19 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from quarterdeck.model.errors import OvertakenError, QuarterdeckError
+from quarterdeck.model.instants import format_instant
 from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
+from quarterdeck.tui import problems
+from quarterdeck.tui.marks import TYPED_FROM
 from quarterdeck.tui.page import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from quarterdeck.model.shown import DraftShown, RunShown
     from quarterdeck.present.table import Line
+    from quarterdeck.service.drafts import Dropped
     from quarterdeck.tui.actions import Action
     from quarterdeck.tui.widgets.dialog import Answer
 
 Row = dict[str, Any]
-TYPED_FROM = 6  # so many runs at once are cancelled only after their number was typed
 
 
 class JobActs(Page):
@@ -38,6 +43,11 @@ class JobActs(Page):
         """Return the verbs that the actor may do to the job; None while it is not known."""
         raise NotImplementedError
 
+    def job_without(self, verb: str) -> str:
+        """Return the name of the first job that an act takes on which the actor does not have this verb."""
+        del verb
+        return self.job_name()
+
     def verdict(self, action: Action) -> bool | None:
         """Dim what the table of rights refuses."""
         if not action.verb:
@@ -47,7 +57,7 @@ class JobActs(Page):
 
     def refused(self, action: Action) -> None:
         """Say the rule, the actor's teams and who may."""
-        name = self.job_name()
+        name = self.job_without(action.verb)
         if not name:
             self.say(f"{action.label}: no job is under the cursor.", "bad")
             return
@@ -111,101 +121,69 @@ class JobActs(Page):
             self.open("new", name, "settings")
 
     def action_run_start(self) -> None:
-        """Ask what is to run: live, the draft or a version."""
-        if name := self._named():
-            self.ask(f"job {name}", lambda: self.services.jobs.show(name), self._ask_what_to_run)
+        """Ask what is to run: live, the draft or a version; of several marked jobs, live."""
+        from quarterdeck.tui import starting
 
-    def _ask_what_to_run(self, job: Mapping[str, Any]) -> None:
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog, Field
+        jobs = self.jobs_taken()
+        if len(jobs) > 1:
+            starting.start_several(self, jobs)
+        elif name := self._named():
+            may_draft = "run_draft" in (self.may() or ("run_draft",))
+            starting.Starting(self, name, may_draft=may_draft, version=self.version_taken()).ask()
 
-        if not self.is_in_front:
-            return
-        name, live = job["name"], job["live_version"]
-        choices = [Choice("live", f"Run live v{live}", "l")]
-        if job["draft_version"] and "run_draft" in (self.may() or ("run_draft",)):
-            choices.append(Choice("draft", f"Run draft v{job['draft_version']} (DRAFT)", "d"))
-        choices.append(Choice("version", "Run the version below", "v"))
-        fields = [Field("version", "Another version (a number)", "")]
-        parameters = job["spec"].get("parameters") or {}
-        fields += [
-            Field(f"p-{place}", f"Parameter {key}", "" if value is None else str(value))
-            for place, (key, value) in enumerate(parameters.items())
-        ]
-        dialog = Dialog(
-            f"Run {name}?",
-            [(Cell("What was dispatched before goes on undisturbed."),)],
-            choices,
-            fields=fields,
-            opened_by="r",
-            to_fields=False,
-        )
-        self.app.push_screen(
-            dialog, lambda answer: self._start(job, list(parameters.items()), answer)
-        )
+    def jobs_taken(self) -> Sequence[str]:
+        """Return the ids of the jobs that are marked; empty where jobs are not marked."""
+        return ()
 
-    def _start(
-        self, job: Mapping[str, Any], declared: Sequence[tuple[str, Any]], answer: Answer | None
-    ) -> None:
-        if answer is None:
-            return
-        name, typed = job["name"], answer.fields
-        given = {
-            key: typed[f"p-{place}"]
-            for place, (key, value) in enumerate(declared)
-            if typed[f"p-{place}"] != ("" if value is None else str(value))
-        }
-        number = None
-        if answer.choice == "version":
-            if not typed["version"].strip().lstrip("v").isdigit():
-                self.say("type the number of a version, as in 7", "bad")
-                return
-            number = int(typed["version"].strip().lstrip("v"))
-        self.start_run(name, draft=answer.choice == "draft", version=number, parameters=given)
+    def version_taken(self) -> int | None:
+        """Return the version that is marked; None for none."""
+        return None
 
     def start_run(
-        self, name: str, *, draft: bool = False, version: int | None = None,
-        parameters: Mapping[str, str] | None = None,
-    ) -> None:  # fmt: skip
-        """Make a run and move it on as far as it goes now; then open it."""
+        self, name: str, *, draft: bool = False, rests_on: RunShown | None = None
+    ) -> None:
+        """Make a run of live or the draft and move it on as far as it goes now; then open it."""
+        from quarterdeck.tui import starting
 
-        def work() -> Row:
-            made = self.services.runs.start(
-                name, draft=draft, version=version, parameters=parameters
-            )
-            return self.services.runs.dispatch(made["id"])
+        self.ask(
+            f"a run of {name}",
+            lambda: starting.start(self.services, name, rests_on, draft=draft),
+            partial(starting.started, self),
+        )
 
-        self.ask(f"a run of {name}", work, self._started)
-
-    def _started(self, run: Mapping[str, Any]) -> None:
-        what = "DRAFT" if run["draft"] else f"v{run['version']}"
-        self.say(f"run {run['id']} of {inert.line(run['job'])} {what} is {run['state']}", "good")
-        if self.is_in_front:
-            self.open("run", run["id"], "log")
+    def draft_shown(self) -> str | None:
+        """Return the hash of the draft that the page shows (empty: that there is none); None if it shows none."""
+        return None
 
     def action_draft_discard(self) -> None:
         """Discard the draft; `u` brings it back."""
         if name := self._named():
-            self._drop_draft(
-                name, f"the draft of {name} was discarded", self.services.drafts.discard
-            )
+            self._give_up(name, "was discarded", to_live=False)
 
     def action_draft_reset(self) -> None:
         """Make the draft equal to live; `u` brings it back."""
         if name := self._named():
-            self._drop_draft(
-                name, f"the draft of {name} equals live again", self.services.drafts.reset
-            )
+            self._give_up(name, "was reset to live", to_live=True)
 
-    def _drop_draft(self, name: str, what: str, drop: Callable[[str], Any]) -> None:
-        drafts = self.services.drafts
+    def _give_up(self, name: str, what: str, *, to_live: bool) -> None:
+        shown = self.draft_shown()
 
-        def work() -> int:
-            drop(name)
-            newest: int = drafts.dropped(name)[0]["number"]
-            return newest
+        def work() -> Dropped:
+            drafts, expected = self.services.drafts, shown
+            if expected is None:  # then it is told whose it was
+                there = drafts.in_place(name)
+                expected = there.sha256 if there else None
+            return drafts.give_up(name, to_live=to_live, expect_draft=expected)
 
-        def done(number: int) -> None:
-            self.shell.undoable(self, what, lambda: drafts.bring_back(name, number))
+        def done(gone: Dropped) -> None:
+            at = ages.age(format_instant(gone.draft.at), self.shell.now())
+            by = inert.line(gone.draft.author)
+            self.shell.undoable(
+                self, f"the draft of {inert.line(gone.job)} by {by}, saved {at}, {what}",
+                lambda: self.services.drafts.bring_back(
+                    gone.job_id, gone.draft.number, expect_draft=gone.left
+                ),
+            )  # fmt: skip
             self.load()
 
         self.ask(f"the draft of {name}", work, done)
@@ -213,13 +191,19 @@ class JobActs(Page):
     def action_draft_bring_back(self) -> None:
         """List the drafts that were dropped and are kept still, and bring one back."""
         if name := self._named():
-            self.ask(
-                f"dropped drafts of {name}",
-                lambda: self.services.drafts.dropped(name),
-                partial(self._ask_bring_back, name),
-            )
+            self._list_dropped(name)
 
-    def _ask_bring_back(self, name: str, dropped: Sequence[Mapping[str, Any]]) -> None:
+    def _list_dropped(self, name: str, told: Sequence[Line] = ()) -> None:
+        self.ask(
+            f"dropped drafts of {name}",
+            lambda: (self.services.drafts.in_place(name), self.services.drafts.dropped(name)),
+            lambda found: self._ask_bring_back(name, told, *found),
+        )
+
+    def _ask_bring_back(
+        self, name: str, told: Sequence[Line], there: DraftShown | None,
+        dropped: Sequence[Mapping[str, Any]],
+    ) -> None:  # fmt: skip
         from quarterdeck.tui.widgets.dialog import Choice
         from quarterdeck.tui.widgets.menu import Menu
 
@@ -238,65 +222,52 @@ class JobActs(Page):
             )
             for one in dropped
         ]
+        lines = list(told)
+        if there is not None:
+            when = f"{there.at:%Y-%m-%dT%H:%M}"
+            lines.append(
+                (
+                    Cell(
+                        f"The draft by {inert.line(there.author)} {when} is dropped for it.",
+                        "wait",
+                    ),
+                )
+            )
 
         def chosen(number: str | None) -> None:
             if number:
                 self.ask(
                     f"the draft of {name}",
-                    lambda: self.services.drafts.bring_back(name, int(number)),
+                    lambda: self.services.drafts.bring_back(
+                        name, int(number), expect_draft=there.sha256 if there else ""
+                    ),
                     lambda _: self._brought_back(name),
+                    failed=lambda error: self._not_brought_back(name, error),
                 )
 
-        self.app.push_screen(Menu(f"Dropped drafts of {name}", choices), chosen)
+        self.app.push_screen(Menu(f"Dropped drafts of {name}", choices, lines), chosen)
+
+    def _not_brought_back(self, name: str, error: BaseException) -> None:
+        """Show the list anew, with what refused it, if the draft in its place is another by now."""
+        if isinstance(error, OvertakenError) and self.is_in_front:
+            self.shell.note(problems.brief(error), "bad")
+            self._list_dropped(name, [(Cell(problems.brief(error), "bad"),), ()])
+        else:
+            self.fail(error)
 
     def _brought_back(self, name: str) -> None:
         self.say(f"the draft of {name} is back", "good")
         self.load()
 
     def action_job_delete(self) -> None:
-        """List what goes with the job, and ask for its name."""
-        if name := self._named():
-            self.ask(
-                f"what goes with {name}",
-                lambda: self.services.jobs.cascade(name),
-                self._ask_delete,
-            )
+        """List what goes with the job, and ask for its name; with several, for their number."""
+        from quarterdeck.tui import deleting
 
-    def _ask_delete(self, cascade: Mapping[str, Any]) -> None:
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog
-
-        if not self.is_in_front:
-            return
-        name = cascade["job"]
-        versions = ages.count(cascade["versions"], "version")
-        draft = "a draft" if cascade["draft"] else "no draft"
-        kept = ages.count(cascade["runs"], "run")
-        lines = [
-            (Cell(f"With it go {versions} and {draft}, rights and schedule."),),
-            (Cell(f"Kept, readable by id: {kept}."),),
-        ]
-        if cascade["active"]:
-            lines.append(
-                (Cell(f"Under way: {', '.join(cascade['active'])}: cancel them first.", "bad"),)
-            )
-        dialog = Dialog(
-            f"Delete {name}?",
-            lines,
-            [Choice("delete", "Delete")],
-            harmful=True,
-            opened_by="X",
-            typed=name,
-        )
-
-        def done(answer: Answer | None) -> None:
-            if answer is not None:
-                self.ask(
-                    f"job {name}",
-                    lambda: self.services.jobs.delete(name),
-                    lambda _: self._deleted(name),
-                )
-
-        self.app.push_screen(dialog, done)
+        jobs = self.jobs_taken()
+        if len(jobs) > 1:
+            deleting.delete_jobs(self, jobs)
+        elif name := self._named():
+            deleting.delete_job(self, name, self._deleted)
 
     def _deleted(self, name: str) -> None:
         self.say(f"job {name} is deleted")
@@ -307,23 +278,35 @@ class RunActs(Page):
     """Acts on runs: the marked ones, the one under the cursor, or the one that the page is about."""
 
     def run_rows(self) -> Sequence[Mapping[str, Any]]:
-        """Return the rows that the next act takes."""
+        """Return the rows that the next act takes; `mark` is the key of the mark, where that is no run's id."""
         raise NotImplementedError
+
+    def action_run_again(self) -> None:
+        """Ask how to run it again; several marked ones as they were."""
+        from quarterdeck.tui import rerunning
+
+        ids = [row["id"] for row in self.run_rows()]
+        if len(ids) > 1:
+            rerunning.ask_several(self, ids)
+        elif ids:
+            rerunning.ask_again(self, ids[0])
+        else:
+            self.say("no run here", "dim", keep=False)
 
     def action_run_cancel(self) -> None:
         """Ask, then cancel."""
         from quarterdeck.model.states import TERMINAL
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
-        rows = [row for row in self.run_rows() if row["state"] not in TERMINAL]
+        taken = self.run_rows()
+        rows = [row for row in taken if row["state"] not in TERMINAL]
         if not rows:
-            ended = self.run_rows()
-            text = (
-                f"it has ended: {ended[0]['state']}; r runs it again" if ended else "no run here"
-            )
-            self.say(text, "dim", keep=False)
+            self.say(_none_to_cancel(taken), "dim", keep=False)
             return
-        lines = [(Cell(f"{inert.line(r['job'])}  {r['id']}  {r['state']}"),) for r in rows[:8]]
+        lines = [(Cell(f"{inert.line(r['job'])}  {r['id']}  {r['state']}"),) for r in rows]
+        if others := max(self.marked(), len(taken)) - len(rows):
+            told = f"{ages.count(others, 'other')} that {'is' if others == 1 else 'are'} marked"
+            lines.append((Cell(f"{told}: nothing to cancel, it has ended or never ran.", "dim"),))
         lines.append((Cell("Ends engine, payload and what they started; data written stays."),))
         many = len(rows) >= TYPED_FROM
         title = f"Cancel run {rows[0]['id']}?" if len(rows) == 1 else f"Cancel {len(rows)} runs?"
@@ -334,20 +317,42 @@ class RunActs(Page):
 
         def done(answer: Answer | None) -> None:
             if answer is not None:
-                self.cancel_runs([row["id"] for row in rows])
+                self.cancel_runs(rows)
 
         self.app.push_screen(dialog, done)
 
-    def cancel_runs(self, ids: Sequence[str]) -> None:
-        """Ask for the end of each."""
+    def cancel_runs(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Ask for the end of each of these, as they were shown; one that has ended keeps no other from it."""
 
-        def work() -> list[Row]:
-            return [self.services.runs.cancel(one) for one in ids]
+        def work() -> tuple[list[Row], list[QuarterdeckError]]:
+            asked, refused = [], []
+            for row in rows:
+                try:
+                    run = self.services.runs.cancel(row["id"])
+                    asked.append({**run, "mark": row.get("mark", row["id"])})
+                except QuarterdeckError as error:
+                    refused.append(error)
+            return asked, refused
 
-        self.ask("the cancel", work, self._cancelled)
+        self.ask("the cancel", work, lambda found: self._cancelled(*found))
 
-    def _cancelled(self, runs: Sequence[Mapping[str, Any]]) -> None:
-        states = ", ".join(sorted({run["state"] for run in runs}))
-        what = f"run {runs[0]['id']}" if len(runs) == 1 else f"{len(runs)} runs"
-        self.say(f"{what}: {states}")
+    def _cancelled(self, runs: Sequence[Row], refused: Sequence[QuarterdeckError]) -> None:
+        self.acted([run["mark"] for run in runs])
+        if runs:
+            states = ", ".join(sorted({run["state"] for run in runs}))
+            what = f"run {runs[0]['id']}" if len(runs) == 1 else f"{len(runs)} runs"
+            self.say(f"{what}: {states}")
+        if len(refused) == 1:
+            self.fail(refused[0])
+        elif refused and self.is_in_front:
+            lines = [(Cell(problems.brief(error), "bad"),) for error in refused]
+            self.shell.panel(f"{len(refused)} refused", lines)
         self.load()
+
+
+def _none_to_cancel(taken: Sequence[Mapping[str, Any]]) -> str:
+    if not taken:
+        return "no run here"
+    if len(taken) > 1:
+        return f"all {len(taken)} have ended; r runs them again"
+    return f"it has ended: {taken[0]['state']}; r runs it again"

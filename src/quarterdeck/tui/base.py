@@ -14,7 +14,7 @@ from textual.screen import Screen
 from quarterdeck.model.errors import NotFoundError, QuarterdeckError, UnreachableError
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Look
-from quarterdeck.tui import actions, problems
+from quarterdeck.tui import actions, marks, problems
 from quarterdeck.tui.actions import ACTIONS, BY_METHOD
 from quarterdeck.tui.messages import Answered
 from quarterdeck.tui.place import Place
@@ -110,6 +110,14 @@ class BasePage(Screen[None]):
     def verdict(self, action: actions.Action) -> bool | None:
         """Return True for what can be done now, None for what is shown and refused, False for what is hidden."""
         return True
+
+    def marked(self) -> int:
+        """Return how many rows are marked in the list that has the keys."""
+        return 0
+
+    def takes(self, action: actions.Action) -> int | None:
+        """Return on how many marked rows the act acts here; None: it is not about rows of a list."""
+        return action.takes
 
     def facts(self) -> Mapping[str, str]:
         """Return the words for the commands of `Y`: job, run, version, name, kind."""
@@ -354,7 +362,7 @@ class BasePage(Screen[None]):
             return False
         if found.id == "app.lift_read_only":
             return self.shell.may_lift
-        return self.verdict(found)
+        return marks.verdict(self, found)
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key does nothing here that does something elsewhere, or is refused here."""
@@ -365,7 +373,7 @@ class BasePage(Screen[None]):
         for action in actions.with_key(event.key, self.shell.keys_by_id):
             if action.id in here:
                 if self.check_action(action.method, ()) is None:
-                    self.refused(action)
+                    marks.refuse(self, action)
                 elif action.writes and self.shell.read_only:
                     is_damaged = self.shell.header.get("damage")
                     why = "the store is damaged" if is_damaged else "opened with --read-only"

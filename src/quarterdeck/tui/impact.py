@@ -11,30 +11,37 @@ if TYPE_CHECKING:
     from quarterdeck.tui.page import Page
     from quarterdeck.tui.widgets.dialog import Answer
 
+Reach = frozenset[str]
+"""Ids of jobs."""
+
 
 def ask_impact(
     page: Page,
     kind: str,
     name: str,
     document: Mapping[str, Any],
-    then: Callable[[], None],
+    then: Callable[[Reach], None],
     *,
     failed: Callable[[BaseException], None] | None = None,
     left: Callable[[], None] | None = None,
 ) -> None:
-    """Show whom the edit of a definition reaches and call `then` once that is confirmed.
+    """Show whom the edit of a definition reaches and call `then` once that is confirmed, with those jobs' ids.
 
-    `name` is a query's id; `document` is what `definitions.edit` is to be given. Where no job uses it, or nothing
-    of it changes, `then` is called at once. `failed` gets what keeps it from being saved; without it the page
-    shows that.
+    `name` is a query's id; `document` is what `definitions.edit` is to be given, and the ids as its `reach`. Where
+    no job uses it, or nothing of it changes, `then` is called at once. `failed` gets what keeps it from being
+    saved; without it the page shows that.
     """
-    page.ask(
-        f"the jobs that use {kind} {name}",
-        lambda: page.services.definitions.impact(kind, name, document),
-        lambda found: _show(page, kind, name, found, then, left),
-        group="impact",
-        failed=failed,
-    )
+
+    def read() -> tuple[Reach, Mapping[str, Any]]:
+        definitions = page.services.definitions
+        reach = definitions.reach(kind, name)  # before: what is shown may be more, never less
+        return reach, definitions.impact(kind, name, document)
+
+    def show(found: tuple[Reach, Mapping[str, Any]]) -> None:
+        reach, edit = found
+        _show(page, kind, name, edit, lambda: then(reach), left)
+
+    page.ask(f"the jobs that use {kind} {name}", read, show, group="impact", failed=failed)
 
 
 def _show(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from quarterdeck.present import inert, table
@@ -83,6 +83,25 @@ class ListPage(Moving):
     def detail(self, row: Row) -> list[Cell]:
         """Return the status line for the row under the cursor."""
         return []
+
+    def copied(self, row: Row) -> str:
+        """Return what `y` copies of a row."""
+        return str(row[self.KEY])
+
+    # --- marks
+
+    def marked(self) -> int:
+        """Return how many rows are marked, in sight or not."""
+        return len(self.rows.marks) if self.is_mounted else 0
+
+    def acted(self, marks: Collection[Any]) -> None:
+        """Let go of the marks of rows on which an act was done."""
+        self.rows.unmark(marks)
+        self.draw_frame()
+
+    def copyable(self) -> str:
+        """Return the marked rows, one line each, or the one under the cursor."""
+        return "\n".join(self.copied(row) for row in self.rows.chosen)
 
     # --- frame
 

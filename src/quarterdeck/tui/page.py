@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck.tui import actions, overlays
 from quarterdeck.tui.base import BasePage
 from quarterdeck.tui.place import VIEWS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from quarterdeck.tui.messages import Changed
     from quarterdeck.tui.place import Place
 
@@ -42,6 +44,9 @@ class Page(BasePage):
             self.changed(told)
 
     # --- what every page can do
+
+    def acted(self, marks: Collection[Any]) -> None:
+        """Take note that an act was done on the rows with these keys: they are marked no more."""
 
     def action_app_back(self) -> None:
         """One level back: what is open on the page, a wait, the page."""

@@ -9,6 +9,7 @@ from textual.fuzzy import Matcher
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
+from quarterdeck.tui import marks
 from quarterdeck.tui.help import BOX, Filtered, acts_of
 from quarterdeck.tui.widgets.lines import LinesView
 
@@ -109,7 +110,7 @@ def _acts(page: BasePage) -> list[Entry]:
         if action.id in ("app.back", "app.palette"):
             continue
         if page.check_action(action.method, ()) is None:
-            act: Callable[[], object] = partial(page.refused, action)
+            act: Callable[[], object] = partial(marks.refuse, page, action)
         else:
             act = getattr(page, f"action_{action.method}", None) or page.shell.action_app_quit
         key = page.shell.key_of(action.id)

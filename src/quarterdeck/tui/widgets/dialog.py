@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual.binding import Binding
@@ -105,6 +105,14 @@ class Dialog(ModalScreen[Answer | None]):
         self._since = time.monotonic()
         if typed:
             self._fields.append(Field("typed", f"Type {typed} to confirm"))
+
+    def tell(self, lines: Sequence[Line]) -> None:
+        """Say this first; before it is shown."""
+        self._text[:0] = [*lines, ()]
+
+    def fill(self, typed: Mapping[str, str]) -> None:
+        """Let this stand in the fields of these names; before it is shown."""
+        self._fields = [one._replace(text=typed.get(one.name, one.text)) for one in self._fields]
 
     def compose(self) -> ComposeResult:
         """Yield the box."""

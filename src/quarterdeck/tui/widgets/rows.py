@@ -5,7 +5,7 @@ Where rows come from is its screen's; which columns it has is in `present.lists`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from textual.geometry import Region, Size
@@ -92,7 +92,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         self.total = 0
         self.cursor = 0
         self.is_touched = False  # somebody moved the cursor since the rows came
-        self.marks: set[str] = set()
+        self.marks: dict[Any, Row] = {}  # by key, in the order in which they were marked
         self._windows: dict[int, list[Row]] = {}
         self._asked: set[int] = set()
         self._strips: dict[tuple[int, int], tuple[Row, tuple[object, ...], Strip]] = {}
@@ -135,6 +135,12 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     def patch(self, rows: Mapping[str, Row | None]) -> list[Row]:
         """Put new cells in the place of old, by key; None: it is gone. Returns the rows that went away."""
         gone: list[Row] = []
+        for name in [one for one in self.marks if one in rows]:
+            fresh = rows[name]
+            if fresh is None:
+                del self.marks[name]
+            else:
+                self.marks[name] = fresh
         for number, window in self._windows.items():
             for place, row in enumerate(window):
                 name = row[self.key]
@@ -149,6 +155,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         return gone
 
     def _keep(self, first: int, rows: Sequence[Row]) -> None:
+        self.marks |= {row[self.key]: row for row in rows if row[self.key] in self.marks}
         for start in range(0, len(rows), WINDOW):
             self._windows[(first + start) // WINDOW] = list(rows[start : start + WINDOW])
         while len(self._windows) > KEPT:
@@ -168,10 +175,33 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
 
     @property
     def chosen(self) -> list[Row]:
-        """The marked rows, or the one under the cursor: what the next act takes."""
-        rows = [row for window in self._windows.values() for row in window]
-        marked = [row for row in rows if row[self.key] in self.marks]
-        return marked or ([self.current] if self.current is not None else [])
+        """The marked rows, in sight or not, or the one under the cursor: what the next act takes."""
+        here = self.current
+        return list(self.marks.values()) or ([here] if here is not None else [])
+
+    @property
+    def subject(self) -> Row | None:
+        """The row that an act on one takes: the marked one, if one is, else the one under the cursor."""
+        return next(iter(self.marks.values())) if len(self.marks) == 1 else self.current
+
+    @property
+    def pair(self) -> tuple[Row | None, Row | None]:
+        """What a comparison takes, and what with: two marked rows; the one under the cursor and a marked one.
+
+        The second is None if that would be the same row.
+        """
+        here, marked = self.current, list(self.marks.values())
+        if len(marked) == 2:  # noqa: PLR2004  # a pair
+            return marked[1], marked[0]
+        other = marked[0] if len(marked) == 1 else None
+        is_same = here is not None and other is not None and here[self.key] == other[self.key]
+        return here, None if is_same else other
+
+    def unmark(self, keys: Collection[Any]) -> None:
+        """Take these marks away, if they are there."""
+        for key in keys:
+            self.marks.pop(key, None)
+        self.refresh()
 
     @property
     def in_sight(self) -> list[Row]:
@@ -232,7 +262,8 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         """Mark the row, or take its mark away, and go on to the next."""
         row = self.current
         if row is not None:
-            self.marks ^= {row[self.key]}
+            if self.marks.pop(row[self.key], None) is None:
+                self.marks[row[self.key]] = row
             self._redraw(self.cursor)
             self.move(self.cursor + 1)
 

@@ -45,6 +45,8 @@ class AuditPage(ListPage):
         ]
         if self.only_problems:
             left.append(Cell("   ! refused only", "bad"))
+        if self.rows.marks:
+            left.append(Cell(f"   {len(self.rows.marks)} marked", "key"))
         if self.news:
             left.append(Cell(f"   {self.news} new: R", "key"))
         return left, [Cell("oldest first " if self.is_reversed else "newest first ", "dim")]
@@ -119,14 +121,11 @@ class AuditPage(ListPage):
 
     def facts(self) -> Mapping[str, str]:
         """Return the subject for the commands."""
-        row = self.rows.current
+        row = self.rows.subject
         return {} if row is None else {"name": row["subject"]}
 
-    def copyable(self) -> str:
+    def copied(self, row: Row) -> str:
         """Return the record in one line."""
-        row = self.rows.current
-        if row is None:
-            return ""
         return f"{row['at']} {row['actor']} {row['action']} {row['subject']} {row['outcome']}"
 
     def action_list_open(self) -> None:

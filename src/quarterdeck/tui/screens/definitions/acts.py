@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.errors import ConflictError
 from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
+from quarterdeck.tui.asked import Question, Several
 from quarterdeck.tui.page import Page
 
 if TYPE_CHECKING:
+    from quarterdeck.model.shown import Deletion
+    from quarterdeck.present.table import Line
     from quarterdeck.tui.actions import Action
-    from quarterdeck.tui.widgets.dialog import Answer
+    from quarterdeck.tui.place import Place
+    from quarterdeck.tui.widgets.dialog import Answer, Dialog
 
 Row = Mapping[str, Any]
 OWNED: Final = ("profile", "query")  # by a team; the others are the org admins'
@@ -22,9 +25,18 @@ OWNED: Final = ("profile", "query")  # by a team; the others are the org admins'
 class ItemActs(Page):
     """A page gives `item`: kind and row of the definition, None for none."""
 
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self.gone: set[str] = set()  # what was deleted here
+
     def item(self) -> tuple[str, Row] | None:
-        """Return kind and row of the definition that the next act takes."""
+        """Return kind and row of the definition that an act on one takes."""
         raise NotImplementedError
+
+    def items(self) -> Sequence[tuple[str, Row]]:
+        """Return kind and row of each definition that the next act takes."""
+        found = self.item()
+        return [] if found is None else [found]
 
     def _named(self) -> tuple[str, str] | None:
         """Return kind and name (of a query: its id), or say that there is none."""
@@ -36,27 +48,30 @@ class ItemActs(Page):
 
     def verdict(self, action: Action) -> bool | None:
         """Dim what the actor may not do; a check is a cluster's alone."""
-        found = self.item()
-        if found is None:
+        found = self.items()
+        if not found:
             return True
         if action.id == "item.check":
-            return found[0] == "cluster"
+            return any(kind == "cluster" for kind, _ in found)
         if action.id == "item.duplicate":
-            return found[0] == "query"
+            return found[0][0] == "query"
         if action.id not in ("item.edit", "item.delete", "item.external") or not self.shell.header:
             return True
-        header, team = self.shell.header, found[1].get("team")
-        may = header["org_admin"] or (found[0] in OWNED and team in header["teams"])
-        return True if may else None
+        return True if all(self._may(*one) for one in found) else None
+
+    def _may(self, kind: str, row: Row) -> bool:
+        header = self.shell.header
+        return header["org_admin"] or (kind in OWNED and row.get("team") in header["teams"])
 
     def refused(self, action: Action) -> None:
         """Say the rule, the actor's teams and who may."""
-        found = self._named()
+        found = next((one for one in self.items() if not self._may(*one)), self.item())
         if found is not None:
+            kind, name = found[0], called(*found)
             verb = "delete" if action.id == "item.delete" else "edit"
             self.ask(
                 "the rule",
-                lambda: self.services.definitions.why_not(*found, verb),
+                lambda: self.services.definitions.why_not(kind, name, verb),
                 lambda why: self.shell.panel("Not allowed", [(Cell(inert.line(why or "")),)]),
             )
 
@@ -102,67 +117,108 @@ class ItemActs(Page):
             self.open("item", found[1], found[0], pane="jobs")
 
     def action_item_check(self) -> None:
-        """Run the checks of the cluster, and keep what they say."""
-        if found := self._named():
-            kind, name = found
-            if kind != "cluster":
-                self.say(f"a {kind} has no checks", "dim", keep=False)
-                return
+        """Run the checks of the marked clusters, or of this one, and keep what they say."""
+        taken = self.items()
+        names = [called(kind, row) for kind, row in taken if kind == "cluster"]
+        others = [called(kind, row) for kind, row in taken if kind != "cluster"]
+        if others or not names:
+            told = f"{', '.join(others)}: " if others else ""
+            self.say(f"{told}only clusters have checks", "dim", keep=False)
+        else:
             self.ask(
-                f"the checks of cluster {name}",
-                lambda: self.services.clusters.check(name),
+                f"the checks of {', '.join(names)}",
+                lambda: [self.services.clusters.check(name) for name in names],
                 self._checked,
                 group="check",
             )
 
-    def _checked(self, cluster: Row) -> None:
+    def _checked(self, clusters: Sequence[Row]) -> None:
+        bad = [one for one in clusters if one["status"] != "active"]
+        if len(clusters) > 1:
+            told = ", ".join(f"{one['name']} is {one['status']}" for one in clusters)
+            self.say(told, "bad" if bad else "good")
+        else:
+            self._say_checks(clusters[0])
+        self.acted([one["id"] for one in clusters])
+        self.load()
+
+    def _say_checks(self, cluster: Row) -> None:
         failed = [one["name"] for one in cluster["checks"] if one["level"] == "failed"]
         text = f"cluster {cluster['name']} is {cluster['status']}"
         if failed:
             self.say(f"{text}: {', '.join(failed)} failed; Enter shows what to do", "bad")
         else:
             self.say(f"{text}; {ages.count(len(cluster['checks']), 'check')} passed", "good")
-        self.load()
 
     # --- delete
 
     def action_item_delete(self) -> None:
-        """List what uses it; where nothing does, ask for its name."""
-        if found := self._named():
-            kind, name = found
-            self.ask(
-                f"what uses {kind} {name}",
-                lambda: self.services.definitions.used_by(kind, name),
-                partial(self._ask_delete, kind, name),
+        """List what uses it; where nothing does, ask for its name, with several for their number."""
+        taken = self.items()
+        if len(taken) > 1:
+            self._delete_several(taken)
+        elif found := self._named():
+            self._delete(*found)
+
+    def _delete(self, kind: str, name: str) -> None:
+        def dialog(facts: Deletion, before: Answer | None) -> Dialog | None:
+            from quarterdeck.tui.widgets.dialog import Choice, Dialog
+
+            if facts.used_by or facts.hidden:
+                self._in_use(kind, name, facts.used_by, facts.hidden)
+                return None
+            lines = [
+                (Cell("Nothing uses it: no live version, no draft, no version to go back to."),),
+                (Cell(f"It is at revision {facts.revision}."),),
+                (Cell("Runs that took it keep what they took.", "dim"),),
+            ]
+            made = Dialog(
+                f"Delete {kind} {name}?", lines, [Choice("delete", "Delete")],
+                harmful=True, opened_by="X", typed=name,
+            )  # fmt: skip
+            made.fill(before.fields if before else {})
+            return made
+
+        def act(facts: Deletion, _: Answer) -> object:
+            return self.services.definitions.delete(kind, name, shown=facts)
+
+        Question(
+            self, f"{kind} {name}", lambda: self.services.definitions.deletion(kind, name), dialog,
+            act, lambda _: self.deleted(kind, name),
+            failed=lambda error: self._not_deleted(kind, name, error),
+        ).ask()  # fmt: skip
+
+    def _delete_several(self, taken: Sequence[tuple[str, Row]]) -> None:
+        known = {row["id"]: (kind, called(kind, row)) for kind, row in taken}
+
+        def read(key: str) -> Deletion:
+            facts = self.services.definitions.deletion(*known[key])
+            if used := [*facts.used_by, *(["what you may not see"] if facts.hidden else [])]:
+                raise ConflictError(f"{facts.kind} {facts.name} is in use by {', '.join(used)}.")
+            return facts
+
+        def line(facts: Deletion) -> Line:
+            return (
+                Cell(inert.line(f"{facts.kind} {facts.name}")),
+                Cell(f"  revision {facts.revision}; nothing uses it", "dim"),
             )
 
-    def _ask_delete(self, kind: str, name: str, used: Row) -> None:
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+        def dialog(many: int, lines: list[Line], typed: str) -> Dialog:
+            from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
-        if not self.is_in_front:
-            return
-        if used["used_by"] or used["hidden"]:
-            self._in_use(kind, name, used["used_by"], used["hidden"])
-            return
-        lines = [
-            (Cell("Nothing uses it: no live version, no draft, no version to go back to."),),
-            (Cell("Runs that took it keep what they took.", "dim"),),
-        ]
-        dialog = Dialog(
-            f"Delete {kind} {name}?", lines, [Choice("delete", "Delete")],
-            harmful=True, opened_by="X", typed=name,
-        )  # fmt: skip
+            return Dialog(
+                f"Delete {many}?", lines, [Choice("delete", "Delete")], harmful=True,
+                opened_by="X", typed=typed,
+            )  # fmt: skip
 
-        def done(answer: Answer | None) -> None:
-            if answer is not None:
-                self.ask(
-                    f"{kind} {name}",
-                    lambda: self.services.definitions.delete(kind, name),
-                    lambda _: self.deleted(kind, name),
-                    failed=partial(self._not_deleted, kind, name),
-                )
+        def act(facts: Deletion) -> None:
+            self.services.definitions.delete(facts.kind, facts.name, shown=facts)
+            self.gone.add(facts.name)
 
-        self.app.push_screen(dialog, done)
+        Several(
+            self, f"{len(known)} definitions", list(known), read, line, act, dialog,
+            lambda many: f"{many} deleted", typed_from=1,
+        ).ask()  # fmt: skip
 
     def _not_deleted(self, kind: str, name: str, error: BaseException) -> None:
         if isinstance(error, ConflictError) and "used_by" in error.facts:
@@ -207,6 +263,7 @@ class ItemActs(Page):
 
     def deleted(self, kind: str, name: str) -> None:
         """Say that it is gone."""
+        self.gone.add(name)
         self.say(f"{kind} {name} is deleted")
         self.load()
 

@@ -21,8 +21,11 @@ from quarterdeck.tui.widgets.rows import RowList
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
+    from quarterdeck.tui.actions import Action
+
 Row = Mapping[str, Any]
 COUNTED: Final = ("profile", "query")  # whose revisions runs name
+TURNS: Final = ("item.history", "item.impact")  # to a pane
 LISTS: Final = {
     "profile": "Profiles", "query": "Queries", "cluster": "Clusters", "catalog": "Catalogs", "team": "Teams",
 }  # fmt: skip
@@ -231,13 +234,23 @@ class ItemPage(Moving, Tabbed, ItemActs):
     def back(self) -> bool:
         """Let go of the mark."""
         if self.tab == "revisions" and self.history.marks:
-            self.history.marks.clear()
-            self.history.refresh()
+            self.history.unmark(list(self.history.marks))
             self._compare()
+            self.draw_footer()
             return True
         return False
 
     # --- acts
+
+    def marked(self) -> int:
+        """Return whether a revision is marked to compare with."""
+        return len(self.history.marks) if self.is_mounted and self.tab == "revisions" else 0
+
+    def takes(self, action: Action) -> int | None:
+        """Return 0 for acts on the definition as a whole: none of them is about the revision that is marked."""
+        if action.takes is None or action.id in TURNS:
+            return None
+        return 1 if action.id == "app.copy" else 0
 
     def item(self) -> tuple[str, Row] | None:
         """Return the definition."""
@@ -247,8 +260,8 @@ class ItemPage(Moving, Tabbed, ItemActs):
         """Return its name; on the panes the job, or the text of the revision."""
         if self.tab == "jobs" and self.jobs.current:
             return str(self.jobs.current["job"])
-        if self.tab == "revisions" and self.kind == "query" and self.history.current:
-            return str(self.history.current["text"])
+        if self.tab == "revisions" and self.kind == "query" and self.history.subject:
+            return str(self.history.subject["text"])
         return super().copyable()
 
     def deleted(self, kind: str, name: str) -> None:
@@ -271,8 +284,9 @@ class ItemPage(Moving, Tabbed, ItemActs):
         row = self.history.current
         if self.tab == "revisions" and row is not None:
             number = row["revision"]
-            self.history.marks = set() if number in self.history.marks else {number}
+            self.history.marks = {} if number in self.history.marks else {number: row}
             self.history.refresh()
+            self.draw_footer()
             self._compare()
 
     def step(self, name: str) -> None:

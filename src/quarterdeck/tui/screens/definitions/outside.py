@@ -69,11 +69,13 @@ class Outside:
         finally:
             Path(path).unlink()
 
-    def _save(self, text: str, document: Mapping[str, Any]) -> None:
+    def _save(self, text: str, document: Mapping[str, Any], reach: frozenset[str]) -> None:
         page, kind, name = self._page, self._kind, self._name
         page.ask(
             f"the save of {name}",
-            lambda: page.services.definitions.edit(kind, name, document, expect_rev=self._rev),
+            lambda: page.services.definitions.edit(
+                kind, name, document, expect_rev=self._rev, reach=reach
+            ),
             self._saved,
             failed=partial(self._refused, text),
         )

@@ -282,14 +282,18 @@ class QueryPage(Page):
             self.editor.replace_all(text)
         self.say(told, "" if text is not None else "bad", keep=False)
 
-    def _save(self, document: Mapping[str, str], rev: int | None) -> None:
+    def _save(
+        self, document: Mapping[str, str], rev: int | None, reach: frozenset[str] | None
+    ) -> None:
         name = self.opened.name
         self.ask(
             f"the save of {name}",
-            lambda: self.services.definitions.edit("query", name, document, expect_rev=rev),
+            lambda: self.services.definitions.edit(
+                "query", name, document, expect_rev=rev, reach=reach
+            ),
             self._done,
             group="save",
-            failed=self._refused,
+            failed=partial(self._refused, reach=reach),
         )
 
     def _done(self, row: Row) -> None:
@@ -307,7 +311,7 @@ class QueryPage(Page):
         if self in pages[1:]:
             pages[pages.index(self) - 1].made("query", row["id"])
 
-    def _refused(self, error: BaseException) -> None:
+    def _refused(self, error: BaseException, reach: frozenset[str] | None = None) -> None:
         if isinstance(error, InvalidInputError):
             self._show_problems(error.problems)
             self.action_form_next_problem()
@@ -318,13 +322,16 @@ class QueryPage(Page):
                 definitions = self.services.definitions
                 return definitions.show("query", name), definitions.impact("query", name, mine)
 
-            self.ask(f"query {name}", read, lambda found: self._ask_which(error, mine, *found))
+            self.ask(
+                f"query {name}", read, lambda found: self._ask_which(error, mine, reach, *found)
+            )
         else:
             self.fail(error)
 
     def _ask_which(
-        self, error: StaleError, mine: Mapping[str, str], theirs: Row, edit: Row
-    ) -> None:
+        self, error: StaleError, mine: Mapping[str, str], reach: frozenset[str] | None,
+        theirs: Row, edit: Row,
+    ) -> None:  # fmt: skip
         """Show their revision beside what was typed; nothing is overwritten unseen."""
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
@@ -344,7 +351,7 @@ class QueryPage(Page):
             if answer is None:
                 self.say("not saved; what you typed is here")
             elif answer.choice == "mine":
-                self._save(mine, theirs["rev"])
+                self._save(mine, theirs["rev"], reach)
             else:
                 self.row = theirs
                 self._fill(self._saved)

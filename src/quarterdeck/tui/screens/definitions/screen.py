@@ -26,7 +26,6 @@ class DefinitionsPage(WholeList, ItemActs):
     )  # fmt: skip
     WATCHES: ClassVar = frozenset({"definitions"})
     KINDS: ClassVar[tuple[str, ...]]
-    _gone = ""  # what was deleted here last
 
     def all_rows(self) -> Sequence[Row]:
         """Return all of the kinds, each with what it is."""
@@ -43,29 +42,32 @@ class DefinitionsPage(WholeList, ItemActs):
         return [Cell(f"{told} · {lists.when(row['at'], self.look())}", "dim")]
 
     def item(self) -> tuple[str, Row] | None:
-        """Return the definition under the cursor."""
-        row = self.rows.current
+        """Return the definition that is marked, if one is, or the one under the cursor."""
+        row = self.rows.subject
         return None if row is None else (row["what"], row)
+
+    def items(self) -> Sequence[tuple[str, Row]]:
+        """Return the marked definitions, or the one under the cursor."""
+        return [(row["what"], row) for row in self.rows.chosen]
+
+    def copied(self, row: Row) -> str:
+        """Return its name; of a query its id."""
+        return called(row["what"], row)
 
     def made(self, kind: str, name: str) -> None:
         """Show it at once."""
         self.load()
 
-    def deleted(self, kind: str, name: str) -> None:
-        """Say that it is gone; the list that is read next need not."""
-        self._gone = name
-        super().deleted(kind, name)
-
     def went_away(self, row: Row) -> None:
         """Say which row somebody else took away."""
-        if called(row["what"], row) != self._gone:
+        if called(row["what"], row) not in self.gone:
             super().went_away(row)
 
     def action_list_open(self) -> None:
-        """Open it."""
-        found = self.item()
-        if found is not None:
-            self.open("item", called(*found), found[0])
+        """Open the one under the cursor."""
+        row = self.rows.current
+        if row is not None:
+            self.open("item", called(row["what"], row), row["what"])
 
     def action_list_new(self) -> None:
         """Open the form of a new one."""

@@ -31,7 +31,7 @@ class Known(NamedTuple):
 
     `document` and `rev`: what is edited, as it was read. `names`: what fields are chosen from, by kind; for one
     field only, by `kind:path`. `presets`: texts by path for fields where nothing stands. `why_not`: why this
-    actor may not save it.
+    actor may not save it. `reach`: the jobs that were shown as those that take the edit; None: none were.
     """
 
     names: Mapping[str, Sequence[str]]
@@ -39,6 +39,7 @@ class Known(NamedTuple):
     rev: int | None = None
     presets: Mapping[str, str] = {}
     why_not: str = ""
+    reach: frozenset[str] | None = None
 
 
 class Checked(NamedTuple):
@@ -275,7 +276,9 @@ class EditedDefinition(NewDefinition):
     def save(self, services: Services, document: Document, before: Known) -> Saved:
         """Lay what was changed over it."""
         changes = changed(self.kind, before.document or {}, document)
-        made = services.definitions.edit(self.kind, self.name, changes, expect_rev=before.rev)
+        made = services.definitions.edit(
+            self.kind, self.name, changes, expect_rev=before.rev, reach=before.reach
+        )
         words = f"{self._called(made)} is at revision {made['revision']}{_status(made)}"
         if not changes:
             words = "nothing was changed"

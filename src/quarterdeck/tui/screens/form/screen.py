@@ -204,10 +204,10 @@ class FormPage(Page):
             from quarterdeck.tui.screens.form.kinds import changed
 
             edit = changed(self.kind.kind, self.known.document or {}, document)
-            save = partial(self._save, document)
+            save = partial(self._save, document, self.known)
             ask_impact(self, self.kind.kind, self.opened.name, edit, save, failed=self._failed)
         else:
-            self._save(document)
+            self._save(document, self.known)
 
     def _tell_flaws(self, document: Mapping[str, Any]) -> None:
         """Say what cannot be read, together with what is wrong with the rest."""
@@ -218,12 +218,14 @@ class FormPage(Page):
             group="check",
         )
 
-    def _save(self, document: Mapping[str, Any]) -> None:
-        known = self.known
-        assert known is not None  # noqa: S101  # Save waits for it
+    def _save(
+        self, document: Mapping[str, Any], known: Known, reach: frozenset[str] | None = None
+    ) -> None:
+        """Save over what was known when it was asked, whatever the page has read since."""
+        bound = known._replace(reach=reach)
         self.ask(
             f"the save of {self.kind.title}",
-            lambda: self.kind.save(self.services, document, known),
+            lambda: self.kind.save(self.services, document, bound),
             self._saved,
             group="save",
             failed=self._failed,

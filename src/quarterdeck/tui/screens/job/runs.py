@@ -104,12 +104,8 @@ class RunsPane(Page):
         self.draw_frame()
 
     def action_run_compare(self) -> None:
-        """Compare the run under the cursor with the marked one, or with the last good one."""
-        here = self.runs.current
-        if here is None:
-            return
-        marked = [one for one in self.runs.marks if one != here["id"]]
-        if marked:
-            self.open("compare", here["id"], "", other=marked[0])
-        else:
-            self.open("compare", here["id"])
+        """Compare the two marked runs, or the one under the cursor with the marked one, or the last good one."""
+        here, other = self.runs.pair
+        if here is not None:
+            more = {} if other is None else {"other": str(other["id"])}
+            self.open("compare", str(here["id"]), "", **more)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Horizontal
 
+from quarterdeck.model.shown import NO_DRAFT
 from quarterdeck.present import inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
@@ -27,6 +28,18 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 HISTORY: Final = ("versions", "live_version")
 """Of a job: when they change, its versions are read again."""
+TURNS: Final = ("job.versions", "job.runs")
+"""They turn to a tab."""
+TAKEN: Final[Mapping[str, Mapping[str, int]]] = {
+    "versions": {
+        "version.activate": 1, "version.diff": 2, "run.start": 1, "app.copy": actions.ALL, "app.copy_command": 2,
+    },
+    "runs": {
+        "job.log": 1, "run.start": actions.ALL, "run.cancel": actions.ALL, "run.compare": 2,
+        "app.copy": actions.ALL, "app.copy_command": 1,
+    },
+}  # fmt: skip
+"""On how many rows of the tab's list an act acts."""
 WIDE_FROM: Final = 120  # columns of the terminal: then two panes stand side by side
 
 
@@ -89,6 +102,8 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         name = self.job["name"] if self.job else self.opened.name
         left = [Cell(inert.line(name), "head"), Cell(f" > {self.tab.capitalize()}", "dim")]
         left += self.searched()
+        if marked := self.marked():
+            left.append(Cell(f"   {marked} marked", "key"))
         if self.job is None:
             return left, []
         shared = ", ".join(self.job["shared_teams"])
@@ -264,6 +279,25 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
             rows.mark()
             if rows is self.versions:
                 self.version_moved()
+            self.draw_frame()
+
+    def marked(self) -> int:
+        """Return how many rows of the list on this tab are marked."""
+        rows = self._list() if self.is_mounted else None
+        return len(rows.marks) if rows is not None else 0
+
+    def takes(self, action: Action) -> int | None:
+        """Return on how many rows of this tab's list the act acts: acts on the job as a whole on none of them."""
+        if action.takes is None or action.id in TURNS:
+            return None
+        return TAKEN.get(self.tab, {}).get(action.id, 0)
+
+    def acted(self, marks: Collection[Any]) -> None:
+        """Let go of the marks of rows on which an act was done."""
+        rows = self._list()
+        if rows is not None:
+            rows.unmark(marks)
+            self.draw_frame()
 
     # --- for acts
 
@@ -272,9 +306,9 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         return str(self.job["name"]) if self.job else self.opened.name
 
     def last_run_id(self) -> str:
-        """Return the run under the cursor, or the last one."""
-        if self.tab == "runs" and self.runs.current:
-            return str(self.runs.current["id"])
+        """Return the run that is marked or under the cursor, or the last one."""
+        if self.tab == "runs" and self.runs.subject:
+            return str(self.runs.subject["id"])
         last = self.job["last_run"] if self.job else None
         return str(last["id"]) if last else ""
 
@@ -289,6 +323,26 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         last = self.job["last_run"] if self.job else None
         return [{**last, "job": self.job_name()}] if last else []
 
+    def action_run_start(self) -> None:
+        """Run the job; with runs marked, those again."""
+        if self.tab == "runs" and self.runs.marks:
+            self.action_run_again()
+        else:
+            super().action_run_start()
+
+    def version_taken(self) -> int | None:
+        """Return the version that is marked."""
+        row = self.versions.subject
+        is_marked = self.tab == "versions" and bool(self.versions.marks)
+        return int(row["number"]) if is_marked and row is not None else None
+
+    def draft_shown(self) -> str | None:
+        """Return the hash of the draft that is shown."""
+        if self.job is None:
+            return None
+        draft = self.job["draft"]
+        return str(draft["sha256"]) if draft else NO_DRAFT
+
     def facts(self) -> Mapping[str, str]:
         """Return the names for commands."""
         version, other = self.two_versions()
@@ -298,12 +352,17 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         }  # fmt: skip
 
     def copyable(self) -> str:
-        """Return the job's name with what is under the cursor."""
-        if self.tab == "versions" and self.versions.current:
-            row = self.versions.current
-            return f"{self.job_name()} v{row['number']} by {row['author']}: {row['note']}"
-        run = self.last_run_id()
-        return f"{self.job_name()} run {run}" if run else self.job_name()
+        """Return the job's name with what is marked or under the cursor, one line each."""
+        name = self.job_name()
+        if self.tab == "versions":
+            rows = self.versions.chosen
+            lines = [f"{name} v{row['number']} by {row['author']}: {row['note']}" for row in rows]
+        elif self.tab == "runs":
+            lines = [f"{name} run {row['id']}" for row in self.runs.chosen]
+        else:
+            run = self.last_run_id()
+            lines = [f"{name} run {run}" if run else name]
+        return "\n".join(lines or [name])
 
     def _deleted(self, name: str) -> None:
         below = self.shell.pages[-2]

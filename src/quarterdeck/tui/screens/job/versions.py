@@ -10,6 +10,7 @@ from textual.containers import Vertical
 
 from quarterdeck.present import inert, job_page, lists
 from quarterdeck.present.table import Cell
+from quarterdeck.tui.asked import Question
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.job.runs import RunsPane
 from quarterdeck.tui.widgets.frame import LineBox
@@ -19,7 +20,8 @@ from quarterdeck.tui.widgets.rows import WINDOW, RowList
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-    from quarterdeck.tui.widgets.dialog import Answer
+    from quarterdeck.model.shown import Activating
+    from quarterdeck.tui.widgets.dialog import Answer, Dialog
     from quarterdeck.tui.widgets.filter_bar import FilterBar
 
 Row = Mapping[str, Any]
@@ -84,13 +86,12 @@ class VersionsPane(RunsPane):
             self.versions.fill(message.first, self._history[message.first :][:WINDOW])
 
     def two_versions(self) -> tuple[int | None, int | None]:
-        """Return the version under the cursor, and the marked one, else live."""
-        row = self.versions.current
-        if row is None:
+        """Return the version under the cursor and the marked one, else live; or the two that are marked."""
+        here, other = self.versions.pair
+        if here is None:
             return None, None
-        number = int(row["number"])
-        marked = [int(one) for one in self.versions.marks if int(one) != number]
-        return number, marked[0] if marked else (self.job["live_version"] if self.job else None)
+        live = self.job["live_version"] if self.job else None
+        return int(here["number"]), int(other["number"]) if other is not None else live
 
     def version_moved(self) -> None:
         """Show what the version under the cursor differs in."""
@@ -204,8 +205,9 @@ class VersionsPane(RunsPane):
             return True
         rows = self.versions if self.tab == "versions" else self.runs
         if rows.marks:
-            rows.marks.clear()
-            rows.refresh()
+            rows.unmark(list(rows.marks))
+            self.version_moved()
+            self.draw_frame()
             return True
         return False
 
@@ -252,49 +254,37 @@ class VersionsPane(RunsPane):
 
     def action_version_activate(self) -> None:
         """Say what goes back and what stays, and ask."""
-        row, name = self.versions.current, self.job_id()
+        row, job = self.versions.subject, self.job_id()
         if row is None:
             return
         number = int(row["number"])
         if row["live"]:
             self.say(f"v{number} is live already; nothing changes", "dim", keep=False)
             return
-        self.ask(
-            f"what v{number} brings back",
-            lambda: self.services.publishing.preview(name, number),
-            partial(self._ask_activate, number),
-        )
 
-    def _ask_activate(self, number: int, preview: Row) -> None:
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog
+        def dialog(facts: Activating, _: Answer | None) -> Dialog | None:
+            from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
-        if not self.is_in_front:
-            return
-        rev = self.job["rev"] if self.job else None
+            if facts.live == number:  # somebody else was faster
+                self.say(f"v{number} is live already; nothing changes", "dim", keep=False)
+                return None
+            return Dialog(
+                f"Activate v{number} of {facts.job}?", list(job_page.activation(facts)),
+                [Choice("activate", "Activate", "y")], harmful=True, opened_by="a",
+            )  # fmt: skip
 
-        def done(answer: Answer | None) -> None:
-            if answer is not None:
-                name = self.job_id()
-                self.ask(
-                    f"activating v{number}",
-                    lambda: self.services.publishing.activate(name, number, expect_rev=rev),
-                    self._activated,
-                )
-
-        self.app.push_screen(
-            Dialog(
-                f"Activate v{number} of {self.job_name()}?",
-                list(job_page.activation(preview)),
-                [Choice("activate", "Activate", "y")],
-                harmful=True,
-                opened_by="a",
+        Question(
+            self, f"activating v{number}", lambda: self.services.publishing.activating(job, number), dialog,
+            lambda facts, _: self.services.publishing.activate(
+                facts.id, number, expect_live=facts.live
             ),
-            done,
-        )
+            self._activated,
+        ).ask()  # fmt: skip
 
     def _activated(self, job: Row) -> None:
         stale = "; the draft is based on an older live now" if job["stale_draft"] else ""
         self.say(
             f"v{job['to']} is live (before: v{job['from']}); the next run takes it{stale}", "good"
         )
+        self.acted([job["to"]])
         self.load()

@@ -12,6 +12,7 @@ from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
 from quarterdeck.tui.listing import ListPage, Reading, around
+from quarterdeck.tui.marks import common
 from quarterdeck.tui.widgets.lines import LinesView
 from quarterdeck.tui.widgets.rows import WINDOW, RowList
 
@@ -123,25 +124,32 @@ class JobsPage(ListPage, JobActs, RunActs):
     # --- for acts
 
     def job_name(self) -> str:
-        """Return the job under the cursor."""
-        row = self.rows.current
+        """Return the job that is marked, if one is, or the one under the cursor."""
+        row = self.rows.subject
         return str(row["name"]) if row else ""
 
+    def jobs_taken(self) -> Sequence[str]:
+        """Return the marked jobs."""
+        return [str(one) for one in self.rows.marks]
+
     def last_run_id(self) -> str:
-        """Return its latest run."""
-        row = self.rows.current
+        """Return the job's latest run."""
+        row = self.rows.subject
         last = row.get("last_run") if row else None
         return str(last["id"]) if last else ""
 
     def may(self) -> Sequence[str] | None:
-        """Return what may be done to it."""
-        row = self.rows.current
-        return row["may"] if row else None
+        """Return what may be done to every one of the marked jobs, or to the one under the cursor."""
+        return common(self.rows.chosen)
+
+    def job_without(self, verb: str) -> str:
+        """Return the first job on which the actor does not have this verb."""
+        return next((str(row["name"]) for row in self.rows.chosen if verb not in row["may"]), "")
 
     def run_rows(self) -> Sequence[Row]:
         """Return the latest runs of the marked jobs."""
         return [
-            {**row["last_run"], "job": row["name"]}
+            {**row["last_run"], "job": row["name"], "mark": row["id"]}
             for row in self.rows.chosen
             if row.get("last_run")
         ]
@@ -150,19 +158,16 @@ class JobsPage(ListPage, JobActs, RunActs):
         """Return job and run for the commands."""
         return {"job": self.job_name(), "run": self.last_run_id(), "kind": "job"}
 
-    def copyable(self) -> str:
+    def copied(self, row: Row) -> str:
         """Return the job's name, and the reason of its last run."""
-        row = self.rows.current
-        if row is None:
-            return ""
         last = row.get("last_run") or {}
         reason = f": {last['state']} {last['reason'] or ''}".rstrip() if last else ""
         return f"{row['name']}{reason}"
 
     def action_list_open(self) -> None:
-        """Open the job."""
-        if name := self.job_name():
-            self.open("job", name)
+        """Open the job under the cursor."""
+        if row := self.rows.current:
+            self.open("job", str(row["name"]))
 
     def action_list_new(self) -> None:
         """Open the form of a new job."""

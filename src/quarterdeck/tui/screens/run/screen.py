@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Horizontal
@@ -273,86 +274,57 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
         told = ": ".join(inert.line(part.split("\n")[0]) for part in parts if part)
         return f"{self.run['job']} {columns.version(self.run)} run {self.run_id} {told}"
 
-    def action_run_again(self) -> None:
-        """Ask how to run it again."""
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog
-
-        run = self.run
-        if run is None:
-            return
-        what = "the draft text that it ran" if run["draft"] else f"v{run['version']}"
-        lines = [
-            (Cell(f"Again: {what}; query, profile and files as they are now."),),
-            (Cell("Exactly: everything as it was frozen; only secret values are today's."),),
-        ]
-        done = [s["number"] for s in (run["result"] or {}).get("statements", ())]
-        if done and run["state"] != "succeeded":
-            numbers = ", ".join(map(str, done))
-            lines.append(
-                (Cell(f"Statements {numbers} had completed and will run again.", "busy"),)
-            )
-        choices = [
-            Choice("again", "Again", "a"),
-            Choice("exact", "Exactly", "e"),
-            Choice("live", "Live instead", "l"),
-        ]
-        self.app.push_screen(
-            Dialog(f"Run {run['id']} again?", lines, choices, opened_by="r"), self._answered_again
-        )
-
-    def _answered_again(self, answer: Answer | None) -> None:
-        if answer is None:
-            return
-        if answer.choice == "live":
-            self.start_run(self.job_name())
-            return
-        if answer.choice == "exact":
-            self.action_run_exact()
-            return
-        self._dispatch(self.services.runs.retry)
-
     def action_run_exact(self) -> None:
         """Run exactly what ran."""
-        self._dispatch(self.services.runs.rerun_exactly)
+        from quarterdeck.tui import starting
+
+        runs, run = self.services.runs, self.run_id
+        self.ask(
+            "the new run",
+            lambda: runs.dispatch(runs.rerun_exactly(run)["id"]),
+            partial(starting.started, self),
+        )
 
     def action_run_node_off(self) -> None:
-        """Ask, then say that nothing of the run runs on its lost node any more."""
+        """Ask, then say that nothing of the attempt that is shown runs on its lost node any more."""
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
-        lost = next(
-            (a for a in (self.run or {}).get("attempts", ()) if a["reason"] == "node_lost"), None
-        )
+        attempts = (self.run or {}).get("attempts", ())
+        lost = next((a for a in reversed(attempts) if a["reason"] == "node_lost"), None)
         if lost is None:
             self.say("no attempt of this run was lost with its node", "dim", keep=False)
             return
+        number = int(lost["number"])
         lines = [
-            (Cell(inert.line(f"Attempt {lost['number']} may still run on {lost['object']}.")),),
+            (Cell(inert.line(f"Attempt {number} may still run on {lost['object']}.")),),
             (Cell("If it does, two run at the same time. It is kept that you said it."),),
         ]
         choices = [Choice("off", "It is off", "y")]
         dialog = Dialog("Is the machine off?", lines, choices, harmful=True)
-        self.app.push_screen(dialog, self._answered_off)
 
-    def _answered_off(self, answer: Answer | None) -> None:
-        if answer is not None:
-            runs, run = self.services.runs, self.run_id
+        def done(answer: Answer | None) -> None:
+            if answer is not None:
+                self._go_on(number)
 
-            def go_on() -> Mapping[str, Any]:
-                return runs.dispatch(runs.retry(run, node_off=True)["id"])
+        self.app.push_screen(dialog, done)
 
-            self.ask("the next attempt", go_on, self._went_on)
+    def _go_on(self, attempt: int) -> None:
+        runs, run = self.services.runs, self.run_id
+
+        def go_on() -> Mapping[str, Any]:
+            return runs.dispatch(runs.retry(run, node_off=True, attempt=attempt)["id"])
+
+        self.ask("the next attempt", go_on, self._went_on)
 
     def _went_on(self, run: Mapping[str, Any]) -> None:
         """Stay where the same run goes on; a run that had ended is followed by another."""
+        from quarterdeck.tui import starting
+
         if run["id"] != self.run_id:
-            self._started(run)
+            starting.started(self, run)
             return
         self.say(f"run {run['id']} goes on: {run['state']}", "good")
         self.load()
-
-    def _dispatch(self, make: Callable[[str], Mapping[str, Any]]) -> None:
-        runs, run = self.services.runs, self.run_id
-        self.ask("the new run", lambda: runs.dispatch(make(run)["id"]), self._started)
 
     def action_run_compare(self) -> None:
         """Compare with the last good run of the job."""

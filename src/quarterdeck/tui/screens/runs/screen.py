@@ -10,6 +10,7 @@ from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
 from quarterdeck.tui.listing import ListPage, Reading, around
+from quarterdeck.tui.marks import common
 from quarterdeck.tui.widgets.rows import WINDOW
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class RunsPage(ListPage, JobActs, RunActs):
     """One row per run; runs of drafts are a list of their own."""
 
     BINDINGS = actions.bindings(
-        "job.log", "job.edit", "job.versions", "run.start", "run.cancel", "run.compare", "run.drafts",
+        "job.log", "job.edit", "job.versions", "run.again", "run.cancel", "run.compare", "run.drafts",
     )  # fmt: skip
     FOOTER: ClassVar = (
         "app.help", "list.filter", "list.problems", "job.log", "run.compare", "run.cancel",
@@ -81,19 +82,22 @@ class RunsPage(ListPage, JobActs, RunActs):
     # --- for acts
 
     def job_name(self) -> str:
-        """Return the job of the run under the cursor."""
-        row = self.rows.current
+        """Return the job of the run that is marked, if one is, or of the one under the cursor."""
+        row = self.rows.subject
         return str(row["job"]) if row else ""
 
     def last_run_id(self) -> str:
-        """Return the run under the cursor."""
-        row = self.rows.current
+        """Return the run that is marked, if one is, or the one under the cursor."""
+        row = self.rows.subject
         return str(row["id"]) if row else ""
 
     def may(self) -> Sequence[str] | None:
-        """Return what may be done to its job."""
-        row = self.rows.current
-        return row["may"] if row else None
+        """Return what may be done to the jobs of all marked runs, or of the one under the cursor."""
+        return common(self.rows.chosen)
+
+    def job_without(self, verb: str) -> str:
+        """Return the first job on which the actor does not have this verb."""
+        return next((str(row["job"]) for row in self.rows.chosen if verb not in row["may"]), "")
 
     def run_rows(self) -> Sequence[Row]:
         """Return the marked runs, or the one under the cursor."""
@@ -101,35 +105,30 @@ class RunsPage(ListPage, JobActs, RunActs):
 
     def facts(self) -> Mapping[str, str]:
         """Return job, run and the other run for the commands."""
-        marked = [row["id"] for row in self.rows.chosen if row["id"] != self.last_run_id()]
+        here, other = self.rows.pair
+        both = [one["id"] for one in (here, other) if one is not None]
+        run = self.last_run_id()
         return {
             "job": self.job_name(),
-            "run": self.last_run_id(),
-            "other": marked[0] if marked else "",
+            "run": run,
+            "other": next((one for one in both if one != run), ""),
         }
 
-    def copyable(self) -> str:
+    def copied(self, row: Row) -> str:
         """Return id, job, state and reason."""
-        row = self.rows.current
-        return (
-            f"{row['id']} {row['job']} {row['state']} {row['reason'] or ''}".rstrip()
-            if row
-            else ""
-        )
+        return f"{row['id']} {row['job']} {row['state']} {row['reason'] or ''}".rstrip()
 
     def action_list_open(self) -> None:
-        """Open the run."""
-        if run := self.last_run_id():
-            self.open("run", run, "log")
+        """Open the run under the cursor."""
+        if row := self.rows.current:
+            self.open("run", str(row["id"]), "log")
 
     def action_run_compare(self) -> None:
         """Compare the two marked runs, or the one under the cursor with the marked one."""
-        here = self.last_run_id()
-        others = [row["id"] for row in self.rows.chosen if row["id"] != here]
-        if here and others:
-            self.open("compare", here, "", other=others[0])
-        elif here:
-            self.open("compare", here)
+        here, other = self.rows.pair
+        if here is not None:
+            more = {} if other is None else {"other": str(other["id"])}
+            self.open("compare", str(here["id"]), "", **more)
 
     def action_run_drafts(self) -> None:
         """Show the runs of drafts, or those of versions again."""
