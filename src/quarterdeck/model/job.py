@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from quarterdeck.model.ids import DefinitionId, JobId, TeamId
 
@@ -22,7 +22,10 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class DroppedDraft:
-    """A draft that was discarded or reset, or gave way to another; its spec is kept as frozen ones are."""
+    """A draft that was discarded or reset, or gave way to another; its texts are kept as frozen specs are.
+
+    `aside_sha256` came on 2026-11-30; "" is none, as in older lines.
+    """
 
     spec_sha256: str
     based_on: int
@@ -30,6 +33,7 @@ class DroppedDraft:
     at: datetime
     dropped_by: str
     dropped_at: datetime
+    aside_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,24 @@ def version_id(job: JobId, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Which session of the editor saved a draft, and how many of its edits that holds; "" for any other save.
+
+    It tells a save whose answer was lost from somebody else's.
+    """
+
+    session: str = ""
+    edits: int = 0
+
+
+NO_MARK: Final = Mark()
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """The one draft of a job (`id` is the job's); never fires on schedule.
 
-    `aside` is a text of the other language, kept until publish.
+    `aside` is a text of the other language, kept until publish. `mark` came on 2026-11-30; older drafts have none.
     """
 
     id: JobId
@@ -88,6 +106,7 @@ class Draft:
     author: str
     at: datetime
     aside: str = ""
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.job import DroppedDraft
 from quarterdeck.service import references, views
 from quarterdeck.service.context import Context, expect
-from quarterdeck.service.jobs import save_draft
 from quarterdeck.service.references import World
+from quarterdeck.service.replacing import drop, save_draft, still_kept
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Draft, Job
-    from quarterdeck.ports.store import Documents, Kept
+    from quarterdeck.ports.store import Kept
 
 
 class Drafts:
@@ -28,6 +27,7 @@ class Drafts:
     def get(self, name: str) -> tuple[Kept[Job], Kept[Draft]]:
         """Return job and draft; NotFoundError when there is none."""
         kept = self._context.get_job(self._context.actor(), name)
+        name = kept.value.name
         draft = self._context.ports.store.drafts.find(kept.value.id)
         if draft is None:
             raise NotFoundError(
@@ -45,7 +45,7 @@ class Drafts:
         """Remove the draft; runs of it keep their text. `bring_back` undoes it."""
         context = self._context
         kept, draft = self.get(name)
-        job = kept.value
+        job, name = kept.value, kept.value.name
         context.demand(context.actor(), "edit", f"job {name}", job)
         expect(f"job {name}", kept, expect_rev)
         with context.transaction(f"discarding the draft of {name}") as tx:
@@ -58,12 +58,13 @@ class Drafts:
 
         return Jobs(context).show(name)
 
-    def reset(self, name: str) -> dict[str, Any]:
+    def reset(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
         """Make the draft equal to the live version again, and based on it. `bring_back` undoes it."""
         context = self._context
         kept, draft = self.get(name)
-        job = kept.value
+        job, name = kept.value, kept.value.name
         context.demand(context.actor(), "edit", f"job {name}", job)
+        expect(f"job {name}", kept, expect_rev)
         live = context.get_version(job, job.live_version)
         with context.transaction(f"resetting the draft of {name}") as tx:
             kept = kept._replace(value=drop(context, tx, job, draft.value))
@@ -87,8 +88,6 @@ class Drafts:
 
     def bring_back(self, name: str, number: int) -> dict[str, Any]:
         """Make a dropped draft the draft again; one that is in its place is dropped for it."""
-        import json
-
         context, actor = self._context, self._context.actor()
         context.demand(actor, "edit", f"job {name}", context.get_job(actor, name).value)
         with context.transaction(f"bringing back a draft of {name}") as tx:
@@ -101,28 +100,12 @@ class Drafts:
                 )
             wanted = found.pop(number - 1)
             spec = json.loads(tx.frozen.get(wanted.spec_sha256).value["spec"])
+            aside = ""
+            if wanted.aside_sha256:
+                aside = json.loads(tx.frozen.get(wanted.aside_sha256).value["spec"])
             job, draft = replace(kept.value, dropped=tuple(found)), tx.drafts.find(kept.value.id)
             if draft is not None:
                 job = drop(context, tx, job, draft.value)
             kept = kept._replace(value=job)
-            save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on)
+            save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on, aside=aside)
         return self.show(name)
-
-
-def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
-    """Keep the draft's spec and return the job with a line about it; lines past the kept period go."""
-    import hashlib
-    import json
-
-    text = json.dumps(draft.spec, sort_keys=True, separators=(",", ":"))
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
-    if tx.frozen.find(sha256) is None:
-        tx.frozen.put({"id": sha256, "spec": text}, seen=None)
-    line = DroppedDraft(sha256, draft.based_on, draft.author, draft.at, context.who, context.now())
-    return replace(job, dropped=(*still_kept(context, job), line))
-
-
-def still_kept(context: Context, job: Job) -> tuple[DroppedDraft, ...]:
-    """Return the job's dropped drafts that are not past the workspace's kept period, oldest first."""
-    oldest = context.now() - timedelta(seconds=context.workspace().value.kept_s)
-    return tuple(one for one in job.dropped if one.dropped_at >= oldest)

@@ -190,7 +190,7 @@ class JobSettings(Kind):
     def save(self, services: Services, document: Document, before: Known) -> Saved:
         """Lay what was changed over the job."""
         changes = changed("job", before.document or {}, document)
-        made = services.jobs.edit(self.name, changes, expect_rev=before.rev)
+        made = services.jobs.edit(self.name, changes, seen=before.document)
         what = ", ".join(made["changed_now"]).replace("_", " ")
         words = (
             f"{what} of {inert.line(made['name'])} changed, at once"
