@@ -72,7 +72,7 @@ class BasePage(Screen[None]):
     WATCHES: ClassVar[frozenset[str]] = (
         frozenset()
     )  # tables whose changes are read again; empty: none
-    ARRIVES_AT_ONCE: ClassVar[bool] = True  # else it says itself when it is ready for keys
+    ARRIVES_AT_ONCE: ClassVar[bool] = True  # ready for keys once it is drawn; else it says itself
 
     def __init__(self, place: Place) -> None:
         super().__init__()

@@ -26,7 +26,7 @@ def ask_impact(
 
     `name` is a query's id; `document` is what `definitions.edit` is to be given. Where no job uses it, or nothing
     of it changes, `then` is called at once. `failed` gets what keeps it from being saved; without it the page
-    shows that.
+    shows that. `left` is called where nothing is confirmed, or cannot be asked.
     """
     page.ask(
         f"the jobs that use {kind} {name}",
@@ -34,6 +34,7 @@ def ask_impact(
         lambda found: _show(page, kind, name, found, then, left),
         group="impact",
         failed=failed,
+        is_left=False,
     )
 
 
@@ -48,6 +49,8 @@ def _show(
     from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
     if not page.is_in_front:
+        if left is not None:
+            left()
         return
     if not found["changed"] or not (found["jobs"] or found["hidden"]):
         then()

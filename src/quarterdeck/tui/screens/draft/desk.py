@@ -52,6 +52,7 @@ from quarterdeck.tui.screens.draft.protocol import (
     Wish,
 )
 from quarterdeck.tui.screens.draft.session import begin
+from quarterdeck.tui.unsaved import keep_in_files
 
 if TYPE_CHECKING:
     from quarterdeck.service.bundle import Services
@@ -187,24 +188,11 @@ class Desk:
                 shell.typed["draft", id] = keeping.to_document(kept)
             case Keep(id):
                 self._forget(id)
-            case KeepFiles():
-                shell.calls.submit(partial(self._write, effect))
+            case KeepFiles(id, job, texts):
+                shell.calls.submit(partial(keep_in_files, shell, ("draft", id), job, texts))
             case Leave(words):
                 if words:
                     shell.left_unsaved(words)
-
-    def _write(self, wanted: KeepFiles) -> None:
-        """Write the texts, on a thread, and say where; what cannot be written stays for whoever comes back."""
-        shell = self._shell
-        try:
-            paths = keeping.write_files(wanted.job, wanted.texts)
-        except OSError as error:
-            shell.left_unsaved(
-                f"{wanted.job} is gone, and your text could not be written: {error}"
-            )
-            return
-        self._forget(wanted.id)
-        shell.left_unsaved(keeping.words_of(wanted.job, paths))
 
     def _forget(self, id: str) -> None:
         for name in (id, self._name):

@@ -50,11 +50,12 @@ class Checked(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What became of a save: the words, the name by which the thing is chosen, and where to go."""
+    """What became of a save: the words, the name by which the thing is chosen, where to go, and its revision."""
 
     words: str
     name: str
     place: Place | None = None
+    rev: int = 0
 
 
 class Kind:
@@ -162,6 +163,7 @@ class NewJob(Kind):
             _with_warnings(words, made),
             made["name"],
             Place("job", made["name"], "", {"said": words}),
+            int(made["rev"]),
         )
 
 
