@@ -209,7 +209,7 @@ def perform(
         return Refused(problems.brief(error), error=error)
     except NotFoundError as error:
         if isinstance(call, Read):
-            words = "the job is gone: it was deleted, or moved to a team that is not yours."
+            words = "the job is gone, deleted or moved."
             return Refused(words, is_gone=True, error=error)
         return Stale(problems.brief(error))  # whether draft or job is gone is seen by reading
     except ConflictError as error:

@@ -91,8 +91,8 @@ def _heard(s: Session, event: Event, now: float) -> tuple[Session, Effects]:
     match event:
         case Wished(wish):
             return _wished(s, wish), ()
-        case Elsewhere():
-            return _news(s), ()
+        case Elsewhere(is_asked):
+            return _news(s, is_asked=is_asked), ()
         case PublishAnswered(note):
             return _publish_answered(s, note)
         case ClashAnswered(choice):
@@ -153,11 +153,12 @@ def _wished(s: Session, wish: Wish) -> Session:
     return replace(s, block=Block.NONE, again=0.0)
 
 
-def _news(s: Session) -> Session:
+def _news(s: Session, *, is_asked: bool) -> Session:
     """Look at what was written; what kept a draft from being read may be gone."""
     if s.facts is None:
         return replace(s, block=Block.NONE, again=0.0)
-    return replace(s, news=max(s.news, News.HEARD))
+    aim = Aim.OWN if is_asked and s.aim is Aim.LOOK else s.aim
+    return replace(s, news=max(s.news, News.HEARD), aim=aim)
 
 
 def _left(s: Session) -> tuple[Session, Effects]:
@@ -366,7 +367,7 @@ def _last(s: Session) -> tuple[Session, Effects]:
     kept = unsaved(s)
     if found is None:
         return s, (Leave(),)
-    if s.is_lost and (kept or (s.is_gone and found.is_draft)):
+    if s.is_lost and (kept or (s.is_gone and (found.is_draft or s.edits))):
         return s, (KeepFiles(found.id, found.job, _files(s.doc)), Leave())
     if kept is None:
         return s, (Keep(found.id, None), Leave())

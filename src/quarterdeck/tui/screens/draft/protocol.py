@@ -135,7 +135,12 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """Something of the job or its draft was written, by this session or by anybody else."""
+    """Something of the job or its draft was written, by this session or by anybody else.
+
+    `is_asked`: whoever is here did it, or asked to see it; then it is shown and not told.
+    """
+
+    is_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from quarterdeck.present import inert, job_page
 from quarterdeck.present.table import Cell
+from quarterdeck.tui.messages import Later
 from quarterdeck.tui.screens.draft.protocol import (
     AskClash,
     Asking,
@@ -76,6 +77,16 @@ class Questions:
             self._desk.hear(PublishAnswered(None if answer is None else answer.fields["note"]))
 
         self._compare(lambda: compared(found.live, found.spec), ask)
+
+    def offer_undo(self, words: str, name: str, number: int) -> None:
+        """Say what became of a draft, and offer for a while to bring it back."""
+        page, shell, drafts = self._page, self._page.shell, self._page.services.drafts
+
+        def bring_back() -> None:
+            drafts.bring_back(name, number)
+            shell.post_message(Later(page.load))
+
+        shell.undoable(page, words, bring_back)
 
     def _compare(self, call: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Work out on a thread what differs: long texts take a while."""

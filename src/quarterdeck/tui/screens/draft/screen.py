@@ -172,7 +172,7 @@ class DraftPage(JobActs):
 
     def load(self) -> None:
         """Read the draft, or what was written since."""
-        self.desk.hear(Elsewhere())
+        self.desk.hear(Elsewhere(is_asked=True))
 
     def changed(self, changes: list[tuple[str, str, str]]) -> None:
         """Look at what was written of this job."""
@@ -244,7 +244,7 @@ class DraftPage(JobActs):
             case NextProblem():
                 self.troubles.go_to_next()
             case OfferUndo(words, number):
-                self._offer_undo(words, number)
+                self.questions.offer_undo(words, self.job_name(), number)
             case WithdrawUndo():
                 self.shell.withdraw_undo()
             case _:
@@ -284,10 +284,6 @@ class DraftPage(JobActs):
         if self.sheet is not None:
             self.sheet.go_to(path)
             self.sheet.focus()
-
-    def _offer_undo(self, words: str, number: int) -> None:
-        name, drafts = self.job_name(), self.services.drafts
-        self.shell.undoable(self, words, lambda: drafts.bring_back(name, number))
 
     # --- leaving
 
