@@ -12,25 +12,26 @@ from hypothesis import strategies as st
 
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
-from quarterdeck.tui.screens.draft import saving
+from quarterdeck.tui.screens.draft import editing
 from quarterdeck.tui.widgets.editor import CodeEditor
 from tests.support.quarterdeck import sql
 from tests.support.services import workspace
 from tests.tui.pages import Ui, running
+from tests.tui.test_draft import read
 from tests.tui.test_editor import TEXTS
 
 DEADLINE_S = 10.0
 
 
 def kept(services: Services) -> str:
-    return str(services.drafting.open("daily")["spec"]["source"]["text"])
+    return str(read(services).spec["source"]["text"])
 
 
 def put(services: Services, text: str) -> None:
     """Write the text into the draft, past the editor."""
-    now = services.drafting.open("daily")
-    spec: dict[str, Any] = {**now["spec"], "source": sql(text)}
-    services.drafting.save("daily", spec, expect_rev=now["rev"])
+    now = read(services)
+    spec: dict[str, Any] = {**now.spec, "source": sql(text)}
+    services.drafting.save("daily", spec, seen=now.seen)
 
 
 async def shows(ui: Ui, text: str) -> CodeEditor:
@@ -57,7 +58,7 @@ async def autosaved(ui: Ui, services: Services, text: str) -> None:
 def test_any_text_goes_through_editor_and_autosave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    monkeypatch.setattr(saving, "QUIET_S", 0.0)  # the same save, sooner
+    monkeypatch.setattr(editing, "QUIET_S", 0.0)  # the same save, sooner
     services = workspace(tmp_path)[0]
     with asyncio.Runner() as runner:
         opened = running(services, places=[Place("draft", "daily")])

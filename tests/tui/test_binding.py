@@ -449,15 +449,18 @@ async def test_the_list_of_jobs_says_whose_draft_was_discarded(tmp_path: Path) -
 @pytest.mark.row("B6", "T4")
 async def test_what_was_kept_beside_a_draft_comes_back_with_it(tmp_path: Path) -> None:
     world = World(tmp_path)
-    rev = world.ana.drafting.open("daily")["rev"]
+    began = world.ana.drafting.open("daily")
+    assert began is not None
     spec = {**job("daily")["spec"], "source": sql("SELECT 'ana'")}
-    world.ana.drafting.save("daily", spec, expect_rev=rev, aside="print('beside')")
+    world.ana.drafting.save("daily", spec, seen=began.seen, aside="print('beside')")
     async with running(world.ana, places=[JOB]) as ui:
         await ui.press("colon", *"discard draft", "enter")
         await ui.until("was discarded")
         await ui.press("u")
         await ui.until("undone")
-        assert world.ana.drafting.open("daily")["aside"] == "print('beside')"
+        again = world.ana.drafting.open("daily")
+        assert again is not None
+        assert again.aside == "print('beside')"
 
 
 @pytest.mark.row("F3")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.model.draft import Opened
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.editor import CodeEditor
@@ -29,18 +30,24 @@ def text_of(services: Services, name: str = "daily") -> str:
     return str(spec["source"]["text"])
 
 
+def read(services: Services, name: str = "daily") -> Opened:
+    """Return the draft as an editor reads it."""
+    found = services.drafting.open(name)
+    assert found is not None
+    return found
+
+
 def editor(ui: Ui) -> CodeEditor:
     return ui.page.query_one(CodeEditor)
 
 
 def publish_beside(other: Services, spec: dict[str, object], mine: Services) -> None:
     """Let somebody publish while a draft of the older version stands: theirs, then mine on its older base."""
-    base = mine.drafting.open("daily")
-    other.jobs.edit("daily", {"spec": spec})
+    base = read(mine)
+    other.jobs.edit("daily", {"spec": spec}, replace_draft=True)
     other.publishing.publish("daily")
-    now = mine.drafting.open("daily")
-    kept = {**base["spec"], "source": sql("SELECT 3")}
-    mine.drafting.save("daily", kept, expect_rev=now["rev"], based_on=base["based_on"])
+    kept = {**base.spec, "source": sql("SELECT 3")}
+    mine.drafting.save("daily", kept, seen=read(mine).seen, based_on=base.based_on)
 
 
 async def saved(ui: Ui, services: Services, text: str) -> None:
@@ -62,9 +69,9 @@ def ben(services: Services) -> Services:
 
 @pytest.mark.row("T4")
 async def test_the_cursor_goes_by_its_keys_and_its_place_is_told(services: Services) -> None:
-    now = services.drafting.open("daily")
-    spec = {**now["spec"], "source": sql("SELECT 1\nFROM x\nWHERE y")}
-    services.drafting.save("daily", spec, expect_rev=now["rev"])
+    now = read(services)
+    spec = {**now.spec, "source": sql("SELECT 1\nFROM x\nWHERE y")}
+    services.drafting.save("daily", spec, seen=now.seen)
     async with running(services, places=[DRAFT]) as ui:
         await ui.press("down", "right")
         assert editor(ui).place == (2, 2)
@@ -204,7 +211,7 @@ async def test_two_at_one_draft_never_overwrite_unseen(services: Services) -> No
         assert "SELECT 'ben'" in ui.dialog.text
         assert "ASELECT 1 AS v" in ui.dialog.text
         assert text_of(services) == "SELECT 'ben'"
-        await ui.press("m")
+        await ui.confirm("m")
         await saved(ui, services, "ASELECT 1 AS v")
 
 
@@ -224,7 +231,7 @@ async def test_mine_goes_on_top_of_what_went_live_and_what_only_they_changed_sta
         shown = await ui.until("Somebody else saved meanwhile")
         assert "ben made v2 live" in shown
         assert "timeout" in ui.dialog.text
-        await ui.press("m")
+        await ui.confirm("m")
         await ui.until("based on v2")
         await ui.press("ctrl+g")
         assert "SELECT 3" in await ui.until("Make the draft of daily live as v3")
@@ -247,7 +254,7 @@ async def test_mine_is_kept_on_its_older_base_and_is_not_published_unseen(
         other.jobs.edit("daily", {"spec": {**spec, "source": sql("SELECT 'ben'")}})
         other.publishing.publish("daily")
         await ui.until("Somebody else saved meanwhile")
-        await ui.press("k")
+        await ui.confirm("k")
         await ui.until("based on v1, live is v2")
         await saved(ui, services, "ASELECT 1 AS v")
         assert services.drafts.show("daily")["based_on"] == 1
@@ -281,7 +288,7 @@ async def test_theirs_can_be_taken(services: Services) -> None:
         await ui.pilot.press("A")
         other.jobs.edit("daily", {"spec": {**job("daily")["spec"], "source": sql("SELECT 'ben'")}})
         await ui.until("Somebody else saved meanwhile")
-        await ui.press("t")
+        await ui.confirm("t")
         await ui.until("SELECT 'ben'")
         assert text_of(services) == "SELECT 'ben'"
 
@@ -375,7 +382,7 @@ async def test_python_is_edited_and_find_counts(services: Services) -> None:
 async def test_what_was_typed_and_not_saved_is_offered_at_the_same_place(
     services: Services,
 ) -> None:
-    rev = services.drafting.open("daily")["rev"]
+    rev = read(services).rev
     spec = {**job("daily")["spec"], "source": sql("SELECT 'lost?'")}
     more = {"line": 1, "column": 5, "typed": {"spec": spec, "rev": rev}}
     async with running(services, places=[Place("draft", "daily", "", more)]) as ui:

@@ -89,7 +89,7 @@ async def test_the_patience_for_one_page_does_not_end_that_for_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The module of the second page takes longer than what is left of the first page's time."""
-    monkeypatch.setattr(app, "HELD_S", 0.8)
+    monkeypatch.setattr(app, "PATIENCE_S", 0.8)
     services, _ = workspace(tmp_path)
     async with running(services) as ui:
         await ui.press("2", "1")

@@ -184,34 +184,59 @@ def validate(session: Session, file: str) -> int:
 @click.option("--name", "new_name", metavar="NAME", help="Rename it.")
 @click.option("--team", metavar="T", help="Another owning team.")
 @click.option("--description", metavar="TEXT", help="Another description.")
+@click.option(
+    "--replace-draft",
+    is_flag=True,
+    help="Replace a draft that somebody else saved; `bring-back` has it.",
+)
 @_REV
 @pass_session
 def edit(
-    session: Session, name: str, file: str | None, new_name: str | None, team: str | None,
-    description: str | None, expect_rev: int | None,
+    session: Session, /, name: str, file: str | None, replace_draft: bool, expect_rev: int | None,
+    **flags: str | None,
 ) -> None:  # fmt: skip
-    """Change a job: `spec` goes to the draft, everything else acts at once. Keys left out stay."""
-    given = {"name": new_name, "team": team, "description": description}
-    flags = {key: value for key, value in given.items() if value is not None}
-    jobs = session.services.jobs
-    if file is None and not flags:
-        _edit_by_hand(session, name, expect_rev)
+    """Change a job: `spec` goes to the draft, everything else acts at once. Keys left out stay.
+
+    A draft that somebody else saved is replaced only with --expect-rev or --replace-draft (else 5); what is
+    replaced can be had again with `job bring-back`.
+    """
+    given = {"name": flags["new_name"], "team": flags["team"], "description": flags["description"]}
+    changes = {key: value for key, value in given.items() if value is not None}
+    if file is None and not changes:
+        _edit_by_hand(session, name, expect_rev, replace_draft=replace_draft)
         return
     document, folder = one_document(session, file, "job") if file is not None else ({}, "")
-    changed = jobs.edit(name, {**document, **flags}, expect_rev=expect_rev, folder=folder)
+    changed = session.services.jobs.edit(
+        name,
+        {**document, **changes},
+        expect_rev=expect_rev,
+        replace_draft=replace_draft,
+        folder=folder,
+    )
     session.words(changed, *_edited(changed))
 
 
-def _edit_by_hand(session: Session, name: str, expect_rev: int | None) -> None:
+def _edit_by_hand(
+    session: Session, name: str, expect_rev: int | None, *, replace_draft: bool
+) -> None:
+    """Let the job be edited as a file; what comes back is saved if the job still is as it was handed out."""
     from quarterdeck.cli.editor import edit as by_hand
 
-    services = session.services
-    rev = expect_rev or services.jobs.show(name)["rev"]
+    jobs = session.services.jobs
+    seen: dict[str, Any] = {}
+
+    def handed_out() -> Mapping[str, Any]:
+        seen.update(jobs.document(name))
+        return seen
 
     def save(document: Mapping[str, Any]) -> dict[str, Any]:
-        return services.jobs.edit(name, document, expect_rev=rev, folder=str(Path.cwd()))
+        known = {k: v for k, v in seen.items() if k != "spec" or not replace_draft}
+        return jobs.edit(
+            name, document, expect_rev=expect_rev, seen=known, replace_draft=replace_draft,
+            folder=str(Path.cwd()),
+        )  # fmt: skip
 
-    changed = by_hand(session, "job", name, lambda: services.jobs.document(name), save)
+    changed = by_hand(session, "job", name, handed_out, save)
     if changed is not None:
         session.words(changed, *_edited(changed))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from quarterdeck.model.ids import DefinitionId, JobId, TeamId
 
@@ -22,10 +22,10 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class DroppedDraft:
-    """A draft that was discarded or reset, or gave way to another; its spec is kept as frozen ones are.
+    """A draft that was discarded or reset, or gave way to another; its texts are kept as frozen specs are.
 
     `number` names it within its job for good (0: it was dropped before drafts were numbered).
-    `aside_sha256` is the text of the other language that was kept with it; empty for none.
+    `aside_sha256` is the text of the other language that was kept with it; empty for none, as in older lines.
     """
 
     spec_sha256: str
@@ -90,10 +90,25 @@ def version_id(job: JobId, number: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Which session of the editor saved a draft, and how many of its edits that holds; "" for any other save.
+
+    It tells a save whose answer was lost from somebody else's.
+    """
+
+    session: str = ""
+    edits: int = 0
+
+
+NO_MARK: Final = Mark()
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """The one draft of a job (`id` is the job's); never fires on schedule.
 
     `aside` is a text of the other language, kept until publish; `doubt` as a version's, until it is saved again.
+    `mark` came on 2026-11-30; older drafts have none.
     """
 
     id: JobId
@@ -103,6 +118,7 @@ class Draft:
     at: datetime
     aside: str = ""
     doubt: str = ""
+    mark: Mark = NO_MARK
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import DroppedDraft
-from quarterdeck.model.shown import canonical, of_draft, sha256_of
+from quarterdeck.model.shown import of_draft, sha256_of
 from quarterdeck.service import references, views
 from quarterdeck.service.context import Context, expect
-from quarterdeck.service.jobs import save_draft
 from quarterdeck.service.overtaken import demand_draft
 from quarterdeck.service.references import World
+from quarterdeck.service.replacing import drop, last_number, save_draft, still_kept
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from quarterdeck.model.job import Draft, Job
     from quarterdeck.model.shown import DraftShown
     from quarterdeck.ports.store import Documents, Kept
@@ -115,7 +112,9 @@ class Drafts:
                     "draft.discard", f"job/{job.id}", name=after.name, team=after.team,
                     before=draft.value.spec,
                 )  # fmt: skip
-        return Dropped(after.id, after.name, after.dropped[-1], sha256_of(left))
+        return Dropped(
+            after.id, after.name, after.dropped[-1], sha256_of(left.value if left else None)
+        )
 
     # --- dropped ones
 
@@ -151,7 +150,7 @@ class Drafts:
             spec = _kept(tx, wanted.spec_sha256)
             aside = _kept(tx, wanted.aside_sha256) if wanted.aside_sha256 else ""
             rest = tuple(one for one in found if one.number != number)
-            after = replace(kept.value, dropped=rest, drops=_drops(kept.value))
+            after = replace(kept.value, dropped=rest, drops=last_number(kept.value))
             if draft is not None:
                 after = drop(context, tx, after, draft.value)
             kept = kept._replace(value=after)
@@ -160,45 +159,8 @@ class Drafts:
         return {**self.show(job.id), "dropped": gone}
 
 
-def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
-    """Keep the draft's spec and return the job with a line about it; lines past the kept period go."""
-    number = _drops(job) + 1
-    line = DroppedDraft(
-        _keep(tx, draft.spec), draft.based_on, draft.author, draft.at, context.who, context.now(),
-        number, _keep(tx, draft.aside) if draft.aside else "",
-    )  # fmt: skip
-    return replace(job, dropped=(*still_kept(context, job), line), drops=number)
-
-
-def _keep(tx: Documents, content: Mapping[str, Any] | str) -> str:
-    """Keep a draft's spec, or the text beside it, under the hash of its JSON, and return that."""
-    text, sha256 = canonical(content)
-    if tx.frozen.find(sha256) is None:
-        tx.frozen.put({"id": sha256, "spec": text}, seen=None)
-    return sha256
-
-
 def _kept(tx: Documents, sha256: str) -> Any:
     return json.loads(tx.frozen.get(sha256).value["spec"])
-
-
-def still_kept(context: Context, job: Job) -> tuple[DroppedDraft, ...]:
-    """Return the job's dropped drafts that are not past the workspace's kept period, oldest first."""
-    oldest = context.now() - timedelta(seconds=context.workspace().value.kept_s)
-    return tuple(one for one in _numbered(job) if one.dropped_at >= oldest)
-
-
-def _numbered(job: Job) -> tuple[DroppedDraft, ...]:
-    """Return the job's dropped drafts; those from before there were numbers are numbered by their place."""
-    return tuple(
-        one if one.number else replace(one, number=place)
-        for place, one in enumerate(job.dropped, 1)
-    )
-
-
-def _drops(job: Job) -> int:
-    """Return the highest number that a dropped draft of the job ever had."""
-    return max([job.drops, *(one.number for one in _numbered(job))])
 
 
 def _row(job: str, one: DroppedDraft) -> dict[str, Any]:

@@ -7,15 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import InvalidInputError, Problem, raise_problems
+from quarterdeck.model.errors import (
+    InvalidInputError,
+    Problem,
+    StaleError,
+    raise_problems,
+)
 from quarterdeck.model.ids import JobId, RunId, TeamId
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.job import Activation, Definition, Draft, Job, version_id
+from quarterdeck.model.job import Activation, Definition, Draft, Job
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept
 from quarterdeck.service import filing, listing, outside, references, saving, views
-from quarterdeck.service.context import MERGE_S, Context, expect
+from quarterdeck.service.context import Context, expect
 from quarterdeck.service.references import World
+from quarterdeck.service.replacing import give_way, save_draft
 
 if TYPE_CHECKING:
     from quarterdeck.model.actor import Actor
@@ -227,12 +233,17 @@ class Jobs:
         document: Mapping[str, Any],
         *,
         expect_rev: int | None = None,
+        seen: Mapping[str, Any] | None = None,
+        replace_draft: bool = False,
         folder: str = "",
     ) -> dict[str, Any]:
         """Lay `document` over the job: `spec` replaces the draft's whole, the rest acts at once.
 
-        Returns the job with `draft_changed` and `changed_now`, the paths that changed. `expect_rev` is the job's
-        revision, which every save of its draft raises, too.
+        A draft that somebody else saved is replaced only with `expect_rev`, `seen` or `replace_draft`; else it is
+        a StaleError. `expect_rev` is the job's revision, which every save of its draft raises, too. `seen` are
+        those keys of the job's document that the edit was made from, as they were then: StaleError if one of them
+        is another now; what else was edited refuses nothing. A draft that is replaced is dropped as by
+        `drafts.discard`. Returns the job with `draft_changed` and `changed_now`, the paths that changed.
         """
         from quarterdeck.versions import diff
 
@@ -246,29 +257,26 @@ class Jobs:
             world, "job.edit", f"job/{job.id}", name=job.name, team=document.get("team")
         )
         with asked, context.transaction(f"editing job {name}") as tx:
-            draft = tx.drafts.find(job.id)
+            kept = context.get_job(actor, job.id)
+            job, draft = kept.value, tx.drafts.find(job.id)
             expect(f"job {name}", kept, expect_rev)
-            value, found, warnings = self.check_job(
-                {**self._document(world, job, draft), **filing.without_type(document)},
-                world,
-                this=job,
-            )
-            if (
-                "spec" not in document
-            ):  # what is wrong there already keeps nobody from mending the rest
-                found = [one for one in found if not one.path.startswith("spec")]
-                warnings = [one for one in warnings if not one.path.startswith("spec")]
-            raise_problems([one for one in found if one.code != "prerequisite"])
-            if value is None:
-                raise InvalidInputError([Problem("", "the file holds no job")])
+            before = self._document(world, job, draft)
+            if seen is not None and any(before.get(key) != seen[key] for key in seen):
+                raise StaleError(
+                    f"job {name}", actor=kept.by, at=format_instant(kept.at), rev=kept.rev
+                )
+            value, found, warnings = self._laid_over(before, document, world, job)
             after = self._edited(world, job, value)
             changed_now = [k for k in AT_ONCE if getattr(after, k) != getattr(job, k)]
-            spec = before = self._base(job, draft)
+            spec = was = self._base(job, draft)
             if "spec" in document:
                 raise_problems(references.problems(world, value["spec"]))  # a draft keeps ids
                 spec = references.to_ids(world, value["spec"])
-            draft_changed = diff.paths(before, spec)
+            draft_changed = diff.paths(was, spec)
             if draft_changed:
+                if draft is not None:
+                    is_seen = replace_draft or expect_rev is not None or "spec" in (seen or ())
+                    after = give_way(context, tx, kept, draft, after=after, is_seen=is_seen)
                 save_draft(context, tx, kept._replace(value=after), draft, spec)
             elif changed_now:
                 tx.jobs.put(after, seen=kept.rev)
@@ -286,6 +294,23 @@ class Jobs:
         shown = self.show(after.name)
         changes = {"draft_changed": list(draft_changed), "changed_now": changed_now}
         return {**shown, **changes, **views.warnings([*warnings, *notes])}
+
+    def _laid_over(
+        self, before: Mapping[str, Any], document: Mapping[str, Any], world: World, job: Job
+    ) -> tuple[Mapping[str, Any], list[Problem], list[Problem]]:
+        """Return the document laid over the one before, problems that refuse nothing, and warnings."""
+        value, found, warnings = self.check_job(
+            {**before, **filing.without_type(document)}, world, this=job
+        )
+        if (
+            "spec" not in document
+        ):  # what is wrong there already keeps nobody from mending the rest
+            found = [one for one in found if not one.path.startswith("spec")]
+            warnings = [one for one in warnings if not one.path.startswith("spec")]
+        raise_problems([one for one in found if one.code != "prerequisite"])
+        if value is None:
+            raise InvalidInputError([Problem("", "the file holds no job")])
+        return value, found, warnings
 
     def _document(self, world: World, job: Job, draft: Kept[Draft] | None) -> dict[str, Any]:
         from quarterdeck.model import problems as checks
@@ -348,31 +373,6 @@ class Jobs:
         return deleting.delete(
             self._context, name, shown=shown, expect_rev=expect_rev, dry_run=dry_run
         )
-
-
-def save_draft(
-    context: Context, tx: Documents, kept: Kept[Job], draft: Kept[Draft] | None,
-    spec: Mapping[str, Any], *, based_on: int | None = None, aside: str | None = None,
-) -> Draft:  # fmt: skip
-    """Write the draft of a job in the caller's transaction; a new one is based on the live version, or `based_on`.
-
-    The job is written with it, so that one revision tells of a change to either.
-    """
-    job = kept.value
-    if based_on is None:
-        based_on = draft.value.based_on if draft else job.live_version
-    if draft is None:  # then what nobody changed is the version's
-        context.ports.store.demand_sound(("versions", version_id(job.id, based_on)))
-    if aside is None:
-        aside = draft.value.aside if draft else ""
-    new = Draft(job.id, spec, based_on, context.who, context.now(), aside)
-    tx.drafts.put(new, seen=draft.rev if draft else None)
-    tx.jobs.put(job, seen=kept.rev)
-    tx.audit.append(
-        "draft.save", f"job/{job.id}", name=job.name, team=job.team, merge_s=MERGE_S,
-        before=draft.value.spec if draft else None, after=spec,
-    )  # fmt: skip
-    return new
 
 
 def _team(world: World, name: str) -> TeamId:

@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, PrerequisiteError, Problem, raise_problems
+from quarterdeck.model.errors import (
+    ConflictError,
+    PrerequisiteError,
+    Problem,
+    StaleError,
+    raise_problems,
+)
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.limits import NOTE_LENGTH
 from quarterdeck.ports.store import Where
@@ -15,8 +21,10 @@ from quarterdeck.service.context import ALL, OPEN, Context, expect
 from quarterdeck.service.references import World
 
 if TYPE_CHECKING:
-    from quarterdeck.model.job import Job, Version
+    from quarterdeck.model.draft import Bound
+    from quarterdeck.model.job import Draft, Job, Version
     from quarterdeck.model.shown import Activating
+    from quarterdeck.ports.store import Kept
 
 
 class Publishing:
@@ -26,12 +34,15 @@ class Publishing:
         self._context = context
 
     def publish(
-        self, name: str, *, note: str = "", expect_rev: int | None = None
-    ) -> dict[str, Any]:
-        """Make the draft the live version, in one transaction.
+        self, name: str, *, note: str = "", expect_rev: int | None = None,
+        shown: Bound | None = None,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Make the draft the live version, in one transaction: the one that is read in it, and no other.
 
-        A draft based on an older version than the live one is a conflict that names who published. Returns the job
-        with `previous` and `runs_on_previous`.
+        `shown` is what somebody confirmed: StaleError, with who and when, if the draft's spec or base or the live
+        version is another by now; what else was edited of the job refuses nothing. `expect_rev` is the job's
+        revision. A draft based on an older version than the live one is a conflict that names who published.
+        Returns the job with `previous` and `runs_on_previous`. `name` may be the job's id.
         """
         from quarterdeck.service import outside, saving
         from quarterdeck.service.drafts import Drafts
@@ -39,11 +50,15 @@ class Publishing:
 
         context, actor = self._context, self._context.actor()
         seen_job = context.get_job(actor, name)
+        name = seen_job.value.name
         context.demand(actor, "publish", f"job {name}", seen_job.value)
         with context.transaction(f"publishing {name}") as tx:
-            kept, draft = Drafts(context).get(name)
-            job = kept.value
+            kept = context.get_job(actor, seen_job.value.id)
             expect(f"job {name}", kept, expect_rev)
+            if shown is not None:
+                self._demand_as_shown(kept, tx.drafts.find(kept.value.id), shown)
+            kept, draft = Drafts(context).get(kept.value.id)
+            job = kept.value
             _demand_no_doubt(f"The draft of {name}", draft.value.doubt)
             if draft.value.based_on != job.live_version:
                 self._refuse_stale(job, draft.value.based_on)
@@ -66,11 +81,30 @@ class Publishing:
         from quarterdeck.service.jobs import Jobs
 
         return {
-            **Jobs(context).show(name),
+            **Jobs(context).show(after.id),
             "previous": job.live_version,
             "runs_on_previous": self._active_on(after, job.live_version),
             **views.warnings(warnings),
         }
+
+    @staticmethod
+    def _demand_as_shown(kept: Kept[Job], draft: Kept[Draft] | None, shown: Bound) -> None:
+        """Raise StaleError unless this draft would replace that version as it was shown."""
+        from quarterdeck.service.replacing import stale_draft
+        from quarterdeck.versions import drafts
+
+        job = kept.value
+        if job.live_version != shown.live_version:
+            last = job.activations[-1]
+            raise StaleError(
+                f"The live version of {job.name}", actor=last.actor, at=format_instant(last.at),
+                rev=kept.rev,
+            )  # fmt: skip
+        if draft is not None:
+            seen = drafts.seen(draft.value.spec, draft.value.based_on)
+            if (seen.spec, seen.based_on) == (shown.spec, shown.based_on):
+                return
+        raise stale_draft(kept, draft)
 
     @staticmethod
     def _text_problems(spec: Mapping[str, Any]) -> list[Problem]:

@@ -24,6 +24,7 @@ from quarterdeck.tui import actions, header, routes
 from quarterdeck.tui.actions import ACTIONS
 from quarterdeck.tui.messages import Changed, Later, Open
 from quarterdeck.tui.place import Place, to_document
+from quarterdeck.tui.type_ahead import PATIENCE_S, Arrived, Passed, TypeAhead
 from quarterdeck.tui.workspace import AtWorkspace, Making
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
 UNDO_S: Final = 10.0
-HELD_S: Final = 2.0  # longest that keys wait for the page that they are meant for
 QUIET_S: Final = 0.25  # after who is here was learned: the first screen is drawn by then
 
 
@@ -84,9 +84,9 @@ class Quarterdeck(AtWorkspace):
         self._notices = [*notices, *self.theme_notices]
         self._zone = zone
         self._undo: Undo | None = None
-        self._held: list[events.Key] | None = None  # keys for the page that is being opened
-        self._awaited: Page | None = None
+        self._ahead = TypeAhead(self)
         self._held_long: Timer | None = None
+        self.unsaved: list[str] = []  # what pages that are gone could not save
         self.open_error: BaseException | None = None
         if self._keys:
             self.set_keymap(self._keys)
@@ -103,7 +103,9 @@ class Quarterdeck(AtWorkspace):
         """Open what was open before on top of the jobs list."""
         for place in self._places:
             if place.kind != "jobs":
-                self.push_screen(routes.make(place))
+                page = routes.make(place)
+                self._ahead.hold(page)
+                self.push_screen(page)
         for text in self._notices:
             self.note(text, "dim")
         self.set_interval(60, self.draw_frame)
@@ -179,38 +181,52 @@ class Quarterdeck(AtWorkspace):
         return self.pages[-1]
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold keys that come while a page is being opened: they are meant for it."""
-        if self._held is not None and isinstance(event, events.Key) and not event.is_forwarded:
-            self._held.append(event)
+        """Hand keys on in their order, and only to a page that is ready for them."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._ahead.take(event)
         else:
             await super().on_event(event)
 
-    def on_key(self, event: events.Key) -> None:
-        """Type into a line what was pressed while it was opened: keys come in bunches over a slow connection."""
-        if self._held is not None:
-            event.prevent_default()
-            self._held.append(event)
-            return
+    async def hand_on(self, event: events.Key | events.Paste) -> None:
+        """Let Textual handle a key whose turn it is."""
+        await super().on_event(event)
+
+    async def on_passed(self, message: Passed) -> None:
+        """Hand on the next key."""
+        await self._ahead.passed(message)
+
+    async def on_arrived(self, _: Arrived) -> None:
+        """Hand on what was held for a page that is ready now."""
+        await self._ahead.arrived()
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Do what a key is bound to that no widget took, and then hand on the next."""
+        event.prevent_default()  # Textual's own comes here, if at all
+        if self._ahead.is_held:
+            self._ahead.meant(event)
+        elif not self._is_taken_by_line(event):
+            await super()._on_key(event)
+        self._ahead.follow()
+
+    def _is_taken_by_line(self, event: events.Key) -> bool:
+        """Whether it is typed into a line that was opened just now, and has not had the focus yet."""
         for line in self.screen.query("FilterBar"):
             if line.is_meant(event):  # type: ignore[attr-defined]  # imported when it is first opened
-                event.prevent_default()
                 line._forward_event(events.Key(event.key, event.character))  # noqa: SLF001  # Textual's way
+                return True
+        return False
 
     def open(self, place: Place) -> None:
         """Go to a place; keys are held until it is there, so that none is taken for one of the page before."""
-        self._awaited, self._held = None, self._held or []
+        self._ahead.hold()
         if self._held_long is not None:
             self._held_long.stop()  # it was about the page before
-        self._held_long = self.set_timer(HELD_S, partial(self.arrived, None))
+        self._held_long = self.set_timer(PATIENCE_S, partial(self.arrived, None))
         self.post_message(Open(place))
 
     def arrived(self, page: object) -> None:
         """Let the page have the keys that were held for it, if it is the one that was opened."""
-        if page is not self._awaited or self._held is None:
-            return
-        held, self._held, self._awaited = self._held, None, None
-        for event in sorted(held, key=lambda one: one.time):
-            self.post_message(events.Key(event.key, event.character).set_sender(self))
+        self._ahead.ready(page)
 
     def on_open(self, message: Open) -> None:
         """Go where a page wants to."""
@@ -238,17 +254,19 @@ class Quarterdeck(AtWorkspace):
     def _push(self, place: Place) -> None:
         if len(self.pages) > DEEPEST:
             self._pop()
-        self._awaited = routes.make(place)
-        self.push_screen(self._awaited)
+        page = routes.make(place)
+        self._ahead.await_page(page)
+        self.push_screen(page)
 
     def _leave_dialogs(self) -> None:
         while isinstance(self.screen, ModalScreen):
             self.screen.dismiss(None)
 
     def remembered(self) -> Mapping[str, Any]:
-        """Return the pages, to come back to; one that is still being made is where it was opened."""
+        """Return pages and what was left unsaved, to come back to; a page being made is where it was opened."""
         return {
-            "places": [to_document(p.place() if p.is_mounted else p.opened) for p in self.pages]
+            "places": [to_document(p.place() if p.is_mounted else p.opened) for p in self.pages],
+            "typed": [[*key, dict(typed)] for key, typed in self.typed.copy().items() if typed],
         }
 
     def _pop(self) -> None:
@@ -351,9 +369,27 @@ class Quarterdeck(AtWorkspace):
         self.panel("A defect of ours", [(Cell(what, "bad"),), (), (Cell(told),)])
 
     def undoable(self, page: Front, what: str, call: Callable[[], Any]) -> None:
-        """Say what was done and offer `u` for ten seconds; `call` takes it back, on a thread."""
+        """Say what was done and offer to undo it for ten seconds; `call` takes it back, on a thread.
+
+        Where letters are text and no other key undoes, it is offered in the palette.
+        """
         self._undo = Undo(what, call, time.monotonic() + UNDO_S)
-        page.say(f"{what}. {self.key_of('app.undo')} undoes it for 10 s")
+        key = self.key_of("app.undo", typing=page.is_typing)
+        if page.is_typing and len(key) == 1:
+            key = f"{self.key_of('app.palette', typing=True)} undo"
+        page.say(f"{what}. {key} undoes it for 10 s")
+
+    def withdraw_undo(self) -> None:
+        """Offer nothing any more that was done before: what came after it stands on it."""
+        self._undo = None
+
+    def left_unsaved(self, words: str) -> None:
+        """Say what a page that is gone could not save; from any thread. It is said again at the end."""
+        self.unsaved.append(words)
+        self._tell(partial(self._say_unsaved, words))
+
+    def _say_unsaved(self, words: str) -> None:
+        self.page.say(words, "bad")
 
     def undo(self, page: Front) -> None:
         """Take the last act back, if it is not too late."""

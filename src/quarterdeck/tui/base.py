@@ -72,6 +72,7 @@ class BasePage(Screen[None]):
     WATCHES: ClassVar[frozenset[str]] = (
         frozenset()
     )  # tables whose changes are read again; empty: none
+    ARRIVES_AT_ONCE: ClassVar[bool] = True  # ready for keys once it is drawn; else it says itself
 
     def __init__(self, place: Place) -> None:
         super().__init__()
@@ -153,7 +154,8 @@ class BasePage(Screen[None]):
             self.say(str(said), "good", keep=False)
         self.draw_frame()
         self.load()
-        self.call_after_refresh(self.shell.arrived, self)
+        if self.ARRIVES_AT_ONCE:
+            self.call_after_refresh(self.shell.arrived, self)
 
     def on_screen_resume(self) -> None:
         """Draw what may have changed while another page was in front."""
@@ -177,8 +179,7 @@ class BasePage(Screen[None]):
 
     def draw_footer(self) -> None:
         """Draw the keys of the acts that matter here."""
-        keys, room = [], self.app.size.width
-        typing = self.focused is not None and self.focused.check_consume_key("a", "a")
+        keys, room, typing = [], self.app.size.width, self.is_typing
         for one in self.footer_acts():
             action = ACTIONS[one]
             may = self.check_action(action.method, ())
@@ -246,6 +247,11 @@ class BasePage(Screen[None]):
     def is_in_front(self) -> bool:
         """Whether nothing is over the page: no other page, no dialog."""
         return self.app.screen is self
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether letters are text where the keys go now."""
+        return self.focused is not None and self.focused.check_consume_key("a", "a")
 
     def look(self) -> Look:
         """Return the time, in the zone of the terminal, for ages."""

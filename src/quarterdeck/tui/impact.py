@@ -29,7 +29,7 @@ def ask_impact(
 
     `name` is a query's id; `document` is what `definitions.edit` is to be given, and the ids as its `reach`. Where
     no job uses it, or nothing of it changes, `then` is called at once. `failed` gets what keeps it from being
-    saved; without it the page shows that.
+    saved; without it the page shows that. `left` is called where nothing is confirmed, or cannot be asked.
     """
 
     def read() -> tuple[Reach, Mapping[str, Any]]:
@@ -41,7 +41,10 @@ def ask_impact(
         reach, edit = found
         _show(page, kind, name, edit, lambda: then(reach), left)
 
-    page.ask(f"the jobs that use {kind} {name}", read, show, group="impact", failed=failed)
+    page.ask(
+        f"the jobs that use {kind} {name}", read, show, group="impact", failed=failed,
+        is_left=False,
+    )  # fmt: skip
 
 
 def _show(
@@ -55,6 +58,8 @@ def _show(
     from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
     if not page.is_in_front:
+        if left is not None:
+            left()
         return
     if not found["changed"] or not (found["jobs"] or found["hidden"]):
         then()

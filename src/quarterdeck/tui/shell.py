@@ -22,6 +22,11 @@ class Front(Protocol):
 
     opened: Place
 
+    @property
+    def is_typing(self) -> bool:
+        """Whether letters are text where the keys go now."""
+        ...
+
     def say(self, text: str, tone: str = "", *, keep: bool = True) -> None:
         """Say the result of an act in the status line."""
         ...
@@ -97,7 +102,9 @@ class Shell(Protocol):
     def panel(self, title: str, lines: Sequence[Line]) -> None: ...  # noqa: D102
     def defect(self, error: BaseException) -> None: ...  # noqa: D102
     def undoable(self, page: Front, what: str, call: Callable[[], Any]) -> None: ...  # noqa: D102
+    def withdraw_undo(self) -> None: ...  # noqa: D102
     def undo(self, page: Front) -> None: ...  # noqa: D102
+    def left_unsaved(self, words: str) -> None: ...  # noqa: D102
     def copy(self, page: Front, text: str) -> None: ...  # noqa: D102
     def back(self) -> None: ...  # noqa: D102
     def close_page(self) -> None: ...  # noqa: D102

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from quarterdeck import config
 from quarterdeck.present import ages
@@ -41,9 +41,9 @@ def run(  # noqa: PLR0913  # the command line's answers
     keys = keymap.load(folder / keymap.FILE)
     path = memory.place_file(settings.store, settings.actor)
     notices = list(keys.problems)
+    remembered = memory.read(path, clock())
     if not places and not fresh:
-        kept = memory.read(path, clock()).get("places")
-        places = _places(kept)
+        places = _places(remembered.get("places"))
         notices += [BACK] if places else []
     keeper = memory.Keeper(path, clock, lambda text: app.note_later(text))  # noqa: PLW0108  # it is made below
     app = Quarterdeck(
@@ -61,6 +61,7 @@ def run(  # noqa: PLR0913  # the command line's answers
             keeper=keeper,
         ),
     )
+    app.typed.update(_typed(remembered.get("typed")))
     app.run(mouse=screen.mouse)
     keeper.close()
     for error in (app.open_error, app.crashed):
@@ -71,6 +72,8 @@ def run(  # noqa: PLR0913  # the command line's answers
         sys.stdout.write(
             f"{runs} not ended: quitting stops none. `quarterdeck runs` shows them.\n"
         )
+    for words in app.unsaved:
+        sys.stdout.write(f"{words}\n")
     return app.return_code or 0
 
 
@@ -82,4 +85,13 @@ def _places(kept: object) -> list[Place]:
         if known is None:
             break
         found.append(known)
+    return found
+
+
+def _typed(kept: object) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what was left unsaved, by page and name, as far as it is of this version's shape."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for one in kept if isinstance(kept, list) else ():
+        if isinstance(one, list) and len(one) == 3 and isinstance(one[2], dict):  # noqa: PLR2004
+            found[str(one[0]), str(one[1])] = one[2]
     return found

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.containers import Horizontal
 from textual.widgets import Input
 
 from quarterdeck.model.errors import InvalidInputError, StaleError
 from quarterdeck.model.limits import QUERY_LENGTH
-from quarterdeck.present import inert, job_page
+from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions, problems
+from quarterdeck.tui import actions
 from quarterdeck.tui.impact import ask_impact
 from quarterdeck.tui.page import Page
 from quarterdeck.tui.place import Place
+from quarterdeck.tui.screens.definitions.clash import FIELDS, clash, keep_if_lost
 from quarterdeck.tui.widgets.editor import CodeEditor
 from quarterdeck.tui.widgets.frame import LineBox
+from quarterdeck.tui.widgets.problem_strip import ProblemStrip, Trouble
 
 if TYPE_CHECKING:
     from textual import events
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
     from quarterdeck.tui.widgets.dialog import Answer
 
 Row = Mapping[str, Any]
-FIELDS: Final = ("name", "team", "text")
-MOST_PROBLEMS: Final = 3
 
 
 class QueryPage(Page):
@@ -42,6 +42,7 @@ class QueryPage(Page):
     BINDINGS = actions.bindings("form.save", "form.next_problem", "editor.external")
     FOOTER: ClassVar = ("app.help", "form.save", "form.next_problem", "app.back", "app.palette")
     WATCHES: ClassVar = frozenset({"definitions"})
+    ARRIVES_AT_ONCE: ClassVar = False
     DEFAULT_CSS = """
     QueryPage #fields { height: 1; }
     QueryPage #fields LineBox { width: 7; height: 1; }
@@ -56,7 +57,10 @@ class QueryPage(Page):
         self._problems: list[Problem] = []
         self._at = 0
         self._is_filled = False
+        self._is_saving = False  # from the key until it is saved, refused, or not confirmed
+        self._began: int | None = None  # the revision that what stands here began from
         self._locked_by = ""
+        self._owner = ""  # the team that has it now
 
     # --- frame
 
@@ -72,7 +76,7 @@ class QueryPage(Page):
                 yield field
         self.editor = CodeEditor(language="sql", id="text")
         yield self.editor
-        yield LineBox(id="problems")
+        yield ProblemStrip(id="problems")
 
     def on_mount(self) -> None:
         """Begin at the text; a new one begins at its name."""
@@ -84,28 +88,19 @@ class QueryPage(Page):
             team = header.get("acting_as") or (teams[0] if len(teams) == 1 else "")
             self._fill({"name": "", "team": team or "", "text": ""})
             self.query_one("#name", Input).focus()
+            self._arrive()
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the query, its revision, and whether there is something to save."""
-        left = [
-            Cell("Queries > ", "dim"),
-            Cell(inert.line(self.opened.name or "new query"), "head"),
-        ]
+        name = inert.line(self.opened.name or "new query")
+        left = [Cell("Queries > ", "dim"), Cell(name, "head")]
         if self.row is not None:
-            left.append(
-                Cell(
-                    f"  revision {self.row['revision']} by {inert.line(self.row['author'])}", "dim"
-                )
-            )
-        found = len(self._problems)
+            by = inert.line(self.row["author"])
+            left.append(Cell(f"  revision {self.row['revision']} by {by}", "dim"))
+        found, is_dirty = len(self._problems), self.is_dirty
         right = [Cell(f"{found} problem{'' if found == 1 else 's'}  ", "bad")] if found else []
-        right.append(
-            Cell(
-                "not saved " if self.is_dirty else "saved " if self.row else "",
-                "wait" if self.is_dirty else "dim",
-            )
-        )
-        return left, right
+        word = "not saved " if is_dirty else "saved " if self.row else ""
+        return left, [*right, Cell(word, "wait" if is_dirty else "dim")]
 
     @property
     def typed(self) -> dict[str, str]:
@@ -125,8 +120,13 @@ class QueryPage(Page):
 
     def place(self) -> Place:
         """Return the query with what was typed and not saved."""
-        more = {"typed": self.typed} if self.is_dirty else {}
+        more = {"typed": self._kept} if self.is_dirty else self.opened.more
         return Place("query", self.opened.name, "", more)
+
+    @property
+    def _kept(self) -> dict[str, Any]:
+        """What is kept for whoever comes back: what stands here, and the revision that it began from."""
+        return {**self.typed, "began": self._began}
 
     # --- reading
 
@@ -137,64 +137,103 @@ class QueryPage(Page):
                 f"query {name}",
                 lambda: self.services.definitions.show("query", name),
                 self._take,
-                group="show",
+                failed=self._not_read,
+                is_left=self._is_filled,
             )
 
+    def _arrive(self) -> None:
+        """Let the keys come that were held for the text."""
+        self.call_after_refresh(self.shell.arrived, self)
+
+    def _not_read(self, error: BaseException) -> None:
+        self.fail(error)
+        if not self._is_filled:
+            self._arrive()
+
     def _take(self, row: Row) -> None:
-        if self.row is not None and self.is_dirty:
-            if row["rev"] != self.row["rev"]:
-                self.say(
-                    f"{row['author']} saved revision {row['revision']} meanwhile; "
-                    f"{self.shell.key_of('form.save')} shows both",
-                    "bad",
-                )
-            return
-        if self.row is None or row["rev"] != self.row["rev"]:
-            self.row = row
+        self._owner = str(row["team"])
+        if not self._is_filled:
+            self.row, self._began = row, int(row["rev"])
             self._fill(self._saved)
+            self._arrive()
+        elif self._is_saving:
+            return  # its answer says what is there
+        elif self.is_dirty:
+            if row["rev"] != self._began:
+                self._say_who(row)
+        elif self.row is None or row["rev"] != self.row["rev"]:
+            self.row, self._began = row, int(row["rev"])
+            self._show(self._saved)
         self.draw_frame()
+
+    def _say_who(self, row: Row) -> None:
+        """Say who saved another revision than the one that what stands here began from."""
+        words = f"{row['author']} saved revision {row['revision']} meanwhile"
+        self.say(f"{words}; {self.shell.key_of('form.save')} shows both", "bad")
 
     def _fill(self, document: Mapping[str, str]) -> None:
         """Show what is saved, and over it what was typed before; C-z takes that back."""
+        self.editor.text = document["text"]
+        self._show(document)
+        self._is_filled = True
+        self._lock()
+        kept = self.opened.more.get("typed") or self.shell.typed.get(self._key)
+        self.opened = self.opened._replace(more={})
+        if kept and not self._locked_by:
+            self._show(kept)
+            began = kept.get("began", self._began)
+            if self.row is not None and began != self._began:
+                self._began = began
+                self._say_who(self.row)
+            else:
+                words = "what you typed last is here again; ^z takes the text back"
+                self.say(words, "wait", keep=False)
+        elif self.editor.notice:
+            self.say(self.editor.notice, "wait", keep=False)
+        self._count()
+
+    def _show(self, document: Mapping[str, str]) -> None:
+        """Put a document into the fields; the text as one step to undo."""
+        for one in FIELDS[:2]:
+            self.query_one(f"#{one}", Input).value = document[one]
+        self.editor.replace_all(document["text"])
+
+    def _lock(self) -> None:
+        """Let nothing be typed by whoever may not; what stands here stays."""
         locked = self._locked_by = self._why_locked()
         for one in FIELDS[:2]:
-            field = self.query_one(f"#{one}", Input)
-            field.value, field.disabled = document[one], bool(locked)
-        self.editor.hold(document["text"], language="sql", locked=locked)
-        if self.editor.notice:
-            self.say(self.editor.notice, "wait", keep=False)
-        kept = self.opened.more.get("typed") or self.shell.typed.pop(self._key, None)
-        self.opened = self.opened._replace(more={})
-        if kept and not locked:
-            for one in FIELDS[:2]:
-                self.query_one(f"#{one}", Input).value = kept[one]
-            self.editor.replace_all(kept["text"])
-            self.say(
-                "what you typed last is here again; ^z takes the text back", "wait", keep=False
-            )
-        self._is_filled = True
-        self._count()
+            self.query_one(f"#{one}", Input).disabled = bool(locked)
+        place = self.editor.place
+        self.editor.hold(self.editor.text, language="sql", locked=locked)
+        self.editor.go_to(*place)
+        if locked:
+            self.say(locked, "wait", keep=False)
 
     def _why_locked(self) -> str:
         """Return why nothing may be typed; empty while it may, or while it is not known who is here."""
-        header, row = self.shell.header, self.row
+        header, owner = self.shell.header, self._owner
         if self.shell.read_only:
             is_damaged = self.shell.header.get("damage")
             why = "the store is damaged" if is_damaged else "opened with --read-only"
             return f"read-only: {why}"
-        if row and header and not (header["org_admin"] or row["team"] in header["teams"]):
-            return f"read-only: only members of {row['team']} and org admins may edit it"
+        if owner and header and not (header["org_admin"] or owner in header["teams"]):
+            return f"read-only: only members of {owner} and org admins may edit it"
         return ""
 
     def draw_frame(self) -> None:
         """Draw the frame; who is here and may type may have changed."""
         if self._is_filled and self._why_locked() != self._locked_by:
-            self._fill(self.typed)
+            self._lock()
         super().draw_frame()
 
     @property
     def _key(self) -> tuple[str, str]:
         return ("query", self.opened.name)
+
+    def leaving(self) -> None:
+        """Keep what was typed in a file if there is no way back to it."""
+        if self.is_dirty and self.opened.name:
+            keep_if_lost(self.shell, self._key, self.editor.text)
 
     # --- typing
 
@@ -236,8 +275,8 @@ class QueryPage(Page):
         self.rest(number, Cell(f"   {self.editor.place_text}", "dim"))
         if self._is_filled:
             if self.is_dirty:
-                self.shell.typed[self._key] = self.typed
-            else:
+                self.shell.typed[self._key] = self._kept
+            elif not self._locked_by:
                 self.shell.typed.pop(self._key, None)
             left, right = self.crumb()
             self._box("crumb").show(left, right=right)
@@ -249,26 +288,22 @@ class QueryPage(Page):
         document, name = self.typed, self.opened.name
         if self.editor.read_only:
             self.say(self.editor.notice, "bad")
+        elif self._is_saving:
+            self.say("it is being saved", "dim", keep=False)
         elif not self.is_dirty:
             self.say("nothing was changed", "dim", keep=False)
         elif name:
-            rev = int(self.row["rev"]) if self.row else None
+            self._is_saving = True
+            save = partial(self._save, document, self._began)
             ask_impact(
-                self,
-                "query",
-                name,
-                document,
-                partial(self._save, document, rev),
-                failed=self._refused,
+                self, "query", name, document, save, failed=self._refused, left=self._not_confirmed
             )
         else:
-            self.ask(
-                "the new query",
-                lambda: self.services.definitions.create("query", document),
-                self._done,
-                group="save",
-                failed=self._refused,
-            )
+            self._save(document, None)
+
+    def _not_confirmed(self) -> None:
+        self._is_saving = False
+        self.say("not saved; what you typed is here")
 
     def action_editor_external(self) -> None:
         """Edit the text in the user's own editor."""
@@ -283,35 +318,39 @@ class QueryPage(Page):
         self.say(told, "" if text is not None else "bad", keep=False)
 
     def _save(
-        self, document: Mapping[str, str], rev: int | None, reach: frozenset[str] | None
+        self, document: Mapping[str, str], rev: int | None, reach: frozenset[str] | None = None
     ) -> None:
-        name = self.opened.name
-        self.ask(
-            f"the save of {name}",
-            lambda: self.services.definitions.edit(
-                "query", name, document, expect_rev=rev, reach=reach
-            ),
-            self._done,
-            group="save",
-            failed=partial(self._refused, reach=reach),
-        )
+        name, definitions = self.opened.name, self.services.definitions
+        self._is_saving = True
 
-    def _done(self, row: Row) -> None:
+        def call() -> Row:
+            if not name:
+                return definitions.create("query", document)
+            return definitions.edit("query", name, document, expect_rev=rev, reach=reach)
+
+        done = partial(self._done, document)
+        refused = partial(self._refused, reach=reach)
+        self.ask("the save of the query", call, done, failed=refused, is_left=False)
+
+    def _done(self, document: Mapping[str, str], row: Row) -> None:
+        """Take note of what is saved; what was typed behind it stays, and is not saved yet."""
+        self._is_saving = False
         self.shell.typed.pop(self._key, None)
-        self.row = row
+        self.row, self._began = row, int(row["rev"])
         self.opened = Place("query", row["id"])
         self._show_problems([])
         warned = "".join(f"; {one['message']}" for one in row.get("warnings", ()))
-        self.say(
-            f"query {row['id']} is saved as revision {row['revision']}; the next runs take it{warned}",
-            "good",
-        )
+        more = "" if self.typed == document else "; what you typed since is not"
+        words = f"query {row['id']} is saved as revision {row['revision']}; the next runs take it"
+        self.say(f"{words}{warned}{more}", "good")
+        self._count()
         self.draw_frame()
         pages = self.shell.pages
         if self in pages[1:]:
             pages[pages.index(self) - 1].made("query", row["id"])
 
     def _refused(self, error: BaseException, reach: frozenset[str] | None = None) -> None:
+        self._is_saving = False
         if isinstance(error, InvalidInputError):
             self._show_problems(error.problems)
             self.action_form_next_problem()
@@ -333,19 +372,6 @@ class QueryPage(Page):
         theirs: Row, edit: Row,
     ) -> None:  # fmt: skip
         """Show their revision beside what was typed; nothing is overwritten unseen."""
-        from quarterdeck.tui.widgets.dialog import Choice, Dialog
-
-        head = f"From revision {theirs['revision']} by {inert.line(theirs['author'])} to yours:"
-        named = [
-            {"path": one, "a": theirs[one], "b": mine[one]}
-            for one in FIELDS[:2]
-            if theirs[one] != mine[one]
-        ]
-        lines = [
-            *problems.lines(error), (), (Cell(head),),
-            *job_page.differences([*named, *edit["changed"]]),
-        ]  # fmt: skip
-        choices = [Choice("mine", "Save mine over it", "m"), Choice("theirs", "Take theirs", "t")]
 
         def done(answer: Answer | None) -> None:
             if answer is None:
@@ -353,32 +379,20 @@ class QueryPage(Page):
             elif answer.choice == "mine":
                 self._save(mine, theirs["rev"], reach)
             else:
-                self.row = theirs
-                self._fill(self._saved)
+                self.row, self._began = theirs, int(theirs["rev"])
+                self._show(self._saved)
+                self._count()
+                self.say("theirs is here; ^z brings your text back", keep=False)
                 self.draw_frame()
 
-        dialog = Dialog(
-            f"Somebody saved {self.opened.name} meanwhile",
-            lines,
-            choices,
-            harmful=True,
-            opened_by="ctrl+s",
-        )
-        self.app.push_screen(dialog, done)
+        self.app.push_screen(clash(self.opened.name, error, mine, theirs, edit), done)
 
     # --- problems
 
     def _show_problems(self, found: list[Problem]) -> None:
         self._problems, self._at = found, 0
-        shown = [
-            (Cell(f"! {one.path}: " if one.path else "! ", "bad"), Cell(inert.line(one.message)))
-            for one in found[:MOST_PROBLEMS]
-        ]
-        if len(found) > MOST_PROBLEMS:
-            shown[-1] = (Cell(f"and {len(found) - MOST_PROBLEMS + 1} more", "bad"), Cell(""))
-        box = self.query_one("#problems", LineBox)
-        box.display = bool(shown)
-        box.show(*shown)
+        shown = [Trouble(one.path, one.message) for one in found]
+        self.query_one(ProblemStrip).show_troubles(shown)
         self.draw_frame()
 
     def action_form_next_problem(self) -> None:

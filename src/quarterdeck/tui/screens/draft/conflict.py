@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
 
 from quarterdeck.present import inert, job_page
 from quarterdeck.present.table import Cell, Line
-from quarterdeck.tui.widgets.dialog import Choice
+from quarterdeck.tui.widgets.dialog import DEAF_S, Choice
 from quarterdeck.tui.widgets.lines import LinesView
 from quarterdeck.tui.widgets.menu import Menu
+
+if TYPE_CHECKING:
+    from textual import events
 
 
 class Conflict(Menu):
     """The answer is `mine` (on top of theirs), `keep` (mine, on its old base), `theirs`, or None.
 
-    `what` says who did what and when, the others what differs from the common base. PgDn and PgUp scroll.
+    `what` says who did what and when, the others what differs from the common base. PgDn and PgUp scroll. It may
+    come unasked, so nothing is taken by keys that were meant for the text.
     """
 
     DEFAULT_CSS = "Conflict #text { max-height: 12; }"
@@ -45,6 +50,22 @@ class Conflict(Menu):
             Choice("theirs", "Take theirs; ^z brings my text back", "t"),
         ]
         super().__init__("Somebody else saved meanwhile", choices, lines)
+        self._since = time.monotonic()
+
+    @property
+    def _is_deaf(self) -> bool:
+        return time.monotonic() - self._since < DEAF_S
+
+    def action_take(self) -> None:
+        """Take the choice under the cursor."""
+        if not self._is_deaf:
+            super().action_take()
+
+    def on_key(self, event: events.Key) -> None:
+        """Take a choice by its letter."""
+        if self._is_deaf:
+            event.stop()
+            event.prevent_default()
 
     def action_scroll(self, by: int) -> None:
         """Scroll the differences."""
@@ -53,21 +74,3 @@ class Conflict(Menu):
 
 def _told(found: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
     return job_page.differences(found) if found else [(Cell("  nothing differs", "dim"),)]
-
-
-def lay_over(
-    base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return their spec with all that I changed since the base laid over it; a source is one thing."""
-    whole = dict(theirs)
-    for key in {**base, **mine}:
-        was, now, other = base.get(key), mine.get(key), theirs.get(key)
-        if was == now:
-            continue
-        if key not in mine:
-            whole.pop(key, None)
-        elif key != "source" and isinstance(now, Mapping) and isinstance(other, Mapping):
-            whole[key] = lay_over(was if isinstance(was, Mapping) else {}, now, other)
-        else:
-            whole[key] = now
-    return whole

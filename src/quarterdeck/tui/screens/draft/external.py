@@ -7,11 +7,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quarterdeck.present.table import Cell
-from quarterdeck.tui.external import edit as edit  # noqa: PLC0414  # told on as an act on the draft
+from quarterdeck.tui.external import edit
 
 if TYPE_CHECKING:
     from quarterdeck.tui.page import Page
     from quarterdeck.tui.widgets.dialog import Answer
+    from quarterdeck.tui.widgets.editor import CodeEditor
+
+
+def edit_text(page: Page, editor: CodeEditor, suffix: str) -> None:
+    """Let the user edit the text elsewhere; what comes back is one step to undo."""
+    if editor.read_only or not editor.exact:
+        page.say(editor.notice, "bad", keep=False)
+        return
+    text, told = edit(page.shell, editor.text, suffix)
+    if text is not None:
+        editor.replace_all(text)
+    page.say(told, "bad" if text is None else "", keep=False)
 
 
 def ask_for_file(page: Page, name: str, text: str) -> None:

@@ -1,8 +1,12 @@
-"""Which text the editor shows of a draft: its own, the other pane's, or one that lies elsewhere."""
+"""What stands in the editor of a draft: its spec and the texts of both panes. Pure values.
+
+The text that is not the draft's source is kept beside it until publish.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 OTHER: Final = {"SQL": "snapshot", "Python": "py_file"}
@@ -11,104 +15,129 @@ _OTHER_PANE: Final = {"SQL": "Python", "Python": "SQL"}
 _EMPTY: Final = {"SQL": "-- SQL of this job\n", "Python": "# Python of this job\n"}
 
 
-class Texts:
-    """The texts of both panes. The one that is not the draft's source is kept with the draft until publish."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A spec in file form, the text of each pane, and which pane is in front.
 
-    def __init__(self) -> None:
-        self.pane = "SQL"
-        self._texts: dict[str, str] = dict(_EMPTY)
-        self._queries: Mapping[str, str] = {}
+    The text of the spec's own source is the one of its pane; `written` puts it in.
+    """
 
-    def take(self, spec: Mapping[str, Any], queries: Mapping[str, str], aside: str = "") -> None:
-        """Take a draft as it was read; the pane of its source is in front, `aside` is the other's text."""
-        self._queries = queries
-        source = spec.get("source") or {}
-        own = self.own(spec)
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=lambda: dict(_EMPTY))
+    pane: str = "SQL"
+
+    def holding(self, spec: Mapping[str, Any], aside: str = "") -> Document:
+        """Return another spec with its texts, its pane in front; a text that it does not have stays."""
+        own = _own(spec)
+        texts = dict(self.texts)
         if own:
-            self.pane = own
-            if "text" in source:
-                self._texts[own] = str(source["text"])
+            if "text" in _source(spec):
+                texts[own] = str(_source(spec)["text"])
             if aside:
-                self._texts[_OTHER_PANE[own]] = aside
+                texts[_OTHER_PANE[own]] = aside
+        return Document(spec, texts, own or self.pane)
 
-    def aside(self, spec: Mapping[str, Any]) -> str:
-        """Return the text of the pane that is not the draft's source; empty for none."""
-        other = _OTHER_PANE.get(self.own(spec), "SQL")
-        return "" if self._texts[other] == _EMPTY[other] else self._texts[other]
+    def with_spec(self, spec: Mapping[str, Any]) -> Document:
+        """Return it with other settings; the texts are those that stand here."""
+        return replace(self, spec=spec)
 
-    def own(self, spec: Mapping[str, Any]) -> str:
-        """Return the pane of the draft's source; empty for a kind that is not known yet."""
-        return _PANES.get(str((spec.get("source") or {}).get("kind")), "")
+    # --- what it is
 
-    def turn(self) -> None:
-        """Bring the other pane to the front."""
-        self.pane = _OTHER_PANE[self.pane]
+    @property
+    def own(self) -> str:
+        """The pane of the draft's source; empty for a kind that is not known yet."""
+        return _own(self.spec)
 
-    def is_elsewhere(self, spec: Mapping[str, Any]) -> bool:
+    @property
+    def text(self) -> str:
+        """The text of the pane in front, as far as it is kept here."""
+        return self.texts[self.pane]
+
+    @property
+    def aside(self) -> str:
+        """The text of the pane that is not the draft's source; empty for none."""
+        other = _OTHER_PANE.get(self.own, "SQL")
+        return "" if self.texts[other] == _EMPTY[other] else self.texts[other]
+
+    @property
+    def is_elsewhere(self) -> bool:
         """Whether what is shown is not kept with the job, but can be taken into it."""
-        return self.pane != self.own(spec) or not self._is_here(spec)
+        return self.pane != self.own or "text" not in _source(self.spec)
 
-    def _is_here(self, spec: Mapping[str, Any]) -> bool:
-        return "text" in (spec.get("source") or {})
+    def written(self) -> dict[str, Any]:
+        """Return the spec with the text of its pane."""
+        source = dict(_source(self.spec))
+        if self.own and ("text" in source or source.get("kind") == "snapshot"):
+            source["text"] = self.texts[self.own]
+        return {**self.spec, "source": source}
 
-    def shown(self, spec: Mapping[str, Any]) -> tuple[str, str, str]:
+    def shown(self, queries: Mapping[str, str]) -> tuple[str, str, str]:
         """Return the text of the pane in front, its language, and why it is read-only (empty: it is not)."""
         language = "sql" if self.pane == "SQL" else "python"
-        source = spec.get("source") or {}
-        if self.pane != self.own(spec):
-            return (
-                self._texts[self.pane],
-                language,
-                f"not this draft's source, which is {self.own(spec)}",
-            )
-        if self._is_here(spec):
-            return self._texts[self.pane], language, ""
-        kind = source.get("kind")
-        if kind == "saved_query":
-            known = str(source.get("query_id", ""))
-            return (
-                self._queries.get(known, ""),
-                language,
-                f"saved query {known}: edited in its own place",
-            )
-        if kind == "wheel":
-            package = source.get("package", "")
-            return (
-                f"# {package}: {source.get('entry_point', '')}\n",
-                language,
-                "a wheel: its code is in the package",
-            )
-        return f"# {source.get('uri', '')}\n", language, "read at dispatch from where it lies"
+        if self.pane != self.own:
+            return self.text, language, f"not this draft's source, which is {self.own}"
+        if not self.is_elsewhere:
+            return self.text, language, ""
+        text, why = _elsewhere(_source(self.spec), queries)
+        return text, language, why
 
-    def says(self, spec: Mapping[str, Any]) -> str:
-        """Return what is to be known of the pane in front."""
-        locked = self.shown(spec)[2]
-        return f" read-only: {locked}" if locked else ""
+    # --- what becomes of it
 
-    def typed(self, spec: Mapping[str, Any], text: str) -> bool:
-        """Take what stands in the pane in front; False if that was there before."""
-        if self.is_elsewhere(spec) or self._texts[self.pane] == text:
-            return False
-        self._texts[self.pane] = text
-        return True
+    def typed(self, text: str) -> Document:
+        """Return it with this text in the pane in front; itself if that was there before, or is not kept here."""
+        if self.is_elsewhere or self.text == text:
+            return self
+        return replace(self, texts={**self.texts, self.pane: text})
 
-    def document(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the spec with the text that was typed."""
-        source = dict(spec.get("source") or {})
-        own = self.own(spec)
-        if own and ("text" in source or (source.get("kind") == "snapshot")):
-            source["text"] = self._texts[own]
-        return {**spec, "source": source}
+    def turned(self) -> Document:
+        """Return it with the other pane in front."""
+        return replace(self, pane=_OTHER_PANE[self.pane])
 
-    def merged(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a spec as it was saved, with the text that stands here now."""
-        return self.document(spec)
-
-    def adopt(self, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the spec with what the pane in front shows as its own text."""
-        text = self.shown(spec)[0]
-        self._texts[self.pane] = text
+    def taken(self, queries: Mapping[str, str]) -> Document:
+        """Return it with what the pane in front shows as the job's own text."""
+        text = self.shown(queries)[0]
         source: dict[str, Any] = {"kind": OTHER[self.pane], "text": text}
         if self.pane == "Python":
-            source["args"] = list((spec.get("source") or {}).get("args") or ())
-        return {**spec, "source": source}
+            source["args"] = list(_source(self.spec).get("args") or ())
+        spec = {**self.spec, "source": source}
+        return replace(self, spec=spec, texts={**self.texts, self.pane: text})
+
+
+def _source(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = spec.get("source") or {}
+    return found
+
+
+def _own(spec: Mapping[str, Any]) -> str:
+    return _PANES.get(str(_source(spec).get("kind")), "")
+
+
+def _elsewhere(source: Mapping[str, Any], queries: Mapping[str, str]) -> tuple[str, str]:
+    """Return a text that is not kept with the job, and where it is edited."""
+    kind = source.get("kind")
+    if kind == "saved_query":
+        known = str(source.get("query_id", ""))
+        return queries.get(known, ""), f"saved query {known}: edited in its own place"
+    if kind == "wheel":
+        package = source.get("package", "")
+        text = f"# {package}: {source.get('entry_point', '')}\n"
+        return text, "a wheel: its code is in the package"
+    return f"# {source.get('uri', '')}\n", "read at dispatch from where it lies"
+
+
+def lay_over(
+    base: Mapping[str, Any], mine: Mapping[str, Any], theirs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return their spec with all that I changed since the base laid over it; a source is one thing."""
+    whole = dict(theirs)
+    for key in {**base, **mine}:
+        was, now, other = base.get(key), mine.get(key), theirs.get(key)
+        if was == now:
+            continue
+        if key not in mine:
+            whole.pop(key, None)
+        elif key != "source" and isinstance(now, Mapping) and isinstance(other, Mapping):
+            whole[key] = lay_over(was if isinstance(was, Mapping) else {}, now, other)
+        else:
+            whole[key] = now
+    return whole

@@ -51,11 +51,12 @@ class Checked(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What became of a save: the words, the name by which the thing is chosen, and where to go."""
+    """What became of a save: the words, the name by which the thing is chosen, where to go, and its revision."""
 
     words: str
     name: str
     place: Place | None = None
+    rev: int = 0
 
 
 class Kind:
@@ -163,6 +164,7 @@ class NewJob(Kind):
             _with_warnings(words, made),
             made["name"],
             Place("job", made["name"], "", {"said": words}),
+            int(made["rev"]),
         )
 
 
@@ -191,7 +193,7 @@ class JobSettings(Kind):
     def save(self, services: Services, document: Document, before: Known) -> Saved:
         """Lay what was changed over the job."""
         changes = changed("job", before.document or {}, document)
-        made = services.jobs.edit(self.name, changes, expect_rev=before.rev)
+        made = services.jobs.edit(self.name, changes, seen=before.document)
         what = ", ".join(made["changed_now"]).replace("_", " ")
         words = (
             f"{what} of {inert.line(made['name'])} changed, at once"

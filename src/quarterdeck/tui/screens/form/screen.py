@@ -14,7 +14,8 @@ from quarterdeck.tui import actions, problems
 from quarterdeck.tui.page import Page
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.form.kinds import Checked, Known, Saved, kind_of, problems_of
-from quarterdeck.tui.widgets.entries import Sheet, brief
+from quarterdeck.tui.screens.form.meanwhile import differences, further, kept_under
+from quarterdeck.tui.widgets.entries import Sheet
 from quarterdeck.tui.widgets.form import Form
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class FormPage(Page):
         "form.save", "form.next_problem", "form.reset", "app.back", "app.help", "app.palette",
     )  # fmt: skip
     WATCHES: ClassVar = frozenset({"definitions", "workspace"})
+    ARRIVES_AT_ONCE: ClassVar = False
 
     def __init__(self, place: Place) -> None:
         super().__init__(place)
@@ -41,6 +43,10 @@ class FormPage(Page):
         self.sheet = Sheet(self.kind.entries())
         self.known: Known | None = None
         self._tried = False  # problems are shown from the first Save on
+        self._is_stale = False  # what was typed began from something else than what is there now
+        self._saving: Mapping[str, str] | None = (
+            None  # what stood in each field when Save was pressed
+        )
         self._aside: Mapping[str, str] = {}
         self._idle: Timer | None = None
 
@@ -55,6 +61,8 @@ class FormPage(Page):
         """Give the keys to the form; one over something that is there waits for it."""
         self.form.display = not self.opened.name
         self.form.focus()
+        if not self.opened.name:
+            self.call_after_refresh(self.shell.arrived, self)
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return what it is about; how much is wrong and whether something is to be saved."""
@@ -74,8 +82,18 @@ class FormPage(Page):
 
     def place(self) -> Place:
         """Return the form with what was typed."""
-        typed = self.typed
-        return Place("new", self.opened.name, self.opened.tab, {"typed": typed} if typed else {})
+        if self.known is None:
+            return self.opened
+        kept = self._kept()
+        return Place("new", self.opened.name, self.opened.tab, {"typed": kept} if kept else {})
+
+    def _kept(self) -> dict[str, Any]:
+        """Return what is kept for whoever comes back: what was typed, and over what; empty: nothing."""
+        before = self.known.document if self.known is not None else None
+        return {"fields": dict(self.typed), "before": before} if self.typed else {}
+
+    def _keep(self) -> None:
+        self.shell.typed[self._key] = self._kept()
 
     def facts(self) -> Mapping[str, str]:
         """Return what it is about, for the commands."""
@@ -103,7 +121,13 @@ class FormPage(Page):
             lambda: self.kind.read(self.services),
             self._take,
             group="form",
+            failed=self._not_read,
         )
+
+    def _not_read(self, error: BaseException) -> None:
+        self.fail(error)
+        if self.known is None:
+            self.call_after_refresh(self.shell.arrived, self)
 
     def _take(self, known: Known) -> None:
         is_first, self.known = self.known is None, self._newest(known)
@@ -117,6 +141,7 @@ class FormPage(Page):
         if is_first:
             self.form.focus()
             self.form.lines.go_to(self.form.lines.current)
+            self.call_after_refresh(self.shell.arrived, self)
         if known.why_not:
             self.say(known.why_not, "bad")
         self._check()
@@ -132,9 +157,19 @@ class FormPage(Page):
         return known._replace(document=old.document, rev=old.rev)
 
     def _bring_back(self) -> None:
-        typed = self.opened.more.get("typed") or self.shell.typed.get(self._key) or {}
-        if typed:
-            self.sheet.retype(typed)
+        """Put back what was typed before; over something else than it was typed over, Save asks first."""
+        kept = self.opened.more.get("typed") or self.shell.typed.get(self._key) or {}
+        fields = kept.get("fields", {})
+        if not fields:
+            return
+        self.sheet.retype(fields)
+        before = kept.get("before")
+        self._is_stale = (
+            before is not None and self.known is not None and before != self.known.document
+        )
+        if self._is_stale:
+            self.say(f"{self.kind.title} was changed meanwhile; Save shows both", "bad")
+        else:
             reset = self.shell.key_of("form.reset")
             self.say(f"what you typed before is here again; {reset} starts over", keep=False)
 
@@ -142,7 +177,7 @@ class FormPage(Page):
 
     def on_form_changed(self, _: Form.Changed) -> None:
         """Keep what was typed; say what is wrong with it when nothing more comes for a moment."""
-        self.shell.typed[self._key] = self.typed
+        self._keep()
         self.unsay()
         current = self.form.lines.current
         notes = getattr(current, "notes", [])
@@ -187,7 +222,7 @@ class FormPage(Page):
         self._aside = typed
         self._tried = False
         self.form.show_problems([])
-        self.shell.typed[self._key] = self.typed
+        self._keep()
         self._check()
         self.draw_frame()
 
@@ -195,19 +230,36 @@ class FormPage(Page):
         """Check everything and save."""
         if self.known is None:
             return
+        if self._saving is not None:
+            self.say("it is being saved", "dim", keep=False)
+            return
         self._tried = True
         document = self.sheet.document()
         if self.sheet.flaws():
             self._tell_flaws(document)
+        elif self._is_stale:
+            self._ask_how_it_is("It was changed after this was typed.")
         elif self.kind.asks_impact:
             from quarterdeck.tui.impact import ask_impact
             from quarterdeck.tui.screens.form.kinds import changed
 
             edit = changed(self.kind.kind, self.known.document or {}, document)
             save = partial(self._save, document, self.known)
-            ask_impact(self, self.kind.kind, self.opened.name, edit, save, failed=self._failed)
+            self._saving = self._texts()
+            ask_impact(
+                self, self.kind.kind, self.opened.name, edit, save, failed=self._failed,
+                left=self._not_confirmed,
+            )  # fmt: skip
         else:
+            self._saving = self._texts()
             self._save(document, self.known)
+
+    def _texts(self) -> dict[str, str]:
+        return {one.key: one.text for one in self.sheet.entries}
+
+    def _not_confirmed(self) -> None:
+        self._saving = None
+        self.say("not saved; what you typed is here")
 
     def _tell_flaws(self, document: Mapping[str, Any]) -> None:
         """Say what cannot be read, together with what is wrong with the rest."""
@@ -227,31 +279,34 @@ class FormPage(Page):
             f"the save of {self.kind.title}",
             lambda: self.kind.save(self.services, document, bound),
             self._saved,
-            group="save",
             failed=self._failed,
+            is_left=False,
         )
 
     def _saved(self, saved: Saved) -> None:
+        """Go where the form leads; what was typed behind the save is taken up there."""
+        texts, self._saving = self._saving or {}, None
+        place = further(self.kind, self.opened.tab, saved, self.sheet, texts)
         self.shell.typed.pop(self._key, None)
         self.shell.note(saved.words, "good")
         if self.shell.page is not self:
+            if place is not None:
+                self.shell.typed[kept_under(place)] = place.more["typed"]
             return
+        place = place or saved.place
         below = self.shell.pages[-2]
         self.shell.back()
         below.made(self.kind.kind, saved.name)
-        if saved.place is not None:
-            self.shell.open(saved.place)  # which holds keys until it is there
+        if place is not None:
+            self.shell.open(place)  # which holds keys until it is there
         else:
             below.say(saved.words, "good", keep=False)
 
     def _failed(self, error: BaseException) -> None:
         """Show each problem beside its field; a conflict as a question; anything else as everywhere."""
+        self._saving = None
         if isinstance(error, StaleError):
-            self.ask(
-                "how it is now",
-                lambda: self.kind.read(self.services),
-                partial(self._ask_which, error),
-            )
+            self._ask_how_it_is(error.message)
             return
         try:
             found = problems_of(error)
@@ -272,33 +327,34 @@ class FormPage(Page):
         self.say(f"not saved, {count} to mend{more}", "bad")
         self.draw_frame()
 
-    def _ask_which(self, error: StaleError, now: Known) -> None:
+    def _ask_how_it_is(self, what: str) -> None:
+        read = partial(self.kind.read, self.services)
+        self.ask("how it is now", read, partial(self._ask_which, what))
+
+    def _ask_which(self, what: str, now: Known) -> None:
         """Show what somebody else saved meanwhile beside what was typed."""
         from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
         theirs = Sheet(self.kind.entries())
         theirs.load(now.document or {})
-        lines = [(Cell(inert.line(error.message)),), ()]
-        for mine, other in zip(self.sheet.entries, theirs.entries, strict=True):
-            if mine.is_changed:
-                text = f"{mine.label}: {brief(other) or 'nothing'} -> yours: {brief(mine) or 'nothing'}"
-                lines.append((Cell(text),))
-            elif mine.text != other.text:
-                lines.append(
-                    (Cell(f"{mine.label}: {brief(other) or 'nothing'} (theirs; kept)", "dim"),)
-                )
+        lines = differences(what, self.sheet, theirs)
         choices = [Choice("mine", "Put mine on top", "m"), Choice("theirs", "Take theirs", "t")]
 
         def done(answer: Answer | None) -> None:
             if answer is None:
                 return
-            typed = self.typed if answer.choice == "mine" else {}
+            typed, self._is_stale = self.typed, False
             self.known = now
             self.sheet.load(now.document or {})
-            self.sheet.retype(typed)
-            self.shell.typed[self._key] = typed
+            if answer.choice == "mine":
+                self.sheet.retype(typed)
+            else:
+                self._aside = typed
+                key = self.shell.key_of("form.reset")
+                self.say(f"theirs is here; {key} brings back what you typed", keep=False)
+            self._keep()
             self.form.lines.redraw()
-            if typed:
+            if self.typed:
                 self.action_form_save()
             self.draw_frame()
 
