@@ -113,7 +113,7 @@ def test_nothing_of_the_attempt_is_executed_before_the_word(
     maps = Path(f"/proc/{receipt.facts['pid']}/maps")
     assert eventually(lambda: "pyarrow" in maps.read_text())  # the client is being imported
     assert not marks.exists()
-    executor.release(receipt)
+    executor.start(executor.release(receipt))
     assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED)
     assert marks.read_text() == "__main__"
 
@@ -156,7 +156,7 @@ def test_an_attempt_that_an_older_version_prepared_goes_on_with_the_runner_that_
     receipt = executor.prepare(launch)
     assert observe(executor, receipt).phase is Phase.WAITING
     assert not marks.exists()
-    executor.release(receipt)
+    executor.start(executor.release(receipt))
     assert eventually(lambda: observe(executor, receipt).phase is Phase.ENDED)
     word = observe(executor, receipt).last_word
     assert word is not None
@@ -211,7 +211,7 @@ def test_how_long_it_ran_and_whether_it_is_heard_goes_by_no_clock_that_may_be_se
     executor = LocalExecutor(tmp_path / "work", clock, uptime)
     receipt = executor.prepare(a_launch("import time; time.sleep(600)"))
     assert executor.is_heard(receipt, 60) is None
-    executor.release(receipt)
+    executor.start(executor.release(receipt))
     assert eventually(lambda: observe(executor, receipt).phase is Phase.RUNNING)
     seen = observe(executor, receipt)
     assert seen.began_at is not None
@@ -237,7 +237,7 @@ def test_a_runner_of_an_earlier_version_is_as_old_as_its_process(tmp_path: Path)
     clock = FakeClock()
     executor = LocalExecutor(tmp_path / "work", clock, wiring.uptime)
     receipt = executor.prepare(a_launch("import time; time.sleep(600)"))
-    executor.release(receipt)
+    executor.start(executor.release(receipt))
     assert eventually(lambda: observe(executor, receipt).phase is Phase.RUNNING)
     (out_of(receipt) / wire.BEAT_FILE).unlink()
     seen = observe(executor, receipt)

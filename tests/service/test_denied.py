@@ -169,7 +169,7 @@ def test_a_refusal_is_doubted_after_a_silence_or_while_the_server_is_not_ready(
     if by != "readyz":
         world.api.amiss = away
         other = world.run()
-        assert other.state is RunState.DISPATCHING
+        assert other.state is RunState.QUEUED
         assert other.silent_at == world.ports.clock()
         world.ports.clock.tick(100)
         world.api.amiss = lambda _method, _path: None

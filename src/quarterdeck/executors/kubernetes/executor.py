@@ -6,13 +6,12 @@ logs: `logs`.
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from quarterdeck.executors import environment
 from quarterdeck.executors.kubernetes import (
@@ -52,9 +51,6 @@ from quarterdeck.model.run import CancelStep
 from quarterdeck.ports.executor import Check, Launch, Place
 
 Json = dict[str, Any]
-
-REAP_S: Final = 10.0  # how long reaping waits for what it deleted
-POLL_S: Final = 0.1
 
 
 class KubernetesExecutor:
@@ -218,47 +214,18 @@ class KubernetesExecutor:
         """
         self._same_cluster(receipt)
         with self._doubting(receipt.facts["namespace"]):
-            self._cancel(receipt, step)
-
-    def _cancel(self, receipt: Receipt, step: CancelStep) -> None:
-        ending.mark(self._client, receipt, step)
-        pods = [pod for pod in self._list_pods(receipt) if observe.is_alive(pod)]
-        alive = [pod for pod in pods if not podfacts.is_gated(pod)]
-        if step in (CancelStep.DELETE, CancelStep.FORCE) or not alive:
-            ending.delete_job(self._client, receipt, only_unfinished=True)
-            for pod in pods:
-                if pod not in alive:  # it never began: there is nobody to ask
-                    ending.delete_pod(self._client, pod, ending.GRACE_S[step])
-        for pod in alive:
-            is_gentle = step in (CancelStep.ASK, CancelStep.END)
-            is_asked = "activeDeadlineSeconds" in pod["spec"] or not pod["spec"].get("nodeName")
-            if is_gentle and names.is_driver(pod) and not is_asked:
-                ending.end_time(self._client, pod)
-            elif step is not CancelStep.ASK or not is_asked or not pod["spec"].get("nodeName"):
-                ending.delete_pod(self._client, pod, ending.GRACE_S[step])
+            ending.mark(self._client, receipt, step)
+            ending.end_pods(self._client, receipt, step, self._list_pods(receipt))
 
     @asking()
     def reap(self, receipt: Receipt) -> ReapReport:
         """Delete the Job and every pod of the attempt, and wait a little for them to be gone."""
         self._same_cluster(receipt)
-        found: dict[str, None] = {}
-        deadline = time.monotonic() + REAP_S
-        while True:
-            job = ending.delete_job(self._client, receipt)
-            pods = self._list_pods(receipt)
-            for pod in pods:
-                if not pod["metadata"].get("deletionTimestamp"):
-                    ending.delete_pod(self._client, pod, 1 if observe.is_alive(pod) else 0)
-            left = [f"pod {pod['metadata']['name']}" for pod in pods]
-            left += [f"Job {receipt.facts['name']}"] if job else []
-            found |= dict.fromkeys(left)
-            if not left or time.monotonic() > deadline:
-                break
-            time.sleep(POLL_S)
+        found, left = ending.clear(self._client, receipt, self._list_pods)
         if not left:
             self._pods.forget((receipt.run, receipt.attempt))
         self._logs.forget(receipt.id)
-        return ReapReport(tuple(name for name in found if name not in left), tuple(left))
+        return ReapReport(tuple(name for name in found if name not in left), left)
 
     @asking()
     def may_run(self, receipt: Receipt, node: str, ago_s: float) -> str | None:
