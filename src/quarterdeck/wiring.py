@@ -75,8 +75,8 @@ def create_services(settings: Settings, *, shared: bool = False) -> Services:
 
 
 def to_restore(settings: Settings, file: Path) -> ToRestore:
-    """Return what a restore rests on, to be shown; see `store.backup.to_restore`."""
-    from quarterdeck.store.backup import to_restore as look
+    """Return what a restore rests on, to be shown; see `store.restore.to_restore`."""
+    from quarterdeck.store.restore import to_restore as look
 
     return look(settings.store, file)
 
@@ -84,13 +84,13 @@ def to_restore(settings: Settings, file: Path) -> ToRestore:
 def restore(
     settings: Settings, file: Path, *, confirmed: bool, shown: ToRestore | None = None
 ) -> dict[str, Any]:
-    """Put a backup in place of the store; see `store.backup.restore`.
+    """Put a backup in place of the store; see `store.restore.restore`.
 
     Adds `runs_ended`: those that were waiting for a start when the backup was made, and may have run since.
     """
     from quarterdeck.service.repairing import settle_runs
-    from quarterdeck.store.backup import restore as put_back
     from quarterdeck.store.documents import DocumentStore
+    from quarterdeck.store.restore import restore as put_back
 
     ended: list[str] = []
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHES = ("cli", "lists", "overhead", "store", "tpch", "tui", "windows")
+BENCHES = ("again", "cli", "lists", "overhead", "store", "tpch", "tui", "windows")
 
 
 @pytest.mark.bench

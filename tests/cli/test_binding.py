@@ -370,11 +370,11 @@ def test_a_dropped_draft_keeps_its_number_and_one_that_gives_way_is_told(door: D
     assert stale.code == 5
     said = door.call("job", "bring-back", "daily", "3")
     assert "the draft by ben of 2026-11-22" in said.words
-    assert "quarterdeck job bring-back daily 5 brings it back" in said.words
+    assert "quarterdeck job bring-back daily 6 brings it back" in said.words
     door.save(door.ben, "SELECT 'ben again'")
     said = door.call("job", "discard", "daily")
     assert "the draft by ben of 2026-11-22 06:00:00 is gone" in said.words
-    assert "quarterdeck job bring-back daily 6 brings it back" in said.words
+    assert "quarterdeck job bring-back daily 8 brings it back" in said.words
 
 
 @pytest.mark.row("B6", "R4")
@@ -392,4 +392,4 @@ def test_drafts_that_were_dropped_before_there_were_numbers_keep_their_places(do
     door.save(door.ana, "SELECT 'three'")
     door.call("job", "discard", "daily")
     rows = door.call("job", "bring-back", "daily", "--json").document
-    assert [row["number"] for row in rows] == [3, 2]
+    assert [row["number"] for row in rows] == [4, 3, 2]  # 3 gave way to the new text

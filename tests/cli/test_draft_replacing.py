@@ -141,7 +141,7 @@ def test_what_does_not_touch_the_text_that_was_handed_out_refuses_nothing(
     deck.ok("job", "discard", "daily")
     deck.ok("job", "bring-back", "daily", "1")
     rev = deck.ok("job", "show", "daily")["rev"]
-    first = "job discard daily && quarterdeck job bring-back daily 1"
+    first = "job discard daily && quarterdeck job bring-back daily 2"
     code, shown = typed(deck, hands(deck, first, "s/mine/more/"))
     assert code == 0, shown
     assert deck.ok("job", "show", "daily")["rev"] > rev + 1

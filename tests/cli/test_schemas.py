@@ -181,8 +181,10 @@ RECORD = {
     "id": str, "seq": int, "actor": str, "action": str, "subject": str, "subject_name": str, "at": TIME,
     "team": Maybe(str), "before": Maybe(SHA), "after": Maybe(SHA), "previous": Maybe(SHA, re.compile("")),
     "hash": SHA, "outcome": re.compile("done|refused"), "times": int,
+    "lost": [str],
 }  # fmt: skip
 
+FINDING = {"where": str, "what": str}
 PUBLISHED = {**SHOWN, "previous": int, "runs_on_previous": [RUN_ID]}
 ACTIVATED = {**SHOWN, "from": int, "to": int, "changed": bool, "stale_draft": bool}
 EDITED = {**SHOWN, "draft_changed": [str], "changed_now": [str]}
@@ -287,12 +289,15 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
         "documents": COUNTS, "written": {"day": COUNTS, "week": COUNTS}, "changes": int, "format": int,
         "bytes": {"database": int, "write_ahead_log": int, "artifacts": int, "logs": int},
     }),
-    ("store verify", "", None, {"ok": bool, "findings": [{"where": str, "what": str}]}),
+    ("store verify", "", None, {"ok": bool, "findings": [FINDING]}),
+    ("store repair", "", None, {"path": str, "needed": bool, "findings": [FINDING]}),
     ("store backup", "FILE", None, {
         "path": str, "bytes": int, "sha256": SHA, "created_at": TIME, "documents": COUNTS,
+        "findings": [FINDING],
     }),
     ("store restore", "FILE --yes", None, {
         "path": str, "kept": Maybe(str), "created_at": TIME, "documents": COUNTS,
+        "head": {"store": str, "change": int}, "findings": [FINDING], "runs_ended": [RUN_ID],
     }),
 )  # fmt: skip
 

@@ -167,7 +167,7 @@ def test_an_attempt_that_an_older_version_prepared_goes_on_with_the_runner_that_
 
 def test_the_users_own_packages_reach_the_runner_only_where_the_engine_is_one_of_them() -> None:
     users = "/home/ana/.local/lib/python3.11/site-packages"
-    assert environment.isolating(Path("/opt/venv/lib/pysail/__init__.py"), users) == ["-I"]
+    assert environment.isolating(Path("/srv/venv/lib/pysail/__init__.py"), users) == ["-I"]
     assert environment.isolating(Path(users, "pysail/__init__.py"), users) == ["-E", "-P"]
 
 

@@ -24,10 +24,10 @@ from quarterdeck.model.errors import (
 )
 from quarterdeck.model.ids import Rev
 from quarterdeck.store import guard
-from quarterdeck.store.backup import restore
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.memory import MemoryBackend
 from quarterdeck.store.open import create_store, open_store
+from quarterdeck.store.restore import restore
 from tests.support.stores import START, Clock, a_job, a_version, contents
 
 

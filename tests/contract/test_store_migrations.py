@@ -18,9 +18,9 @@ import pytest
 from quarterdeck.model.errors import ConflictError, StoreFaultError, StoreRefusedError
 from quarterdeck.model.ids import Rev
 from quarterdeck.store import faults, guard
-from quarterdeck.store.backup import restore
 from quarterdeck.store.indexes import FORMAT
 from quarterdeck.store.open import open_store
+from quarterdeck.store.restore import restore
 from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import Clock, a_job, a_version, contents, old_store
 

@@ -90,7 +90,8 @@ class Door:
         self._monkeypatch.setenv("QUARTERDECK_ACTOR", name)
 
     def save(self, who: Services, text: str) -> None:
-        who.jobs.edit("daily", {"spec": {**job("daily")["spec"], "source": sql(text)}})
+        spec = {**job("daily")["spec"], "source": sql(text)}
+        who.jobs.edit("daily", {"spec": spec}, replace_draft=True)
 
     def publish(self, who: Services, text: str) -> None:
         self.save(who, text)

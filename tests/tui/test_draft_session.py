@@ -453,7 +453,7 @@ async def test_a_draft_that_another_discarded_behind_the_dialog_is_not_published
         other.drafts.discard("daily")
         await ui.press("enter", "y")
         await ui.until("Somebody else saved meanwhile")
-        assert "discarded this draft" in ui.dialog.text
+        assert "this draft was discarded" in ui.dialog.text
         await ui.confirm("m")
         await until(ui, lambda: stored(services) == "ASELECT 1 AS v")
     assert services.jobs.show("daily")["live_version"] == 1

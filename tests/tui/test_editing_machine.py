@@ -148,8 +148,10 @@ class Editor:
         elif isinstance(effect, AskClash | AskPublish):
             self._ask(effect)
         elif isinstance(effect, OfferUndo):
-            number, name = effect.number, self.session.read.id
-            process.undo = lambda: process.services.drafts.bring_back(name, number)
+            undo, name = effect, self.session.read.id
+            process.undo = lambda: process.services.drafts.bring_back(
+                name, undo.number, expect_draft=undo.left
+            )
         elif isinstance(effect, Keep):
             if effect.unsaved is None:
                 process.kept.pop(effect.id, None)

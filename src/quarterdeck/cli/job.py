@@ -21,10 +21,9 @@ from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
 from quarterdeck.present import ages, columns, job_page, plan_page
-from quarterdeck.present.table import Cell, Line, text
 
 if TYPE_CHECKING:
-    from quarterdeck.model.shown import Activating, Cascade
+    pass
 
 _NAME = click.argument("name", metavar="NAME")
 _REV = expect_rev_option("this is the job's `rev` now; saving its draft raises it, too")
@@ -347,9 +346,11 @@ def activate(
             name, version, expect_rev=expect_rev, expect_live=expect_live
         )
         if dry_run:
-            session.answer(shown.document(), lambda: _effect(shown))
+            session.answer(shown.document(), lambda: job_page.activating(shown))
             return 0
-        if not session.confirm(f"activating version {version} of {name}", _effect(shown), yes=yes):
+        if not session.confirm(
+            f"activating version {version} of {name}", job_page.activating(shown), yes=yes
+        ):
             return 1
         job, live = shown.id, shown.live
     found = publishing.activate(job, version, expect_rev=expect_rev, expect_live=live)
@@ -362,20 +363,6 @@ def activate(
         )
     session.words(found, *said)
     return 0
-
-
-def _effect(shown: Activating) -> list[Line]:
-    head = f"{shown.job}: version {shown.to} in place of {shown.live}"
-    lines: list[Line] = [(text(head),), (Cell("goes back:", "head"),)]
-    lines += list(job_page.differences(shown.goes_back)) or [(Cell("  nothing"),)]
-    return [*lines, (Cell("stays:", "head"), text(f" {', '.join(shown.stays)}"))]
-
-
-def _goes(shown: Cascade) -> list[Line]:
-    versions, runs = ages.count(shown.versions, "version"), ages.count(shown.runs, "run")
-    draft = f" and the draft by {shown.draft.author}" if shown.draft else ""
-    words = f"{shown.job} goes with {versions}{draft}; {runs} of it can still be read"
-    return [(text(words),), *job_page.cascade_more(shown)]
 
 
 @job.command(example="quarterdeck job delete daily-sales --yes")
@@ -393,7 +380,7 @@ def delete(session: Session, name: str, yes: bool, dry_run: bool, expect_rev: in
     jobs = session.services.jobs
     if dry_run or not yes:
         shown = jobs.delete(name, expect_rev=expect_rev, dry_run=True)
-        lines = _goes(shown)
+        lines = job_page.deleting(shown)
         if dry_run:
             session.answer(shown.document(), lambda: lines)
             return 0

@@ -267,3 +267,19 @@ def differences(found: Sequence[Document]) -> Iterator[Line]:
 
 def _value(path: str, value: object) -> str:
     return "(nothing)" if value is None else tree.written(path, value)
+
+
+def activating(shown: Activating) -> list[Line]:
+    """Return what making a version live changes, and what it leaves."""
+    head = f"{shown.job}: version {shown.to} in place of {shown.live}"
+    goes = list(differences(shown.goes_back)) or [(Cell("  nothing"),)]
+    stays = (Cell("stays:", "head"), text(f" {', '.join(shown.stays)}"))
+    return [(text(head),), (Cell("goes back:", "head"),), *goes, stays]
+
+
+def deleting(shown: Cascade) -> list[Line]:
+    """Return what goes with a job, and what stays."""
+    versions, runs = ages.count(shown.versions, "version"), ages.count(shown.runs, "run")
+    draft = f" and the draft by {shown.draft.author}" if shown.draft else ""
+    words = f"{shown.job} goes with {versions}{draft}; {runs} of it can still be read"
+    return [(text(words),), *cascade_more(shown)]

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual import events
 from textual.binding import Binding
@@ -25,6 +25,7 @@ from quarterdeck.tui.actions import ACTIONS
 from quarterdeck.tui.messages import Changed, Later, Open
 from quarterdeck.tui.place import Place, to_document
 from quarterdeck.tui.type_ahead import PATIENCE_S, Arrived, Passed, TypeAhead
+from quarterdeck.tui.undoing import Undoing
 from quarterdeck.tui.workspace import AtWorkspace, Making
 
 if TYPE_CHECKING:
@@ -37,16 +38,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.terminal import Surroundings
 
 DEEPEST: Final = 3  # pages above the jobs list: Esc five times is always back there
-UNDO_S: Final = 10.0
 QUIET_S: Final = 0.25  # after who is here was learned: the first screen is drawn by then
-
-
-class Undo(NamedTuple):
-    """What `u` takes back, and until when."""
-
-    what: str
-    call: Callable[[], Any]
-    until: float
 
 
 class Quarterdeck(AtWorkspace):
@@ -83,7 +75,7 @@ class Quarterdeck(AtWorkspace):
         self._keys = dict(keys or {})
         self._notices = [*notices, *self.theme_notices]
         self._zone = zone
-        self._undo: Undo | None = None
+        self._undoing = Undoing()
         self._ahead = TypeAhead(self)
         self._held_long: Timer | None = None
         self.unsaved: list[str] = []  # what pages that are gone could not save
@@ -369,19 +361,12 @@ class Quarterdeck(AtWorkspace):
         self.panel("A defect of ours", [(Cell(what, "bad"),), (), (Cell(told),)])
 
     def undoable(self, page: Front, what: str, call: Callable[[], Any]) -> None:
-        """Say what was done and offer to undo it for ten seconds; `call` takes it back, on a thread.
-
-        Where letters are text and no other key undoes, it is offered in the palette.
-        """
-        self._undo = Undo(what, call, time.monotonic() + UNDO_S)
-        key = self.key_of("app.undo", typing=page.is_typing)
-        if page.is_typing and len(key) == 1:
-            key = f"{self.key_of('app.palette', typing=True)} undo"
-        page.say(f"{what}. {key} undoes it for 10 s")
+        """Say what was done and offer to undo it for ten seconds; `call` takes it back, on a thread."""
+        self._undoing.offer(self, page, what, call)
 
     def withdraw_undo(self) -> None:
         """Offer nothing any more that was done before: what came after it stands on it."""
-        self._undo = None
+        self._undoing.withdraw()
 
     def left_unsaved(self, words: str) -> None:
         """Say what a page that is gone could not save; from any thread. It is said again at the end."""
@@ -393,11 +378,7 @@ class Quarterdeck(AtWorkspace):
 
     def undo(self, page: Front) -> None:
         """Take the last act back, if it is not too late."""
-        found, self._undo = self._undo, None
-        if found is None or time.monotonic() > found.until:
-            page.say("nothing to undo (it is offered for 10 s)", "dim", keep=False)
-            return
-        page.ask(f"undoing: {found.what}", found.call, lambda _: page.say(f"undone: {found.what}"))
+        self._undoing.take_back(page)
 
     def copy(self, page: Front, text: str) -> None:
         """Copy text: to the terminal's clipboard if it allows OSC 52, and into a file of the state folder."""

@@ -14,10 +14,11 @@ from textual.screen import Screen
 from quarterdeck.model.errors import NotFoundError, QuarterdeckError, UnreachableError
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Look
-from quarterdeck.tui import actions, marks, problems
+from quarterdeck.tui import actions, header, marks, problems, waits
 from quarterdeck.tui.actions import ACTIONS, BY_METHOD
 from quarterdeck.tui.messages import Answered
 from quarterdeck.tui.place import Place
+from quarterdeck.tui.waits import SHOWN_AFTER_S, Wait
 from quarterdeck.tui.widgets.frame import LineBox, footer_cells
 
 if TYPE_CHECKING:
@@ -30,29 +31,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.shell import Shell
 
 T = TypeVar("T")
-SHOWN_AFTER_S: Final = 0.08  # a key whose only effect is a call is answered within 100 ms
-SPINNER: Final = "|/-\\"
 LEAST: Final = (40, 12)
-
-
-class Wait:
-    """One call under way: what it is about, since when, and what is done with the answer."""
-
-    def __init__(
-        self,
-        what: str,
-        group: str,
-        then: Callable[[Any], None] | None,
-        failed: Callable[[BaseException], None] | None,
-        *,
-        is_left: bool,
-    ) -> None:
-        self.what = what
-        self.is_left = is_left  # with Esc
-        self.group = group
-        self.then = then
-        self.failed = failed
-        self.since = time.monotonic()
 
 
 class BasePage(Screen[None]):
@@ -204,7 +183,7 @@ class BasePage(Screen[None]):
             text = f"too small, need {LEAST[0]}x{LEAST[1]}"
             self._box("status").show([Cell(text, "bad")])
             return
-        waiting = self._waiting()
+        waiting = waits.words(self._calls.values())
         if waiting:
             self._box("status").show([Cell(waiting, "wait")])
         elif self._said[0]:
@@ -328,18 +307,6 @@ class BasePage(Screen[None]):
             self.shell.panel(problems.title(error), list(problems.lines(error)))
             self.shell.note(problems.brief(error), "bad")
 
-    def _waiting(self) -> str:
-        now = time.monotonic()
-        late = [wait for wait in self._calls.values() if now - wait.since >= SHOWN_AFTER_S]
-        if not late:
-            return ""
-        oldest = min(late, key=lambda wait: wait.since)
-        seconds = now - oldest.since
-        sign = SPINNER[int(seconds * 2) % len(SPINNER)]
-        more = f", {len(late) - 1} more" if len(late) > 1 else ""
-        word = "still waiting for" if seconds >= 10 else "waiting for"  # noqa: PLR2004  # worth another word
-        return f"{sign} {word} {oldest.what} ({seconds:.0f} s{more}). Esc leaves it"
-
     def _drop(self, of: Callable[[Wait], bool]) -> bool:
         gone = [number for number, wait in self._calls.items() if of(wait)]
         for number in gone:
@@ -381,8 +348,7 @@ class BasePage(Screen[None]):
                 if self.check_action(action.method, ()) is None:
                     marks.refuse(self, action)
                 elif action.writes and self.shell.read_only:
-                    is_damaged = self.shell.header.get("damage")
-                    why = "the store is damaged" if is_damaged else "opened with --read-only"
+                    why = header.why_read_only(self.shell.header)
                     self.say(f"{action.label}: {why}; nothing is written.", "bad")
                 return
         elsewhere = [a for a in actions.with_key(event.key, self.shell.keys_by_id) if a.where]

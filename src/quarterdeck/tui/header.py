@@ -61,3 +61,17 @@ def _scheduler(holder: Mapping[str, Any] | None, now: datetime) -> Cell:
         return Cell("  schedules do not fire", "dim")
     age = ages.age(holder["heard_at"], now)
     return Cell(f"  scheduler {inert.line(holder['host'])}, {age}", "dim")
+
+
+def why_read_only(header: Mapping[str, Any]) -> str:
+    """Return why nothing is written, where nothing is."""
+    return "the store is damaged" if header.get("damage") else "opened with --read-only"
+
+
+def why_locked(header: Mapping[str, Any], owner: str, *, read_only: bool) -> str:
+    """Return why what the team `owner` owns may not be edited; empty while it may, or nobody knows who is here."""
+    if read_only:
+        return f"read-only: {why_read_only(header)}"
+    if owner and header and not (header["org_admin"] or owner in header["teams"]):
+        return f"read-only: only members of {owner} and org admins may edit it"
+    return ""

@@ -13,7 +13,7 @@ from quarterdeck.model.errors import InvalidInputError, StaleError
 from quarterdeck.model.limits import QUERY_LENGTH
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions
+from quarterdeck.tui import actions, header
 from quarterdeck.tui.impact import ask_impact
 from quarterdeck.tui.page import Page
 from quarterdeck.tui.place import Place
@@ -211,14 +211,8 @@ class QueryPage(Page):
 
     def _why_locked(self) -> str:
         """Return why nothing may be typed; empty while it may, or while it is not known who is here."""
-        header, owner = self.shell.header, self._owner
-        if self.shell.read_only:
-            is_damaged = self.shell.header.get("damage")
-            why = "the store is damaged" if is_damaged else "opened with --read-only"
-            return f"read-only: {why}"
-        if owner and header and not (header["org_admin"] or owner in header["teams"]):
-            return f"read-only: only members of {owner} and org admins may edit it"
-        return ""
+        shell = self.shell
+        return header.why_locked(shell.header, self._owner, read_only=shell.read_only)
 
     def draw_frame(self) -> None:
         """Draw the frame; who is here and may type may have changed."""

@@ -25,6 +25,7 @@ from quarterdeck.tui.screens.draft import editing, keeping
 from quarterdeck.tui.screens.draft.protocol import (
     Acting,
     Answer,
+    Around,
     Asking,
     Call,
     Drawing,
@@ -82,7 +83,7 @@ class Page(Protocol):
         ...
 
     def look_in(self) -> None:
-        """Hear what stands in the editor before anything else is heard."""
+        """Hear what lies over the page and what stands in the editor before anything else is heard."""
         ...
 
     def draw_if_other(self) -> None:
@@ -112,7 +113,7 @@ class Desk:
     def hear(self, event: Event) -> None:
         """Let the session know, and do what it asks for; what is heard meanwhile comes after it."""
         with self._lock:
-            if not self.is_left and not isinstance(event, Typed):
+            if not self.is_left and not isinstance(event, Typed | Around):
                 self._shell = self._page.shell  # a page that is gone knows it no more
                 self._page.look_in()
             self._heard.append(event)
@@ -238,5 +239,7 @@ def _done(
             return Published(job["live_version"], job["previous"], len(job["runs_on_previous"]))
         case Drop(name, how, seen):
             gone = services.drafts.give_up(name, to_live=how is Wish.RESET, expect_draft=seen)
-            return Dropped(gone.draft.number)
+            found = services.drafting.open(gone.job_id)
+            assert found is not None  # noqa: S101  # only what is as it was known is not told
+            return Dropped(gone.draft.number, gone.left, found)
     assert_never(call)

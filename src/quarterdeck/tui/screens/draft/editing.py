@@ -186,9 +186,10 @@ def _answered(s: Session, call: Call | None, event: Answer, now: float) -> tuple
             return _saved(s, answer), ()
         case Published():
             return _published(s, event)
-        case Dropped(number):
-            s = replace(s, aim=Aim.OWN, news=News.HEARD)
-            return s, (OfferUndo(_dropped_words(s, call), number),)
+        case Dropped(number, left, found):
+            offer = OfferUndo(_dropped_words(s, call), number, left)
+            s, effects = opened(replace(s, aim=Aim.OWN), found, now)
+            return s, (*effects, offer)
         case Stale():
             return _stale(s, call), ()
         case Refused():

@@ -128,9 +128,14 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """The discard or reset on its way was acknowledged; `number` brings the draft back."""
+    """The discard or reset on its way was acknowledged; `number` brings the draft back.
+
+    `left` is the hash of the draft that is in its place (NO_DRAFT for none), `found` what is there to edit now.
+    """
 
     number: int
+    left: str
+    found: draft.Opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,10 +317,11 @@ class NextProblem:
 
 @dataclass(frozen=True, slots=True)
 class OfferUndo:
-    """Say what was dropped, and offer to bring it back for a while."""
+    """Say what was dropped, and offer for a while to bring it back in the place of what was `left`."""
 
     words: str
     number: int
+    left: str
 
 
 @dataclass(frozen=True, slots=True)

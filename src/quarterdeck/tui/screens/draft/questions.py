@@ -14,6 +14,7 @@ from quarterdeck.tui.screens.draft.protocol import (
     AskPublish,
     Clash,
     ClashAnswered,
+    OfferUndo,
     PublishAnswered,
 )
 
@@ -78,15 +79,15 @@ class Questions:
 
         self._compare(lambda: compared(found.live, found.spec), ask)
 
-    def offer_undo(self, words: str, name: str, number: int) -> None:
-        """Say what became of a draft, and offer for a while to bring it back."""
+    def offer_undo(self, id: str, offer: OfferUndo) -> None:
+        """Say what became of a job's draft, and offer for a while to bring it back."""
         page, shell, drafts = self._page, self._page.shell, self._page.services.drafts
 
         def bring_back() -> None:
-            drafts.bring_back(name, number)
+            drafts.bring_back(id, offer.number, expect_draft=offer.left)
             shell.post_message(Later(page.load))
 
-        shell.undoable(page, words, bring_back)
+        shell.undoable(page, offer.words, bring_back)
 
     def _compare(self, call: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Work out on a thread what differs: long texts take a while."""

@@ -141,7 +141,7 @@ def _did(found: draft.Opened, live_before: int) -> str:
         return f"{found.author} saved this draft"
     if found.live_version != live_before:
         return f"{found.live_by} made v{found.live_version} live"
-    return "somebody discarded this draft"
+    return "this draft was discarded"
 
 
 def _clash(s: Session, found: draft.Opened, *, live_before: int) -> tuple[Session, Effects]:

@@ -166,7 +166,10 @@ class DraftPage(JobActs):
         self.draw_frame()
 
     def look_in(self) -> None:
-        """Let the session hear what stands in the editor."""
+        """Let the session hear what lies over the page, and what stands in the editor."""
+        around = Around(self.shell.read_only, self.is_in_front)
+        if around != Around(self.session.read_only, self.session.is_in_front):
+            self.desk.hear(around)
         if self.session.facts is not None and not self.editor.read_only and self.editor.exact:
             self.desk.hear(Typed(self.editor.text))
 
@@ -181,9 +184,7 @@ class DraftPage(JobActs):
 
     def on_tick(self) -> None:
         """Let time pass; what lies over the page may be gone, and --read-only lifted."""
-        around = Around(self.shell.read_only, self.is_in_front)
-        known = Around(self.session.read_only, self.session.is_in_front)
-        self.desk.hear(Ticked() if around == known else around)
+        self.desk.hear(Ticked())
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         """Take note that something is typed."""
@@ -243,8 +244,8 @@ class DraftPage(JobActs):
                 self.show_plan(self.job_name(), draft=is_draft)
             case NextProblem():
                 self.troubles.go_to_next()
-            case OfferUndo(words, number):
-                self.questions.offer_undo(words, self.job_name(), number)
+            case OfferUndo():
+                self.questions.offer_undo(self.session.read.id, effect)
             case WithdrawUndo():
                 self.shell.withdraw_undo()
             case _:

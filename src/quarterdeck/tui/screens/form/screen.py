@@ -163,15 +163,13 @@ class FormPage(Page):
         if not fields:
             return
         self.sheet.retype(fields)
-        before = kept.get("before")
-        self._is_stale = (
-            before is not None and self.known is not None and before != self.known.document
-        )
+        before, known = kept.get("before"), self.known
+        self._is_stale = before is not None and known is not None and before != known.document
         if self._is_stale:
             self.say(f"{self.kind.title} was changed meanwhile; Save shows both", "bad")
         else:
-            reset = self.shell.key_of("form.reset")
-            self.say(f"what you typed before is here again; {reset} starts over", keep=False)
+            key = self.shell.key_of("form.reset")
+            self.say(f"what you typed before is here again; {key} starts over", keep=False)
 
     # --- checking
 
