@@ -362,14 +362,14 @@ class Sessions(RuleBasedStateMachine):
     @rule(who=st.integers(0, 1), what=st.sampled_from(["read-only", "covered"]))
     def stand_around(self, who: int, what: str) -> None:
         if (editor := self.at(who)) is not None and not (editor.clash or editor.publish):
-            editor.hear(Around(what == "read-only", what != "covered"))
+            editor.hear(Around("read-only" if what == "read-only" else "", what != "covered"))
 
     @rule(who=st.integers(0, 1), seconds=st.sampled_from([0, 1]))
     def all_goes_well(self, who: int, seconds: int) -> None:
         """Nothing lies over the page, time passes, and calls are made and answered."""
         for editor in self.processes[who].editors:
             if not editor.session.is_left:
-                editor.hear(Around(read_only=False, is_in_front=True))
+                editor.hear(Around(read_only="", is_in_front=True))
             for _ in range(4):
                 editor.now += seconds
                 editor.hear(Ticked())
@@ -663,7 +663,7 @@ class Sessions(RuleBasedStateMachine):
             if process.editor is not None:
                 self.answer_a_clash(who, "mine")
                 self.answer_a_publish(who, None)
-                process.editor.hear(Around(read_only=False, is_in_front=True))
+                process.editor.hear(Around(read_only="", is_in_front=True))
                 if process.editor.session.block is session.Block.CLASH:
                     process.editor.hear(Wished(Wish.SAVE))
                 elif is_first or process.editor.session.facts is None:

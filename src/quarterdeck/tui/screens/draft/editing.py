@@ -334,7 +334,7 @@ def _granted(s: Session) -> tuple[Session, Effects]:
     wish, s = s.wishes[0], replace(s, wishes=s.wishes[1:])
     found = s.read
     if s.read_only and wish not in (Wish.PLAN, Wish.PROBLEM):
-        return s, (Say("opened with --read-only: nothing is written", "bad"),)
+        return s, (Say(f"{s.read_only}: nothing is written", "bad"),)
     match wish:
         case Wish.SAVE:
             return s, (Say("saved as draft, not live", "good"),)
@@ -372,7 +372,7 @@ def _last(s: Session) -> tuple[Session, Effects]:
         return s, (KeepFiles(found.id, found.job, _files(s.doc)), Leave())
     if kept is None:
         return s, (Keep(found.id, None), Leave())
-    why = s.trouble or ("opened with --read-only" if s.read_only else "")
+    why = s.trouble or s.read_only
     if not s.is_dirty:
         why = f"{', '.join(s.unread)} cannot be read"
     return s, (Keep(found.id, kept), Leave(f"{found.job}: not saved: {why}"))

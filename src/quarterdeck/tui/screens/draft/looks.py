@@ -49,7 +49,7 @@ def banner(session: Session, key: str) -> str:
     if session.facts is None:
         return session.trouble
     if session.read_only and session.is_dirty:
-        return "NOT SAVED: opened with --read-only. The text is kept here."
+        return f"NOT SAVED: {session.read_only}. The text is kept here."
     if not session.trouble:
         return ""
     if session.block is Block.CLASH:

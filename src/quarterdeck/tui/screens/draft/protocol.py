@@ -166,7 +166,7 @@ class ClashAnswered:
 class Around:
     """How things stand around the editor: whether anything may be written, and whether nothing lies over it."""
 
-    read_only: bool
+    read_only: str  # why nothing is written; empty where something is
     is_in_front: bool
 
 

@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions
+from quarterdeck.tui import actions, header
 from quarterdeck.tui.acts import JobActs
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.draft import keeping, looks
@@ -167,7 +167,8 @@ class DraftPage(JobActs):
 
     def look_in(self) -> None:
         """Let the session hear what lies over the page, and what stands in the editor."""
-        around = Around(self.shell.read_only, self.is_in_front)
+        why = header.why_read_only(self.shell.header) if self.shell.read_only else ""
+        around = Around(why, self.is_in_front)
         if around != Around(self.session.read_only, self.session.is_in_front):
             self.desk.hear(around)
         if self.session.facts is not None and not self.editor.read_only and self.editor.exact:

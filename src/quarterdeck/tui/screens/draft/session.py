@@ -89,7 +89,7 @@ class Session:
     is_lost: bool = False
     is_gone: bool = False
     waits: bool = False
-    read_only: bool = False
+    read_only: str = ""  # why nothing is written
     is_in_front: bool = True
     is_left: bool = False
     tries: int = 0
