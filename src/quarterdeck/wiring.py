@@ -15,7 +15,7 @@ from quarterdeck.model.ids import make_id
 from quarterdeck.service.bundle import Services
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from quarterdeck.config import Settings
     from quarterdeck.model.clock import Uptimes
@@ -120,7 +120,9 @@ def findings(settings: Settings) -> list[dict[str, str]]:
         services.close()
 
 
-def repair(settings: Settings, *, only_look: bool) -> dict[str, Any]:
+def repair(
+    settings: Settings, *, only_look: bool, shown: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Save what can be saved of a damaged store, or only say what could be; see `service.repairing.carry_out`."""
     from quarterdeck.logs import FolderRunLogs
     from quarterdeck.service.repairing import carry_out
@@ -128,7 +130,7 @@ def repair(settings: Settings, *, only_look: bool) -> dict[str, Any]:
 
     logs = FolderRunLogs(settings.store / "logs", clock)
     with begin(settings.store, clock, by=settings.actor, only_look=only_look) as work:
-        return carry_out(work, logs, clock, settings.actor)
+        return carry_out(work, logs, clock, settings.actor, shown)
 
 
 class RealPorts:

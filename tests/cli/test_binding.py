@@ -6,6 +6,8 @@ Each race is done REPEATED times over a store on disk; QUARTERDECK_TEST_AGAIN sa
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,6 +124,20 @@ def test_a_check_of_a_cluster_meanwhile_is_no_edit_of_it(door: Door) -> None:
         "cluster", "delete", "spare", meanwhile=lambda: door.ben.clusters.check("spare")
     )
     assert said.code == 0, said.words
+
+
+@pytest.mark.row("D6", "T5")
+def test_a_cluster_that_was_checked_meanwhile_is_edited_by_hand(deck: Quarterdeck) -> None:
+    quarterdeck = shlex.join([sys.executable, "-m", "quarterdeck"])
+    editor = deck.folder / "other.sh"
+    editor.write_text(
+        f"#!/bin/sh\n{quarterdeck} cluster check local > {deck.folder}/said || exit 9\n"
+        "sed -i 's/name: local/name: here/' \"$1\"\n"
+    )
+    editor.chmod(0o700)
+    code, shown = typed(deck, f"EDITOR={editor} quarterdeck cluster edit local")
+    assert code == 0, shown
+    assert [one["name"] for one in deck.ok("cluster", "list")] == ["here"]
 
 
 @again

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.quarterdeck import Answer, Quarterdeck, job, python, sql
+from tests.support.terminal import typed
 from tests.support.wal import flip
 
 # Makes jobs one by one in a process that is then killed: what it said is in the write-ahead log alone.
@@ -359,7 +360,8 @@ def test_a_repair_asks_keeps_what_can_be_read_and_says_what_cannot(deck: Quarter
 
     asked = deck.json("store", "repair")
     assert (asked.code, asked.error["fields"][0]["path"]) == (2, "yes")
-    assert deck.json("--read-only", "store", "repair", "--yes").code == 3
+    for how in ("--yes", "--dry-run"):
+        assert deck.json("--read-only", "store", "repair", how).code == 3
     look = deck.ok("store", "repair", "--dry-run")
     assert (look["dry_run"], look["copy"], look["missing_changes"]) == (True, None, 0)
     assert sorted(path.name for path in deck.folder.iterdir()) == before
@@ -385,6 +387,25 @@ def test_a_repair_asks_keeps_what_can_be_read_and_says_what_cannot(deck: Quarter
     assert deck.run("second")["state"] == "succeeded"
     kept = deck.call("--store", done["copy"], "--read-only", "job", "list")
     assert (kept.code, "second" in kept.out) == (0, True)
+
+
+@pytest.mark.row("H8")
+def test_a_repair_is_refused_when_more_is_damaged_than_was_shown(deck: Quarterdeck) -> None:
+    for name in ("first", "second"):
+        deck.create(name, source=sql(f"SELECT '{name}'"))
+    sql_ = "UPDATE t_versions SET body = replace(body, ?, 'SELECT 3') WHERE instr(body, ?)"
+    changed(deck, sql_, "SELECT 'first'", "SELECT 'first'")
+
+    def meanwhile() -> None:
+        changed(deck, sql_, "SELECT 'second'", "SELECT 'second'")
+
+    code, shown = typed(deck, "quarterdeck store repair", meanwhile=meanwhile)
+    assert (code, "damaged further than was shown" in " ".join(shown.split())) == (5, True)
+    assert not list(deck.folder.glob("store.before-repair*"))
+    assert len(deck.json("store", "verify").document["findings"]) > 1
+    code, shown = typed(deck, "quarterdeck store repair", meanwhile=lambda: None)
+    assert code == 0, shown
+    assert deck.ok("store", "verify")["ok"] is True
 
 
 @pytest.mark.row("H8")

@@ -15,7 +15,7 @@ import pytest
 
 from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
-from quarterdeck.model.ids import RunId
+from quarterdeck.model.codec import from_document
 from quarterdeck.model.receipt import Receipt
 from tests.contract.test_executor import a_launch, begin
 from tests.support import kubernetes
@@ -64,8 +64,8 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def receipt_of(run: Json) -> Receipt:
-    shown = run["receipt"]
-    return Receipt(shown["kind"], RunId(shown["run"]), shown["attempt"], shown["facts"])
+    receipt: Receipt = from_document(Receipt, run["receipt"])
+    return receipt
 
 
 def evict(place: Place, pod: Json) -> None:

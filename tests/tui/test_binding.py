@@ -414,6 +414,24 @@ async def test_the_list_of_dropped_drafts_means_what_it_said_though_one_expired(
 
 @again
 @pytest.mark.row("B6")
+async def test_a_draft_comes_back_to_the_job_whose_list_was_shown(
+    tmp_path: Path, turn: int
+) -> None:
+    world = World(tmp_path)
+    _dropped(world, "SELECT 'mine'")
+    async with running(world.ana, places=[JOB]) as ui:
+        await opened(ui, ("colon", *"dropped", "enter"))
+        world.ben.jobs.edit("daily", {"name": "old"})
+        world.ben.jobs.create([job("daily")])
+        _dropped(world, "SELECT 'another job'")
+        await ui.press("enter")
+        await ui.until("is back")
+    assert world.ana.drafts.show("old")["spec"]["source"]["text"] == "SELECT 'mine'"
+    assert world.draft() is None
+
+
+@again
+@pytest.mark.row("B6")
 @pytest.mark.parametrize("act", ["discard draft", "reset draft"])
 async def test_a_draft_that_was_not_shown_is_not_dropped_and_says_whose_it_is(
     tmp_path: Path, act: str, turn: int

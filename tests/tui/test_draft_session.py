@@ -570,3 +570,54 @@ def test_a_thread_that_answers_after_the_page_is_gone_goes_on_alone(services: Se
     assert keeping.from_document({"spec": {}, "seen": ["a"]}) is None
     found = Unsaved({"source": {}}, "x", read(services).seen, 4)
     assert keeping.from_document(json.loads(json.dumps(keeping.to_document(found)))) == found
+
+
+# --- what a publish and a run of the draft rest on
+
+
+@pytest.mark.row("A17", "B4")
+async def test_the_other_pane_s_text_is_dropped_with_the_draft_that_goes_live(
+    services: Services,
+) -> None:
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.pilot.press("A")
+        await until(ui, lambda: stored(services) == "ASELECT 1 AS v")
+        await ui.press("ctrl+t", "ctrl+p", *"take it", "enter")
+        await until(ui, lambda: read(services).aside == "ASELECT 1 AS v")
+        await ui.press("ctrl+g")
+        await ui.listens()
+        assert "The text of the other pane does not go live" in ui.dialog.text
+        await ui.press("enter", "y")
+        await ui.until("kept as dropped draft 1")
+    [dropped] = services.drafts.dropped("daily")
+    services.drafts.bring_back("daily", dropped["number"])
+    assert read(services).aside == "ASELECT 1 AS v"
+
+
+@pytest.mark.row("A17", "B4")
+async def test_a_publish_is_bound_to_the_other_pane_s_text_too(services: Services) -> None:
+    other = ben(services)
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.pilot.press("A")
+        await ui.press("ctrl+g")
+        await ui.listens()
+        found = read(other)
+        other.drafting.save("daily", found.spec, seen=found.seen, aside="print('ben')")
+        await ui.press("enter", "y")
+        await ui.until("Somebody else saved meanwhile")
+        assert "print('ben')" in ui.dialog.text
+    assert services.jobs.show("daily")["live_version"] == 1
+    assert read(services).aside == "print('ben')"
+
+
+@pytest.mark.row("B4", "F3")
+async def test_a_draft_that_another_saved_since_is_not_run_as_mine(services: Services) -> None:
+    other = ben(services)
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.pilot.press("A")
+        await until(ui, lambda: stored(services) == "ASELECT 1 AS v")
+        spec = job("daily", source=sql("SELECT 'ben'"))["spec"]
+        other.jobs.edit("daily", {"spec": spec}, replace_draft=True)
+        await ui.press("ctrl+r")
+        await ui.until("ben saved")
+        assert services.context.ports.store.runs.count() == 0

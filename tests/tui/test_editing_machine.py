@@ -484,8 +484,6 @@ class Sessions(RuleBasedStateMachine):
         def kept(found: draft.Opened) -> Unsaved | None:
             return keeping.from_document(process.kept.get(found.id) or process.kept.get(NAME))
 
-        if isinstance(call, Publish) and (found := self.ports.store.drafts.find(self.id)):
-            process.seen |= marks(found.value.aside)  # kept until publish, as is said
         answer = perform(process.services, call, kept)
         assert not (isinstance(answer, Failed) and answer.is_defect), answer
         return answer
@@ -601,9 +599,6 @@ class Sessions(RuleBasedStateMachine):
             "describe": lambda: services.jobs.edit(self.id, {"description": f"no. {self.count}"}),
             "share": lambda: services.jobs.edit(self.id, {"shared_teams": ["others"]}),
         }
-        found = self.ports.store.drafts.find(self.id)
-        if what == "publish" and found:
-            process.seen |= marks(found.value.aside)  # kept until publish, as is said
         self.allowed(process, acts[what])
 
     def allowed(self, process: Process, act: Any) -> None:

@@ -179,7 +179,9 @@ def _by_hand(
     kept = services.context.get_definition(kind, name)
 
     def save(document: Mapping[str, Any]) -> dict[str, Any]:
-        return services.definitions.edit(kind, name, document, expect_rev=expect_rev or kept.rev)
+        return services.definitions.edit(
+            kind, name, document, expect_rev=expect_rev, revision=kept.value.revision
+        )
 
     return edit(
         session, kind, name, lambda: views.file_form(World(services.context), kept.value), save

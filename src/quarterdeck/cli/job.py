@@ -319,6 +319,11 @@ def publish(session: Session, name: str, note: str, expect_rev: int | None) -> N
     said = [f"{name}: {found['live_version']} is live, {found['previous']} is in the history"]
     if found["runs_on_previous"]:
         said.append(f"still on {found['previous']}: {', '.join(found['runs_on_previous'])}")
+    if found["dropped"]:
+        said += [
+            "the text of the other language beside the draft is in no version",
+            _way_back(found),
+        ]
     session.words(found, *said)
 
 

@@ -93,6 +93,7 @@ def repair(session: Session, dry_run: bool, yes: bool) -> int:
     from quarterdeck import wiring
     from quarterdeck.present import repairs
 
+    session.demand_writable("repairing the store")
     found = wiring.findings(session.settings)
     if not found:
         whole = {"path": str(session.settings.store), "needed": False, "findings": []}
@@ -102,7 +103,7 @@ def repair(session: Session, dry_run: bool, yes: bool) -> int:
     if not dry_run:
         if not session.confirm("repairing the store", repairs.effect(look), yes=yes):
             return 1
-        look = wiring.repair(session.settings, only_look=False)
+        look = wiring.repair(session.settings, only_look=False, shown=None if yes else look)
     document = {**look, "needed": True, "findings": found}
     session.answer(document, lambda: repairs.lines(look))
     return 0

@@ -25,14 +25,20 @@ class Seen:
     based_on: int
     aside: str = ""
 
+    @property
+    def key(self) -> str:
+        """What it is compared by: see `shown.DraftShown`."""
+        return self.spec + self.aside
+
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a publish is bound to: the spec that was shown, its base, and the live version that it replaces."""
+    """What a publish is bound to: the draft that was shown, its base, and the live version that it replaces."""
 
     spec: str
     based_on: int
     live_version: int
+    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Opened:
     @property
     def bound(self) -> Bound:
         """What a publish of this is bound to."""
-        return Bound(self.seen.spec, self.seen.based_on, self.live_version)
+        return Bound(self.seen.spec, self.seen.based_on, self.live_version, self.seen.aside)
 
 
 @dataclass(frozen=True, slots=True)

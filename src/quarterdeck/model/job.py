@@ -37,6 +37,11 @@ class DroppedDraft:
     number: int = 0
     aside_sha256: str = ""
 
+    @property
+    def key(self) -> str:
+        """What it is compared by: see `shown.DraftShown`."""
+        return self.spec_sha256 + self.aside_sha256
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -107,7 +112,8 @@ NO_MARK: Final = Mark()
 class Draft:
     """The one draft of a job (`id` is the job's); never fires on schedule.
 
-    `aside` is a text of the other language, kept until publish; `doubt` as a version's, until it is saved again.
+    `aside` is a text of the other language, dropped with the draft when that is published; `doubt` as a version's,
+    until it is saved again.
     `mark` came on 2026-11-30; older drafts have none.
     """
 

@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from quarterdeck.model.job import Draft
 
 NO_DRAFT: Final = ""
-"""In the place of a draft's hash: there was none."""
+"""In the place of a draft's hash, or its key: there was none."""
 
 
 class DraftShown(NamedTuple):
-    """A draft as it was shown: the hash of its spec, what it is based on, who saved it when."""
+    """A draft as it was shown: the hashes of its spec and of the text beside it, its base, who saved it when."""
 
     sha256: str
+    aside_sha256: str
     based_on: int
     author: str
     at: datetime
+
+    @property
+    def key(self) -> str:
+        """What is another for each other draft: of the spec, or of the text beside it."""
+        return self.sha256 + self.aside_sha256
 
 
 def canonical(content: Any) -> tuple[str, str]:
@@ -41,12 +47,33 @@ def of_draft(draft: Draft | None) -> DraftShown | None:
     """Return what is shown of a draft."""
     if draft is None:
         return None
-    return DraftShown(canonical(draft.spec)[1], draft.based_on, draft.author, draft.at)
+    aside = aside_sha256_of(draft.aside)
+    return DraftShown(canonical(draft.spec)[1], aside, draft.based_on, draft.author, draft.at)
+
+
+def aside_sha256_of(aside: str) -> str:
+    """Return the hash of a text beside a draft; empty for none."""
+    return canonical(aside)[1] if aside else ""
+
+
+def key_of(draft: Draft | None) -> str:
+    """Return `DraftShown.key` of a draft; NO_DRAFT for none."""
+    shown = of_draft(draft)
+    return NO_DRAFT if shown is None else shown.key
 
 
 def sha256_of(draft: Draft | None) -> str:
     """Return the hash of a draft's spec; NO_DRAFT for none."""
     return NO_DRAFT if draft is None else canonical(draft.spec)[1]
+
+
+class Shelf(NamedTuple):
+    """The dropped drafts of a job, newest first, and the draft that is `there`, which one would replace."""
+
+    id: str
+    job: str
+    there: DraftShown | None
+    dropped: tuple[Mapping[str, Any], ...]
 
 
 class Activating(NamedTuple):
@@ -128,7 +155,7 @@ class Again(NamedTuple):
 class Cascade(NamedTuple):
     """What goes with a job, and what keeps it: `active` runs. `runs` stay readable.
 
-    `newest` is the highest version; `dropped` are the hashes of dropped drafts.
+    `newest` is the highest version; `dropped` are the keys of dropped drafts.
     """
 
     id: str
@@ -164,10 +191,10 @@ class Cascade(NamedTuple):
             found.append(f"it has the schedule {self.schedule.get('cron')} now")
         if self.newest > shown.newest:
             found.append(f"version {self.newest} was published")
-        texts = {shown.draft.sha256 if shown.draft else "", *shown.dropped}
-        if self.draft is not None and self.draft.sha256 not in texts:
+        texts = {shown.draft.key if shown.draft else "", *shown.dropped}
+        if self.draft is not None and self.draft.key not in texts:
             found.append(f"{self.draft.author} saved a draft at {format_instant(self.draft.at)}")
-        here = {self.draft.sha256} if self.draft else set()
+        here = {self.draft.key} if self.draft else set()
         if set(self.dropped) - texts - here:
             found.append("another draft was dropped, which can be brought back")
         active = [one for one in self.active if one not in shown.active]

@@ -41,11 +41,13 @@ def as_shown(
     context: Context, tx: Documents, job: Job, rests_on: RunShown, **which: Any
 ) -> tuple[Job, Chosen]:
     """Return what `chosen` does, if live version, draft and parameters are those that were shown."""
+    from quarterdeck.model.shown import sha256_of
     from quarterdeck.service import overtaken
 
     now, draft = tx.jobs.get(job.id).value, context.ports.store.drafts.find(job.id)
     overtaken.demand_live(now, rests_on.live)
-    overtaken.demand_draft(now, draft.value if draft else None, rests_on.draft)
+    there = draft.value if draft else None
+    overtaken.demand_draft(now, there, rests_on.draft, told_by=sha256_of)
     now, found = chosen(context, job.id, **which)
     if rests_on.parameters is not None:
         is_draft = found.version is None

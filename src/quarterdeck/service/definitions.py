@@ -16,6 +16,7 @@ from quarterdeck.model.errors import (
     NotFoundError,
     OvertakenError,
     Problem,
+    StaleError,
     raise_problems,
 )
 from quarterdeck.model.ids import DefinitionId, TeamId
@@ -219,16 +220,22 @@ class Definitions:
 
     def edit(
         self, kind: str, name: str, document: Mapping[str, Any], *, expect_rev: int | None = None,
-        reach: frozenset[str] | None = None,
+        revision: int | None = None, reach: frozenset[str] | None = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Lay `document` over it as a new revision; keys left out stay.
 
+        `revision` is the one that was shown, StaleError if there is another; a check of a cluster makes none.
         `reach` are the jobs that were shown as those that take it; another by now is an OvertakenError.
         """
         kept = self._context.get_definition(kind, name)
         self._demand(kind, kept.value, "edit")
         world = World(self._context)
         expect(f"{kind} {name}", kept, expect_rev)
+        if revision is not None and kept.value.revision != revision:
+            raise StaleError(
+                f"{kind} {name}", actor=kept.value.author, at=format_instant(kept.value.at),
+                rev=kept.rev,
+            )  # fmt: skip
         team = document.get("team") if kind in OWNED else None
         subject = f"{kind}/{kept.value.id}"
         asked = saving.refusals(world, f"{kind}.edit", subject, name=kept.value.name, team=team)

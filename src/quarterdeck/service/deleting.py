@@ -26,7 +26,7 @@ def cascade(context: Context, job: Job) -> Cascade:
         shared_teams=tuple(context.team_name(team) for team in job.shared_teams),
         schedule=job.schedule, versions=store.versions.count(mine), newest=job.next_number - 1,
         draft=of_draft(draft.value if draft else None),
-        dropped=tuple(one.spec_sha256 for one in job.dropped), runs=store.runs.count(mine),
+        dropped=tuple(one.key for one in job.dropped), runs=store.runs.count(mine),
         active=tuple(run.id for run in _active(context, job)),
     )  # fmt: skip
 

@@ -117,7 +117,7 @@ class Drafting:
         problems. StaleError, with who and when, unless the draft (without one: the live version) is the one that
         was `seen`; what else is edited of the job refuses nothing. `based_on` answers a conflict: it gives the
         draft that base, and the one that it replaces is dropped as by `drafts.discard`. `aside` is a text of the
-        other language, kept with the draft until it is published; None: as it was. `name` may be the job's id.
+        other language, kept with the draft; None: as it was. `name` may be the job's id.
         """
         context, actor = self._context, self._context.actor()
         job = context.get_job(actor, name).value

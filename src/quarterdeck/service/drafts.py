@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.model.errors import NotFoundError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import DroppedDraft
-from quarterdeck.model.shown import of_draft, sha256_of
+from quarterdeck.model.shown import Shelf, key_of, of_draft
 from quarterdeck.service import references, views
 from quarterdeck.service.context import Context, expect
 from quarterdeck.service.overtaken import demand_draft
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A draft that was dropped just now, and the hash of the draft that is in its place (NO_DRAFT for none)."""
+    """A draft that was dropped just now, and the key of the draft that is in its place (NO_DRAFT for none)."""
 
     job_id: str
     job: str
@@ -33,7 +33,7 @@ class Dropped:
 
     def document(self) -> dict[str, Any]:
         """Return it as a row of `job bring-back`."""
-        return _row(self.job, self.draft)
+        return row(self.job, self.draft)
 
 
 class Drafts:
@@ -58,6 +58,11 @@ class Drafts:
         kept, draft = self.get(name)
         world = World(self._context)
         return views.draft(kept, draft.value, references.to_names(world, draft.value.spec))
+
+    def shelf(self, name: str) -> Shelf:
+        """Return what a list of the job's dropped drafts shows."""
+        job = self._context.get_job(self._context.actor(), name).value
+        return Shelf(job.id, job.name, self.in_place(job.id), tuple(self.dropped(job.id)))
 
     def in_place(self, name: str) -> DraftShown | None:
         """Return what is shown of the draft before it is dropped or gives way; None where there is none."""
@@ -87,7 +92,7 @@ class Drafts:
     ) -> Dropped:  # fmt: skip
         """Drop the draft; runs of it keep their text, and `bring_back` undoes it.
 
-        `to_live`: the draft is then equal to the live version and based on it. `expect_draft` is the hash of the
+        `to_live`: the draft is then equal to the live version and based on it. `expect_draft` is the key of the
         draft that was shown.
         """
         context, actor = self._context, self._context.actor()
@@ -113,7 +118,7 @@ class Drafts:
                     before=draft.value.spec,
                 )  # fmt: skip
         return Dropped(
-            after.id, after.name, after.dropped[-1], sha256_of(left.value if left else None)
+            after.id, after.name, after.dropped[-1], key_of(left.value if left else None)
         )
 
     # --- dropped ones
@@ -121,7 +126,7 @@ class Drafts:
     def dropped(self, name: str) -> list[dict[str, Any]]:
         """Return the drafts that were dropped and are kept still, newest first; `number` is for `bring_back`."""
         job = self._context.get_job(self._context.actor(), name).value
-        return [_row(job.name, one) for one in reversed(still_kept(self._context, job))]
+        return [row(job.name, one) for one in reversed(still_kept(self._context, job))]
 
     def bring_back(
         self, name: str, number: int, *, expect_rev: int | None = None,
@@ -129,7 +134,7 @@ class Drafts:
     ) -> dict[str, Any]:  # fmt: skip
         """Make a dropped draft the draft again; one that is in its place is dropped for it.
 
-        `number` means the same draft for good. `expect_draft` is the hash of the one that was shown in its place.
+        `number` means the same draft for good. `expect_draft` is the key of the one that was shown in its place.
         Returns the draft with `dropped`: the one that gave way, or None.
         """
         context, actor = self._context, self._context.actor()
@@ -155,7 +160,7 @@ class Drafts:
                 after = drop(context, tx, after, draft.value)
             kept = kept._replace(value=after)
             save_draft(context, tx, kept, draft, spec, based_on=wanted.based_on, aside=aside)
-        gone = _row(after.name, after.dropped[-1]) if draft is not None else None
+        gone = row(after.name, after.dropped[-1]) if draft is not None else None
         return {**self.show(job.id), "dropped": gone}
 
 
@@ -163,7 +168,8 @@ def _kept(tx: Documents, sha256: str) -> Any:
     return json.loads(tx.frozen.get(sha256).value["spec"])
 
 
-def _row(job: str, one: DroppedDraft) -> dict[str, Any]:
+def row(job: str, one: DroppedDraft) -> dict[str, Any]:
+    """Return a dropped draft as `job bring-back` lists it."""
     return {
         "job": job, "number": one.number, "based_on": one.based_on, "author": one.author,
         "at": format_instant(one.at), "dropped_by": one.dropped_by,

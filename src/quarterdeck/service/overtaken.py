@@ -5,12 +5,12 @@ They are asked for in the act's transaction, with what the act was given back: `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.errors import NotFoundError, OvertakenError
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.shown import NO_DRAFT, canonical, sha256_of
+from quarterdeck.model.shown import NO_DRAFT, canonical, key_of
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Draft, Job
@@ -18,29 +18,35 @@ if TYPE_CHECKING:
 ASK_AGAIN: Final = "Nothing was changed. Look at it as it is now, then ask again."
 
 
-def demand_draft(job: Job, draft: Draft | None, sha256: str | None) -> None:
-    """Raise OvertakenError unless the job's draft has this hash; None: whatever is there was meant."""
-    if sha256 is None or sha256_of(draft) == sha256:
+def demand_draft(
+    job: Job, draft: Draft | None, shown: str | None, *,
+    told_by: Callable[[Draft | None], str] = key_of,
+) -> None:  # fmt: skip
+    """Raise OvertakenError unless the job's draft is the one shown, `told_by` its key or the hash of its spec.
+
+    None: whatever is there was meant.
+    """
+    if shown is None or told_by(draft) == shown:
         return
     if draft is not None:
         who, when = draft.author, format_instant(draft.at)
-        shown = "no draft was shown" if sha256 == NO_DRAFT else "it is not the one that was shown"
-        text = f"{who} saved a draft of {job.name} at {when}; {shown}."
+        not_it = "no draft was shown" if shown == NO_DRAFT else "it is not the one that was shown"
+        text = f"{who} saved a draft of {job.name} at {when}; {not_it}."
     else:
-        who, when, did = _ended(job, sha256)
+        who, when, did = _ended(job, shown)
         text = f"The draft of {job.name} that was shown is gone: {who} {did} at {when}."
     raise OvertakenError(
         text,
         advice=f"{ASK_AGAIN} `quarterdeck job draft {job.name}` shows the draft, "
         f"`quarterdeck job bring-back {job.name}` lists those that were dropped.",
-        conflict={"actor": who, "at": when, "draft_shown": sha256 or None},
+        conflict={"actor": who, "at": when, "draft_shown": shown or None},
     )
 
 
-def _ended(job: Job, sha256: str) -> tuple[str, str, str]:
-    """Return who ended the draft of this hash, when, and how."""
+def _ended(job: Job, shown: str) -> tuple[str, str, str]:
+    """Return who ended the draft that was shown, when, and how."""
     for one in reversed(job.dropped):
-        if one.spec_sha256 == sha256:
+        if shown in (one.key, one.spec_sha256):
             return one.dropped_by, format_instant(one.dropped_at), "dropped it"
     last = job.activations[-1]
     return last.actor, format_instant(last.at), f"made version {last.number} live"

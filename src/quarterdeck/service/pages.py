@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.shown import sha256_of
+from quarterdeck.model.shown import key_of
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Where
 from quarterdeck.service.context import NO_DRAFT, Context
@@ -49,7 +49,7 @@ class Pages:
         draft = None
         if kept is not None:
             draft = {
-                "sha256": sha256_of(kept.value),
+                "key": key_of(kept.value),
                 "author": kept.value.author,
                 "at": format_instant(kept.value.at),
                 "based_on": kept.value.based_on,

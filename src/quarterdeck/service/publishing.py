@@ -42,10 +42,11 @@ class Publishing:
         `shown` is what somebody confirmed: StaleError, with who and when, if the draft's spec or base or the live
         version is another by now; what else was edited of the job refuses nothing. `expect_rev` is the job's
         revision. A draft based on an older version than the live one is a conflict that names who published.
-        Returns the job with `previous` and `runs_on_previous`. `name` may be the job's id.
+        A text of the other language beside the draft is in no version: it is dropped with the draft.
+        Returns the job with `previous`, `runs_on_previous` and `dropped`, that draft. `name` may be the job's id.
         """
-        from quarterdeck.service import outside, saving
-        from quarterdeck.service.drafts import Drafts
+        from quarterdeck.service import outside, replacing, saving
+        from quarterdeck.service.drafts import Drafts, row
         from quarterdeck.versions import publish
 
         context, actor = self._context, self._context.actor()
@@ -71,6 +72,8 @@ class Publishing:
                 job, live, draft.value, author=context.who, at=context.now(), note=note,
                 seen=outside.seen(context, draft.value.spec),
             )  # fmt: skip
+            if draft.value.aside:  # no version holds it
+                after = replacing.drop(context, tx, after, draft.value)
             tx.versions.put(version, seen=None)
             tx.jobs.put(after, seen=kept.rev)
             tx.drafts.delete(job.id, seen=draft.rev)
@@ -84,12 +87,14 @@ class Publishing:
             **Jobs(context).show(after.id),
             "previous": job.live_version,
             "runs_on_previous": self._active_on(after, job.live_version),
+            "dropped": row(after.name, after.dropped[-1]) if draft.value.aside else None,
             **views.warnings(warnings),
         }
 
     @staticmethod
     def _demand_as_shown(kept: Kept[Job], draft: Kept[Draft] | None, shown: Bound) -> None:
         """Raise StaleError unless this draft would replace that version as it was shown."""
+        from quarterdeck.model.draft import Seen
         from quarterdeck.service.replacing import stale_draft
         from quarterdeck.versions import drafts
 
@@ -101,8 +106,8 @@ class Publishing:
                 rev=kept.rev,
             )  # fmt: skip
         if draft is not None:
-            seen = drafts.seen(draft.value.spec, draft.value.based_on)
-            if (seen.spec, seen.based_on) == (shown.spec, shown.based_on):
+            seen = drafts.seen(draft.value.spec, draft.value.based_on, draft.value.aside)
+            if seen == Seen(shown.spec, shown.based_on, shown.aside):
                 return
         raise stale_draft(kept, draft)
 

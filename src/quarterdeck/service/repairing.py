@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.lifecycle import unsure
 from quarterdeck.model.codec import from_document
+from quarterdeck.model.errors import OvertakenError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.limits import PAGE_MOST
 from quarterdeck.model.logline import LogKept
@@ -16,7 +17,7 @@ from quarterdeck.ports.store import Finding, Where
 from quarterdeck.service.context import ALL, OPEN, WORKSPACE_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from quarterdeck.model.instants import Clock
     from quarterdeck.ports.runlog import RunLogs
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
 ACT: Final = "store.repair"
 
 
-def carry_out(repair: Repair, logs: RunLogs, clock: Clock, actor: str) -> dict[str, Any]:
+def carry_out(
+    repair: Repair, logs: RunLogs, clock: Clock, actor: str, shown: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Settle everything that hangs on the saved documents, record it, and finish the repair; returns what it did.
 
-    A repair that is only a look says the same, and changes nothing.
+    A repair that is only a look says the same, and changes nothing. `shown` is what a look said: OvertakenError if
+    more is damaged by now.
     """
     now, store, is_look = clock(), repair.store, repair.copy is None
+    if shown is not None:
+        _demand_shown(repair, shown)
     lost = [*repair.lost, *repair.clear_artifacts()]
     remade = _workspace_anew(store, actor, now)
     lost += [
@@ -57,6 +63,19 @@ def carry_out(repair: Repair, logs: RunLogs, clock: Clock, actor: str) -> dict[s
     with store.transaction(actor) as tx:
         tx.audit.append(ACT, "store/workspace", name=store.folder, after=done, lost=names)
     return {**done, "head": None if is_look else dict(repair.finish())}
+
+
+def _demand_shown(repair: Repair, shown: Mapping[str, Any]) -> None:
+    known = {one["where"] for one in (*shown["lost"], *shown["changed"])}
+    more = [one for one in (*repair.lost, *repair.changed) if one.where not in known]
+    if not more and repair.seq >= shown["change"]:
+        return
+    what = f"{more[0].where} {more[0].what}" if more else f"it ends at change {repair.seq}"
+    raise OvertakenError(
+        f"The store in {repair.store.folder} is damaged further than was shown: {what}.",
+        advice="Nothing was changed. Look at it as it is now, then ask again.",
+        conflict={"change": repair.seq, "change_shown": shown["change"]},
+    )
 
 
 def _named(store: Store, finding: Finding) -> dict[str, Any]:

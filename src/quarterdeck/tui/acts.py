@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import OvertakenError, QuarterdeckError
 from quarterdeck.model.instants import format_instant
+from quarterdeck.model.shown import NO_DRAFT
 from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import problems
@@ -16,7 +17,7 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from quarterdeck.model.shown import DraftShown, RunShown
+    from quarterdeck.model.shown import RunShown, Shelf
     from quarterdeck.present.table import Line
     from quarterdeck.service.drafts import Dropped
     from quarterdeck.tui.actions import Action
@@ -146,13 +147,13 @@ class JobActs(Page):
         from quarterdeck.tui import starting
 
         self.ask(
-            f"a run of {name}",
+            f"a run of {self.job_name() or name}",
             lambda: starting.start(self.services, name, rests_on, draft=draft),
             partial(starting.started, self),
         )
 
     def draft_shown(self) -> str | None:
-        """Return the hash of the draft that the page shows (empty: that there is none); None if it shows none."""
+        """Return the key of the draft that the page shows (empty: that there is none); None if it shows none."""
         return None
 
     def action_draft_discard(self) -> None:
@@ -172,7 +173,7 @@ class JobActs(Page):
             drafts, expected = self.services.drafts, shown
             if expected is None:  # then it is told whose it was
                 there = drafts.in_place(name)
-                expected = there.sha256 if there else None
+                expected = there.key if there else None
             return drafts.give_up(name, to_live=to_live, expect_draft=expected)
 
         def done(gone: Dropped) -> None:
@@ -196,19 +197,17 @@ class JobActs(Page):
     def _list_dropped(self, name: str, told: Sequence[Line] = ()) -> None:
         self.ask(
             f"dropped drafts of {name}",
-            lambda: (self.services.drafts.in_place(name), self.services.drafts.dropped(name)),
-            lambda found: self._ask_bring_back(name, told, *found),
+            lambda: self.services.drafts.shelf(name),
+            lambda found: self._ask_bring_back(found, told),
         )
 
-    def _ask_bring_back(
-        self, name: str, told: Sequence[Line], there: DraftShown | None,
-        dropped: Sequence[Mapping[str, Any]],
-    ) -> None:  # fmt: skip
+    def _ask_bring_back(self, shelf: Shelf, told: Sequence[Line]) -> None:
         from quarterdeck.tui.widgets.dialog import Choice
         from quarterdeck.tui.widgets.menu import Menu
 
         if not self.is_in_front:
             return
+        name, there, dropped = shelf.job, shelf.there, shelf.dropped
         if not dropped:
             self.say(
                 f"no draft of {name} was dropped in the period that is kept", "dim", keep=False
@@ -239,10 +238,10 @@ class JobActs(Page):
                 self.ask(
                     f"the draft of {name}",
                     lambda: self.services.drafts.bring_back(
-                        name, int(number), expect_draft=there.sha256 if there else ""
+                        shelf.id, int(number), expect_draft=there.key if there else NO_DRAFT
                     ),
                     lambda _: self._brought_back(name),
-                    failed=lambda error: self._not_brought_back(name, error),
+                    failed=lambda error: self._not_brought_back(shelf.id, error),
                 )
 
         self.app.push_screen(Menu(f"Dropped drafts of {name}", choices, lines), chosen)

@@ -236,7 +236,10 @@ def _done(
             )
         case Publish(name, note, shown):
             job = services.publishing.publish(name, note=note, shown=shown)
-            return Published(job["live_version"], job["previous"], len(job["runs_on_previous"]))
+            return Published(
+                job["live_version"], job["previous"], len(job["runs_on_previous"]),
+                job["dropped"]["number"] if job["dropped"] else 0,
+            )  # fmt: skip
         case Drop(name, how, seen):
             gone = services.drafts.give_up(name, to_live=how is Wish.RESET, expect_draft=seen)
             found = services.drafting.open(gone.job_id)

@@ -224,6 +224,8 @@ def _published(s: Session, event: Published) -> tuple[Session, Effects]:
     if event.under_way:
         count = ages.count(event.under_way, "run")
         words += f"; {count} under way stay on v{event.previous}"
+    if event.dropped:
+        words += f"; the text of the other pane is kept as dropped draft {event.dropped}"
     s = replace(s, facts=found, seen=seen, news=News.HEARD)
     return s, (WithdrawUndo(), Say(words, "good", is_kept=True))
 
@@ -339,7 +341,7 @@ def _granted(s: Session) -> tuple[Session, Effects]:
         case Wish.SAVE:
             return s, (Say("saved as draft, not live", "good"),)
         case Wish.RUN if found.is_draft:
-            return s, (Run(),)
+            return s, (Run(s.seen.spec),)
         case Wish.RUN:
             return s, (Say("nothing differs from live; Esc, then r runs that", "wait"),)
         case Wish.PLAN:
@@ -349,7 +351,7 @@ def _granted(s: Session) -> tuple[Session, Effects]:
         case Wish.PUBLISH:
             return _reading(replace(s, aim=Aim.PUBLISH))
         case Wish.DISCARD | Wish.RESET if found.is_draft:
-            return _calling(s, Drop(found.id, wish, s.seen.spec))
+            return _calling(s, Drop(found.id, wish, s.seen.key))
         case Wish.DISCARD | Wish.RESET:
             return s, (Say(f"there is no draft of {found.job}", "dim"),)
     assert_never(wish)

@@ -119,18 +119,22 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """The publish on its way was acknowledged; so many runs under way stay on the version before."""
+    """The publish on its way was acknowledged; so many runs under way stay on the version before.
+
+    `dropped` is the number of the dropped draft that has the text of the other pane; 0 for none.
+    """
 
     live_version: int
     previous: int
     under_way: int = 0
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
     """The discard or reset on its way was acknowledged; `number` brings the draft back.
 
-    `left` is the hash of the draft that is in its place (NO_DRAFT for none), `found` what is there to edit now.
+    `left` is the key of the draft that is in its place (NO_DRAFT for none), `found` what is there to edit now.
     """
 
     number: int
@@ -222,7 +226,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Discard or reset the draft if its spec still has the hash that was seen: `Dropped` or `Stale`."""
+    """Discard or reset the draft if it still is the one whose key was seen: `Dropped` or `Stale`."""
 
     name: str
     how: Wish
@@ -300,7 +304,9 @@ class AskPublish:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Run the draft."""
+    """Run the draft, whose spec has this hash."""
+
+    seen: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,9 @@ def _publish_dialog(found: draft.Opened, differences: Sequence[Any]) -> Any:
         (Cell(f"! {inert.line(one.path)}: {inert.line(one.message)}", "bad"),)
         for one in found.problems
     ]
+    if found.aside:
+        words = "The text of the other pane does not go live; it is kept among the dropped drafts."
+        lines.append((Cell(words, "wait"),))
     lines += list(job_page.differences(differences))
     return Dialog(
         f"Make the draft of {inert.line(found.job)} live as v{found.number}?", lines,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
 from textual.containers import Horizontal
 from textual.widgets import TextArea
 
+from quarterdeck.model.shown import RunShown
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions, header
@@ -239,8 +240,9 @@ class DraftPage(JobActs):
 
     def _act(self, effect: Acting) -> None:
         match effect:
-            case Run():
-                self.start_run(self.job_name(), draft=True)
+            case Run(seen):
+                rests_on = RunShown(draft=seen)
+                self.start_run(self.session.read.id, draft=True, rests_on=rests_on)
             case Plan(is_draft):
                 self.show_plan(self.job_name(), draft=is_draft)
             case NextProblem():

@@ -1,6 +1,6 @@
 """What stands in the editor of a draft: its spec and the texts of both panes. Pure values.
 
-The text that is not the draft's source is kept beside it until publish.
+The text that is not the draft's source is kept beside it; a publish drops it, to be had again.
 """
 
 from __future__ import annotations

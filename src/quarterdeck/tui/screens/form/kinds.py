@@ -272,14 +272,17 @@ class EditedDefinition(NewDefinition):
         names = _names(services, NAMED.get(self.kind, {}).values())
         why_not = services.definitions.why_not(self.kind, self.name, "edit") or ""
         return Known(
-            names, views.file_form(World(services.context), kept.value), kept.rev, why_not=why_not
+            names,
+            views.file_form(World(services.context), kept.value),
+            kept.value.revision,
+            why_not=why_not,
         )
 
     def save(self, services: Services, document: Document, before: Known) -> Saved:
         """Lay what was changed over it."""
         changes = changed(self.kind, before.document or {}, document)
         made = services.definitions.edit(
-            self.kind, self.name, changes, expect_rev=before.rev, reach=before.reach
+            self.kind, self.name, changes, revision=before.rev, reach=before.reach
         )
         words = f"{self._called(made)} is at revision {made['revision']}{_status(made)}"
         if not changes:

@@ -341,7 +341,7 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         if self.job is None:
             return None
         draft = self.job["draft"]
-        return str(draft["sha256"]) if draft else NO_DRAFT
+        return str(draft["key"]) if draft else NO_DRAFT
 
     def facts(self) -> Mapping[str, str]:
         """Return the names for commands."""
