@@ -161,7 +161,8 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if cancel is None or cancel.next_step_at is None:
         raise AssertionError(f"{run.id} is cancelling without a step")
     if isinstance(fact, Observation) and fact.phase in (Phase.ENDED, Phase.GONE) and not fact.left:
-        return steps.end_attempt(observed.told_by(run, fact, now), classify(fact, cancel), now)
+        run = observed.told_by(run, fact, now)
+        return steps.end_attempt(run, _ended(run, fact, cancel), now)
     if isinstance(fact, Silent):  # a step that may not have arrived is not late
         return _silence(run, fact, now)
     if isinstance(fact, Denied) and (waits := _denied_step(run, cancel, fact, now)) is not None:
@@ -184,6 +185,21 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
     return steps.end(
         run, End(RunState.LOST, "the last cancel step's deadline passed", failure), now
     )
+
+
+def _ended(run: Run, fact: Observation, cancel: Cancel) -> End:
+    """Return the end of what was cancelled; what may have begun was not refused."""
+    found, attempt = classify(fact, cancel), run.attempt
+    receipt = None if attempt is None else attempt.receipt
+    may_have_begun = fact.began_at is not None or (
+        attempt is not None
+        and (
+            attempt.began_at is not None
+            or (attempt.released_at is None and receipt is not None and receipt.chosen is not None)
+        )
+    )
+    is_refused = found.state is RunState.REJECTED
+    return replace(found, state=RunState.FAILED) if is_refused and may_have_begun else found
 
 
 def _stepped(run: Run, cancel: Cancel, fact: Stepped | Denied, now: datetime) -> Run:

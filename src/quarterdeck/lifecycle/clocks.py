@@ -31,19 +31,29 @@ def now(run: Run, here: Mark) -> datetime:
 def aligned(run: Run, here: Mark) -> Run:
     """Return the run with its clock set in this boot.
 
-    While the machine sleeps nobody serves the line: a run that waits there has so much longer.
+    While the machine sleeps nobody serves the line: a run that waits there has so much longer. Not so one that was
+    prepared: its place was told then how long it has.
     """
     clock = run.clock
     if clock is None or clock.uptime.boot != here.uptime.boot:
         return replace(run, clock=Mark(now(run, here), here.uptime))
-    slept_s = here.uptime.asleep_s - clock.uptime.asleep_s
-    if slept_s < SLEPT:
+    slept_s = slept(clock, here)
+    if not slept_s:
         return run
     woken = replace(run, clock=Mark(now(run, here), here.uptime))
-    if run.state not in (RunState.QUEUED, RunState.DISPATCHING):
+    is_prepared = run.attempt is not None and run.attempt.receipt is not None
+    if run.state is not RunState.QUEUED and (run.state is not RunState.DISPATCHING or is_prepared):
         return woken
     later = run.queue_deadline + timedelta(seconds=slept_s)
     return replace(woken, queue_deadline=later, asleep_s=run.asleep_s + slept_s)
+
+
+def slept(clock: Mark, here: Mark) -> float:
+    """Return for how many seconds the machine slept since; 0 for so few that they are none, or another boot."""
+    if clock.uptime.boot != here.uptime.boot:
+        return 0.0
+    slept_s = here.uptime.asleep_s - clock.uptime.asleep_s
+    return slept_s if slept_s >= SLEPT else 0.0
 
 
 def told(fact: Fact | None, by: timedelta) -> Fact | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from quarterdeck.lifecycle import denied, ladder, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
@@ -30,6 +31,9 @@ from quarterdeck.model.observation import (
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.run import Act, ActKind, Attempt, Cancel, Run, RunState
 
+BEFORE_THE_WORD: Final = (ActKind.FREEZE, ActKind.CHECK, ActKind.PREPARE)
+"""Acts of a dispatch that give nothing the word to begin."""
+
 
 def decide(run: Run, fact: Fact | None, now: datetime) -> Decision:
     """Return the run as it stands after `fact`, and the next act."""
@@ -40,6 +44,8 @@ def decide(run: Run, fact: Fact | None, now: datetime) -> Decision:
         if attempt.receipt is not None:
             return ladder.start(run, now)
         return steps.end(run, ended_by(run.cancel, "cancelled before anything was prepared"), now)
+    if isinstance(fact, Refused) and act.kind not in BEFORE_THE_WORD:
+        return run, act  # what may begin already is ended, not refused
     if isinstance(fact, (Refused, Fenced, PutBack)):
         return _refused(run, fact, now)
     if isinstance(fact, Denied):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 from quarterdeck.lifecycle import clocks, late
 from quarterdeck.lifecycle.advance import advance
-from quarterdeck.lifecycle.denied import PATIENCE
 from quarterdeck.lifecycle.steps import HELD, SILENT
 from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
@@ -47,7 +46,7 @@ from quarterdeck.model.receipt import ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Run, RunState
 from quarterdeck.ports.executor import FencedError
 from quarterdeck.ports.store import Kept
-from quarterdeck.service import freezing, lost_nodes
+from quarterdeck.service import denying, freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL, OPEN, Context
 from quarterdeck.service.queueing import ASKING, Queue
@@ -63,7 +62,6 @@ ROUND_S: Final = 1.0
 """How long a look at many runs waits so, for all of them together."""
 TURNS: Final = 20
 """How often one look serves the line: each turn may make room for another."""
-OTHERS: Final = "somebody who may start it"
 
 
 @dataclass(slots=True)
@@ -121,7 +119,7 @@ class Advancing:
 
         Runs older than the youngest of these are begun, too, whoever's they are; younger ones have no turn yet.
         """
-        ids, actor = {run.id for run in queued}, self._context.actor()
+        ids = {run.id for run in queued}
         moved: dict[RunId, Run] = {}
         rooms: Mapping[str, Room] = {}
         for _ in range(TURNS):
@@ -129,8 +127,7 @@ class Advancing:
             if not claimed:
                 break
             for run in claimed:  # one that ends at once, or is put back, makes room
-                is_ours = run.id in ids or self._context.sees_run(actor, run)
-                moved[run.id] = self._settle(run, None, patience, for_others=not is_ours)
+                moved[run.id] = self._looked_at(run, None, patience)
         for run in queued:
             seen = moved.get(run.id, run)
             if seen.state is RunState.QUEUED:
@@ -143,39 +140,38 @@ class Advancing:
         except DamagedDocumentError as error:
             return replace(run, notes=(*run.notes, error.message))
 
-    def _settle(
-        self, seen: Run, fact: Fact | None, patience: _Patience, *, for_others: bool = False
-    ) -> Run:
-        """Decide and act until there is nothing to do but wait: an act that is asked for again waits.
-
-        `for_others`: the run does not even exist for who looks, so what they lack is no reason to refuse it.
-        """
+    def _settle(self, seen: Run, fact: Fact | None, patience: _Patience) -> Run:
+        """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
             outcome = self._do(run, act, patience)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
-            if for_others and isinstance(outcome, Refused) and act.kind in ASKING:
-                outcome = PutBack(OTHERS, outcome.problems[0].message)
+            if isinstance(outcome, Refused | Denied):
+                outcome = denying.held_against(self._context, run, act, outcome)
             done = act
-            run, act = self._decide(run, outcome)
+            run, act = self._decide(run, outcome, of=act)
             if isinstance(outcome, Prepared) and run.archived:
                 # Others brought the run to its end meanwhile: what was made again waits for nothing.
                 self.executor(run).reap(outcome.receipt)
         return run
 
-    def _decide(self, seen: Run, fact: Fact | None) -> tuple[Run, Act | None]:
+    def _decide(
+        self, seen: Run, fact: Fact | None, *, of: Act | None = None
+    ) -> tuple[Run, Act | None]:
         """Save what a fact about `seen` means; a run that somebody else moved meanwhile is read again.
 
-        A fact about an earlier attempt than the one that is under way by now says nothing.
+        A fact about an earlier claim than the one that is under way by now says nothing, nor does the outcome `of`
+        an act behind which others went meanwhile.
         """
         run, act = self._advanced(seen, fact)
         if run == seen and act is None:
             return seen, None  # what others did meanwhile is for the next look
         for _ in range(20):
             kept = self._context.ports.store.runs.get(seen.id)
-            said = fact if len(kept.value.attempts) == len(seen.attempts) else None
+            is_behind = of is not None and kept.value.act != of
+            said = None if is_behind or _claim(kept.value) != _claim(seen) else fact
             run, act = self._advanced(kept.value, said)
             if run == kept.value:
                 return run, act
@@ -215,7 +211,7 @@ class Advancing:
         except DeniedError as error:
             if act.kind in (ActKind.REAP, ActKind.NEXT_ATTEMPT):  # asked again without end
                 return Silent(None, error.message)
-            return self._denied(run, error)
+            return denying.denied(self._context, run, error)
         except UnreachableError as error:
             if act.kind in ASKING:  # nothing of it can exist yet
                 return PutBack(SILENT, error.message)
@@ -266,7 +262,7 @@ class Advancing:
             refused = Refused(Reason.CONFIG_ERROR, tuple(problems), wrong[0].name)
             if any(check.code != "denied" for check in wrong):
                 return refused
-            doubt = wrong[0].doubt or self._doubt(run)
+            doubt = wrong[0].doubt or denying.doubt(self._context, run)
             return Denied(wrong[0].what or wrong[0].name, refused, doubt)
         if failed:
             return PutBack(f"{HELD}: {failed[0].message}")
@@ -301,27 +297,13 @@ class Advancing:
             return Fenced(str(error))
         return Started()
 
-    def _denied(self, run: Run, error: DeniedError) -> Denied:
-        problem = Problem("spec.cluster", f"{error.message} {error.advice}".strip())
-        refused = Refused(Reason.CONFIG_ERROR, (problem,), error.what)
-        return Denied(error.what, refused, error.doubt or self._doubt(run))
-
-    def _doubt(self, run: Run) -> str:
-        """Return whether the run's cluster did not answer to another run a moment ago, in words."""
-        for kept in self._context.ports.store.runs.page(OPEN, limit=ALL):
-            other, at = kept.value, kept.value.silent_at
-            is_late = at is not None and self._context.now_of(other) - at <= PATIENCE
-            if is_late and other.cluster == run.cluster and other.id != run.id:
-                return f"the cluster did not answer to run {other.id} a moment ago"
-        return ""
-
     def _cancel(self, run: Run, act: Act) -> Fact:
         if act.step is None:
             raise AssertionError(f"{run.id}: a cancel without a step")
         try:
             self.executor(run).cancel(_receipt(run), act.step)
         except DeniedError as error:
-            return self._denied(run, error)
+            return denying.denied(self._context, run, error)
         except UnreachableError as error:  # whether it answers at all is seen at the next look
             return Stepped(error.message)
         return Stepped()
@@ -367,7 +349,7 @@ class Advancing:
         for run in runs:
             fact = seen.get(receipts[run.id].id)
             if fact is not None:
-                now = self._context.now_of(run)
+                now = clocks.now(run, self._corrected(run, self._context.mark()))
                 fact = lost_nodes.seen_on_its_node(run, fact, executor, now)
                 found[run.id] = self._heard(run, fact, now)
         return found
@@ -380,6 +362,11 @@ class Advancing:
             is_heard = self.executor(run).is_heard(_receipt(run), late.HEARD_S)
             return replace(fact, is_heard=is_heard)
         return fact
+
+
+def _claim(run: Run) -> tuple[int, datetime | None]:
+    """Return what tells one claim of a run from another: an attempt may be put back and claimed again."""
+    return len(run.attempts), run.attempts[-1].claimed_at if run.attempts else None
 
 
 def _is_unmade(run: Run) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.lifecycle import clocks, line
 from quarterdeck.lifecycle.advance import advance
 from quarterdeck.lifecycle.line import InLine
+from quarterdeck.model.clock import Mark
 from quarterdeck.model.codec import from_document
 from quarterdeck.model.errors import DamagedDocumentError
 from quarterdeck.model.instants import parse_instant
@@ -18,13 +20,16 @@ from quarterdeck.service import views
 from quarterdeck.service.context import ALL, OPEN, Context
 
 if TYPE_CHECKING:
-    from quarterdeck.model.clock import Mark
     from quarterdeck.model.observation import Room
     from quarterdeck.ports.store import Documents
 
 QUEUED = Where("state", "=", RunState.QUEUED.value)
 ASKING = (ActKind.FREEZE, ActKind.CHECK)
 """Acts during which nothing of the run can exist at its cluster yet."""
+
+
+ASKS_FOR: Final = timedelta(seconds=60)
+"""Whoever has not come further by then was ended, and asks for nobody."""
 
 
 class Served(NamedTuple):
@@ -114,8 +119,20 @@ def _in_line(body: Mapping[str, Any], here: Mark) -> InLine:
         is_queued=is_queued,
         is_ready=is_queued
         and body["cancel"] is None
-        and now < parse_instant(body["queue_deadline"])
+        and _is_in_time(body, now, here)
         and (due is None or now >= parse_instant(due)),
-        is_asking=act is not None and act["kind"] in ASKING,
+        is_asking=act is not None
+        and act["kind"] in ASKING
+        and last is not None
+        and now - parse_instant(last["claimed_at"]) < ASKS_FOR,
         waiting=from_document(Waiting, waiting) if is_queued and waiting is not None else None,
     )  # fmt: skip
+
+
+def _is_in_time(body: Mapping[str, Any], now: datetime, here: Mark) -> bool:
+    """Whether the queue deadline has not passed; it moves on by as much as the machine slept since."""
+    deadline = parse_instant(body["queue_deadline"])
+    if now < deadline or not body.get("clock"):
+        return now < deadline
+    slept_s = clocks.slept(from_document(Mark, body["clock"]), here)
+    return now < deadline + timedelta(seconds=slept_s)

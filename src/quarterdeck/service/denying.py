@@ -1,0 +1,53 @@
+"""What a refusal of a place means for a run: whether it may pass, and whom it holds against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from quarterdeck.lifecycle.denied import PATIENCE
+from quarterdeck.model.errors import DeniedError, Problem
+from quarterdeck.model.failure import Reason
+from quarterdeck.model.observation import Denied, PutBack, Refused, Silent
+from quarterdeck.model.run import Act, ActKind, Run
+from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.queueing import ASKING
+
+if TYPE_CHECKING:
+    from quarterdeck.model.observation import Fact
+
+OTHERS: Final = "somebody who may start it"
+
+
+def denied(context: Context, run: Run, error: DeniedError) -> Denied:
+    """Return what a place does not allow as a fact about the run."""
+    problem = Problem("spec.cluster", f"{error.message} {error.advice}".strip())
+    refused = Refused(Reason.CONFIG_ERROR, (problem,), error.what)
+    return Denied(error.what, refused, error.doubt or doubt(context, run))
+
+
+def doubt(context: Context, run: Run) -> str:
+    """Return whether the run's cluster did not answer to another run a moment ago, in words."""
+    for kept in context.ports.store.runs.page(OPEN, limit=ALL):
+        other, at = kept.value, kept.value.silent_at
+        is_late = at is not None and context.now_of(other) - at <= PATIENCE
+        if is_late and other.cluster == run.cluster and other.id != run.id:
+            return f"the cluster did not answer to run {other.id} a moment ago"
+    return ""
+
+
+def held_against(context: Context, run: Run, act: Act, outcome: Refused | Denied) -> Fact:
+    """Return a refusal as it counts for the run: what who looks lacks ends nothing that others began.
+
+    A run that does not exist for them goes back into the line, or waits. What is prepared waits for whoever made
+    the run, or has the right.
+    """
+    refused = outcome.refused if isinstance(outcome, Denied) else outcome
+    why = refused.problems[0].message
+    is_seen = context.sees_run(context.actor(), run)
+    if not is_seen and act.kind in ASKING:
+        return PutBack(OTHERS, why)
+    is_ours = run.actor == context.who
+    is_prepared = act.kind in (ActKind.RELEASE, ActKind.START)
+    if (not is_seen and act.kind is ActKind.PREPARE) or (is_prepared and not is_ours):
+        return Silent(None, f"asked by {context.who}: {why}")
+    return outcome
