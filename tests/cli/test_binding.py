@@ -409,3 +409,23 @@ def test_drafts_that_were_dropped_before_there_were_numbers_keep_their_places(do
     door.call("job", "discard", "daily")
     rows = door.call("job", "bring-back", "daily", "--json").document
     assert [row["number"] for row in rows] == [4, 3, 2]  # 3 gave way to the new text
+
+
+@pytest.mark.row("B4", "B6", "H8")
+def test_a_publish_says_where_the_text_beside_the_draft_is(door: Door) -> None:
+    began = door.ana.drafting.open("daily")
+    assert began is not None
+    spec = {**job("daily")["spec"], "source": sql("SELECT 2")}
+    door.ana.drafting.save("daily", spec, seen=began.seen, aside="print('beside')")
+    made = door.call("job", "publish", "daily", "--json").document
+    assert (made["live_version"], made["dropped"]["number"]) == (2, 1)
+    assert door.call("store", "verify", "--json").document == {"ok": True, "findings": []}
+    back = door.call("job", "bring-back", "daily", "1", "--json").document
+    assert back["spec"]["source"]["text"] == "SELECT 2"
+    again = door.ana.drafting.open("daily")
+    assert again is not None
+    assert again.aside == "print('beside')"
+    door.call("job", "discard", "daily")
+    door.save(door.ana, "SELECT 3")
+    said = door.call("job", "publish", "daily")
+    assert "job bring-back" not in said.words

@@ -185,7 +185,7 @@ RECORD = {
 }  # fmt: skip
 
 FINDING = {"where": str, "what": str}
-PUBLISHED = {**SHOWN, "previous": int, "runs_on_previous": [RUN_ID]}
+PUBLISHED = {**SHOWN, "previous": int, "runs_on_previous": [RUN_ID], "dropped": Maybe(DROPPED)}
 ACTIVATED = {**SHOWN, "from": int, "to": int, "changed": bool, "stale_draft": bool}
 EDITED = {**SHOWN, "draft_changed": [str], "changed_now": [str]}
 SMALL = {"name": "p", "mode": "standalone", "driver": {"disk_gib": 5}}

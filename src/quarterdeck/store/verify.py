@@ -165,7 +165,8 @@ def references(backend: Backend) -> Iterator[tuple[str, str]]:
         if row.body.get("result_sha256"):
             yield row.body["result_sha256"], f"run {row.id}"
     for row in backend.scan("frozen"):
-        source = json.loads(row.body["spec"]).get("source") or {}
+        kept = json.loads(row.body["spec"])
+        source = kept.get("source") or {} if isinstance(kept, dict) else {}  # a draft's other text
         if "file" in source:
             yield source["sha256"], f"frozen spec {row.id}"
 
