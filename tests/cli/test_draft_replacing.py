@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from quarterdeck.config import Settings
 from quarterdeck.model.draft import Bound
 from quarterdeck.model.errors import StaleError
 from quarterdeck.service.bundle import Services
+from quarterdeck.wiring import open_services
 from tests.support.quarterdeck import Answer, Quarterdeck, job, sql
 from tests.support.services import workspace
 from tests.support.terminal import typed
@@ -209,3 +211,17 @@ def test_what_a_publish_does_not_show_does_not_refuse_it(services: Services) -> 
         services.jobs.edit("nightly" if key == "x" else "daily", {key: value})
     found = services.publishing.publish("nightly", shown=was)
     assert (found["live_version"], found["spec"]["source"]["text"]) == (2, "SELECT 2")
+
+
+@pytest.mark.row("B6", "T4")
+def test_own_drafts_that_gave_way_push_no_other_out(deck: Quarterdeck) -> None:
+    assert edit(deck.as_actor("ben"), "SELECT 'ben'").code == 0
+    assert edit(deck, "SELECT 'first'", "--replace-draft").code == 0
+    services = open_services(Settings(deck.store, "test", deck.actor))
+    for number in range(60):
+        services.jobs.edit("daily", spec(f"SELECT {number}"))
+    services.close()
+    kept = deck.ok("job", "bring-back", "daily")
+    assert len(kept) == 50
+    assert [kept[0]["number"], kept[-1]["number"]] == [61, 1]
+    assert [one["author"] for one in kept].count("ben") == 1
