@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +11,14 @@ from quarterdeck.executors.kubernetes import KubernetesExecutor, names, pods
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import Observation, Phase
 from quarterdeck.model.receipt import Chosen, Receipt
-from quarterdeck.model.run import CancelStep
+from quarterdeck.model.run import CancelStep, RunState
 from quarterdeck.ports.executor import FencedError
+from quarterdeck.service.bundle import Services
 from tests.contract.test_executor import a_launch
 from tests.support.fake_api import FakeApi, an_executor
 from tests.support.fakes import FakeClock
+from tests.support.quarterdeck import job
+from tests.support.services import workspace
 
 pytestmark = pytest.mark.row("F13")
 
@@ -268,6 +272,56 @@ def test_a_complete_job_whose_pod_is_gone_says_so(
     seen = look(executor, receipt)
     assert (seen.phase, seen.last_word, seen.failure) == (Phase.ENDED, None, None)
     assert "is complete and its pod is gone" in seen.because
+
+
+@pytest.mark.row("F-28")
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_what_is_done_to_a_job_that_has_completed_did_not_end_it(
+    api: FakeApi, executor: KubernetesExecutor, is_marked: bool
+) -> None:
+    receipt = begun(executor)
+    assert receipt.chosen is not None
+    api.end_pod(receipt.chosen.name)
+    api.work()
+    job = api.job()
+    if not is_marked:  # the controller has counted the pod, and says so of the Job only afterwards
+        job["status"] |= {"conditions": [], "succeeded": 1}
+    api.makes = False
+    del api.objects["pods", receipt.chosen.name]
+    tick(api)
+    api.suspend(True, "kubectl-edit")
+    seen = look(executor, receipt)
+    assert seen.failure is None
+    assert seen.phase is (Phase.ENDED if is_marked else Phase.WAITING)
+    job["status"]["conditions"] = [{"type": "Complete", "status": "True"}]
+    api.make_another()
+    seen = look(an_executor(api), receipt)
+    assert (seen.phase, seen.failure) == (Phase.ENDED, None)
+    assert "is complete and its pod is gone" in seen.because
+
+
+@pytest.mark.row("F-28")
+def test_a_run_that_has_completed_is_not_run_again_for_a_suspension(tmp_path: Path) -> None:
+    services, ports = workspace(tmp_path)
+    retry = {"attempts": 3, "backoff": "1s", "on": ["preempted", "deleted_externally"]}
+    services.jobs.create([job("again", retry=retry)])
+    api = FakeApi(ports.clock)
+    ports.fake = an_executor(api)  # type: ignore[assignment]  # a seam
+    run = services.runs.dispatch(services.runs.start("again")["id"])["id"]
+    [pod] = api.of("pods")
+    tick(api)
+    api.end_pod(pod["metadata"]["name"])
+    api.work()
+    tick(api)
+    del api.objects["pods", pod["metadata"]["name"]]
+    api.suspend(True, "kubectl-edit")
+    ports.fake = an_executor(api)  # type: ignore[assignment]  # another process, which saw no pod
+    for _ in range(10):
+        Services(ports, "ana").upkeep.reconcile_all()
+        tick(api)
+    ended = services.runs.get(run)
+    assert (ended.state, len(ended.attempts)) == (RunState.LOST, 1)
+    assert api.starts == {f"{run}-1": 1}
 
 
 def test_what_an_earlier_version_prepared_goes_on_as_it_was(

@@ -23,24 +23,27 @@ _MAY_PASS: Final = ("cannot create resource", "not yet ready to handle request")
 def without_pod(
     receipt: Receipt, job: Json, pod: Json | None, pods: Sequence[Json], now: datetime
 ) -> Observation | None:
-    """Return the end of an attempt whose pod is not there; None if it may come still."""
+    """Return the end of an attempt whose pod is not there; None if it may come still.
+
+    A Job that is complete ran: nothing that was done to it, or made of it, afterwards is the reason.
+    """
+    if podfacts.condition(job, "Complete") is not None:
+        name = f"Job {job['metadata']['name']}"
+        because = f"the {name} is complete and its pod is gone, with the runner's last word"
+        return Observation(now, Phase.ENDED, because, object=name)
     taken = _taken(receipt, job, pods)
     if taken is not None:
         return with_finding(taken, Observation(now, Phase.ENDED, taken.because))
     failed = podfacts.condition(job, "Failed")
     if failed is not None:
         return _failed_without_pod(job, pod, failed, now)
-    if podfacts.condition(job, "Complete") is None:
-        return None
-    name = f"Job {job['metadata']['name']}"
-    because = f"the {name} is complete and its pod is gone, with the runner's last word"
-    return Observation(now, Phase.ENDED, because, object=name)
+    return None
 
 
 def _taken(receipt: Receipt, job: Json, pods: Sequence[Json]) -> Finding | None:
     """Return what took away the pod that was chosen, if the Job says it: no other pod of it ever begins."""
     chosen = receipt.chosen
-    if chosen is None or not choice.is_chosen(receipt):
+    if chosen is None or not choice.is_chosen(receipt) or jobfacts.has_completed(job):
         return None
     if jobfacts.was_suspended(job, chosen.made_at):
         return suspended(job)

@@ -38,11 +38,20 @@ def suspender(job: Json) -> tuple[str, datetime | None]:
     return str(last.get("manager") or "somebody"), podfacts.instant(last.get("time"))
 
 
+def has_completed(job: Json) -> bool:
+    """Whether a pod of it ran to its end without a fault, also before the Job is marked complete."""
+    status = job.get("status") or {}
+    met = (podfacts.condition(job, kind) for kind in ("Complete", "SuccessCriteriaMet"))
+    return bool(status.get("succeeded")) or any(one is not None for one in met)
+
+
 def was_suspended(job: Json, made_at: datetime | None) -> bool:
     """Whether others have suspended it since a pod was made then, and perhaps resumed it.
 
-    What is done to one that has failed takes no pod away.
+    What is done to one that has completed or failed takes no pod away.
     """
+    if has_completed(job):
+        return False
     status = job.get("status") or {}
     started = podfacts.instant(status.get("startTime"))
     if made_at is not None and started is not None and started > made_at:
