@@ -52,6 +52,7 @@ class Clusters:
     def check(self, name: str) -> dict[str, Any]:
         """Run the checks, keep status and time, and return the cluster."""
         context = self._context
+        context.demand_writable(f"checking cluster {name}")
         checks = self.look(name)
         status = status_of(checks)
         with context.transaction(f"checking cluster {name}") as tx:

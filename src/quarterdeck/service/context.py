@@ -108,9 +108,13 @@ class Context:
             raise
 
     def demand_writable(self, act: str) -> None:
-        """Raise NotAllowedError, naming the option, when this is `--read-only`."""
+        """Raise NotAllowedError, naming the option, when this is `--read-only`.
+
+        StoreRefusedError for a damaged store. Asked before anything is done elsewhere that is to be kept there.
+        """
         if self.ports.store.damage:
-            return  # the store refuses it, naming the damage
+            with self.ports.store.transaction(self.who):
+                return  # not reached: the store refuses it, naming the damage
         if self.read_only:
             raise NotAllowedError(
                 f"Opened with --read-only: {act} would write.",

@@ -118,6 +118,7 @@ class Runs:
 
     def dispatch(self, run_id: str) -> dict[str, Any]:
         """Move the run on as far as it goes now: to `submitted`, or to where it has to wait."""
+        self._context.demand_writable(f"moving run {run_id} on")
         return self._row(self.advancing.step(RunId(run_id), POD_S))
 
     # --- looking
@@ -240,6 +241,7 @@ class Runs:
         job = context.job_by_id(run.job)
         if job is not None:
             context.demand(actor, "cancel", f"run {run_id}", job)
+        context.demand_writable(f"cancelling run {run_id}")
         # It may have ended; what was not begun is not begun to be cancelled.
         if run.state not in WAITING:
             self.advancing.step(run.id)

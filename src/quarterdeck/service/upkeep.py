@@ -139,6 +139,7 @@ class Upkeep:
 
         False: `is_enough` said so before all was looked at; the next call goes on behind that.
         """
+        self._context.demand_writable("removing what came late")
         for executor, _ in self._executors():
             with suppress(UnreachableError):  # asked again at the next sweep
                 for owned in self._owned(executor, of_ended_runs=True):
@@ -153,13 +154,14 @@ class Upkeep:
 
     def leftovers(self, *, remove: Collection[Leftover] = ()) -> Leftovers:
         """Return what carries this workspace's label and no unfinished run owns; remove what `remove` names."""
+        if remove:
+            self._context.demand_writable("removing leftovers")
         found, silent = [], []
         for executor, name in self._executors():
             try:
                 for owned in self._owned(executor):
                     row = {"cluster": name, "name": owned.name, "alive": owned.alive}
-                    wanted = Leftover(name, owned.name) in remove
-                    if wanted and not self._context.read_only:
+                    if Leftover(name, owned.name) in remove:
                         report = executor.reap(owned.receipt)
                         row |= {"removed": list(report.removed), "left": list(report.left)}
                     found.append(row)
