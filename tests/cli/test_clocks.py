@@ -17,6 +17,7 @@ from quarterdeck.model.lease import Holder
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import CancelStep
+from tests.support.damage import CLOCK_ROW, spoil_row
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
 
@@ -490,3 +491,41 @@ def test_a_lease_of_another_boot_holds_nobody_up(desk: Desk, seconds: float) -> 
     desk.clock.restart()
     desk.clock.step(seconds)
     desk.ok("scheduler", "--once")
+
+
+@pytest.mark.row("R6", "H8")
+@pytest.mark.parametrize("how", CLOCK_ROW)
+def test_what_is_known_of_the_clock_is_a_hint_and_holds_up_nothing_when_it_is_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setenv("QUARTERDECK_ACTOR", "ana")
+    services, ports = workspace(tmp_path, on_disk=True)
+    services.clocks.notice()
+    run = services.runs.start("daily")["id"]
+    spoil_row(tmp_path / "store", CLOCK_ROW[how])
+    ports.clock.tick(100)
+    ports.clock.step(60)  # there is something new to keep
+    assert main(["scheduler", "--once", "--json"], ports) == 0
+    assert services.runs.get(run).submitted_at is not None
+    capsys.readouterr()
+    assert main(["doctor", "--json"], ports) == 6  # the store's check fails, and no other
+    found = json.loads(capsys.readouterr().out)
+    [store] = [one for one in found["checks"] if one["name"] == "store"]
+    assert "clocks/wall" in store["message"]
+    assert {one["name"] for one in found["checks"]} >= {"clock", "leftovers"}
+
+
+@pytest.mark.row("R6", "H8")
+def test_a_step_is_noticed_once_where_what_is_known_of_the_clock_is_damaged(
+    tmp_path: Path,
+) -> None:
+    services, ports = workspace(tmp_path, on_disk=True)
+    services.clocks.notice()
+    spoil_row(tmp_path / "store", CLOCK_ROW["another key"])
+    ports.clock.step(3 * HOURS)
+    first = services.clocks.notice().step
+    ports.clock.tick(60)
+    assert first is not None
+    assert first.size_s == 3 * HOURS
+    assert services.clocks.notice().step == first
+    assert services.clocks.document()["step_s"] == 3 * HOURS

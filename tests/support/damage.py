@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ from quarterdeck.logs import FolderRunLogs
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.ports.store import Finding
 from quarterdeck.service.repairing import carry_out, damaged_logs
-from quarterdeck.store import repair
+from quarterdeck.store import guard, repair
 from quarterdeck.store.open import open_store
 from quarterdeck.store.sqlite import SqliteBackend
 from tests.support.stores import Clock
@@ -67,3 +69,15 @@ def untold(before: Documents, after: Documents, report: Mapping[str, Any]) -> li
         for id_, was in rows.items()
         if after[table].get(id_) != was and f"{table}/{id_}" not in named
     ]
+
+
+CLOCK_ROW = {
+    "other bytes": "UPDATE t_clocks SET body = body || ' '",
+    "another key": """UPDATE t_clocks SET body = replace(body, '"mark":', '"mArk":')""",
+}
+
+
+def spoil_row(folder: Path, sql: str) -> None:
+    """Change a row of the store in this folder behind its back."""
+    with closing(sqlite3.connect(folder / guard.DATABASE)) as connection, connection:
+        assert connection.execute(sql).rowcount == 1

@@ -10,6 +10,8 @@ import pytest
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.tui.place import Place
+from tests.support.damage import CLOCK_ROW, spoil_row
+from tests.support.quarterdeck import job
 from tests.support.services import workspace
 from tests.tui.pages import running
 
@@ -51,3 +53,19 @@ async def test_a_run_on_the_screen_goes_on_with_true_ages(tmp_path: Path, second
         assert "running" in ui.screen
         assert "4 m" in ui.screen  # its age
         assert services.runs.get(run).cancel is None
+
+
+@pytest.mark.row("R6", "H8")
+@pytest.mark.parametrize("how", CLOCK_ROW)
+async def test_screens_hear_what_others_wrote_though_what_is_known_of_the_clock_is_damaged(
+    tmp_path: Path, how: str
+) -> None:
+    services, ports = workspace(tmp_path, on_disk=True)
+    services.clocks.notice()
+    async with running(services, places=[Place("jobs")]) as ui:
+        await ui.until("daily")
+        spoil_row(tmp_path / "store", CLOCK_ROW[how])
+        ports.clock.step(3 * 3_600)
+        services.jobs.create([job("another")])
+        await ui.until("another")
+        assert "the store does not answer" not in ui.screen

@@ -8,10 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.clock import CLOCK_ID, Mark, Step, WallClock
-from quarterdeck.model.errors import ConflictError, StaleError
+from quarterdeck.model.errors import ConflictError, DamagedDocumentError, StaleError
 from quarterdeck.model.instants import format_instant, parse_instant
 
 if TYPE_CHECKING:
+    from quarterdeck.ports.store import Kept
     from quarterdeck.service.context import Context
 
 STEP_S: Final = 5.0
@@ -21,40 +22,49 @@ TOLD_FOR: Final = timedelta(hours=1)
 
 
 class Clocks:
-    """The wall clock as this process sees it, held against what the workspace knows of this boot."""
+    """The wall clock as this process sees it, held against what the workspace knows of this boot.
+
+    All of that is a hint: what of it is damaged counts for nothing, and this process goes by what it saw itself.
+    """
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._first = context.mark()
+        self._own = WallClock(CLOCK_ID, context.mark())
 
     def look(self) -> WallClock:
         """Return what is known, and the step as it is seen here and now; nothing is written."""
         here = self._context.mark()
-        return noticed(self._known(here), here)
+        try:
+            kept = self._context.ports.store.clocks.find(CLOCK_ID)
+        except DamagedDocumentError:
+            return noticed(self._own, here)
+        return noticed(self._known(kept, here), here)
 
     def notice(self) -> WallClock:
         """Return the same, and keep it where it is new: then all see since when it is so."""
-        seen = self.look()
+        self._own = seen = self.look()
         if self._context.read_only:
             return seen
-        kept = self._context.ports.store.clocks.find(CLOCK_ID)
-        if kept is None or kept.value != seen:
-            with suppress(StaleError, ConflictError), self._context.transaction("a clock") as tx:
-                tx.clocks.put(seen, seen=kept.rev if kept is not None else None)
+        with suppress(StaleError, ConflictError, DamagedDocumentError):
+            kept = self._context.ports.store.clocks.find(CLOCK_ID)
+            if kept is None or kept.value != seen:
+                with self._context.transaction("a clock") as tx:
+                    tx.clocks.put(seen, seen=kept.rev if kept is not None else None)
         return seen
 
-    def _known(self, here: Mark) -> WallClock:
-        """Return what was kept in this boot, else the newest run's clock, else what this process saw first."""
-        store, boot = self._context.ports.store, here.uptime.boot
-        kept = store.clocks.find(CLOCK_ID)
-        if kept is not None and kept.value.mark.uptime.boot == boot:
+    def _known(self, kept: Kept[WallClock] | None, here: Mark) -> WallClock:
+        """Return what was kept in this boot, else the newest run's clock, else what this process saw itself."""
+        if kept is not None and kept.value.mark.uptime.boot == here.uptime.boot:
             return kept.value
-        rows = store.runs.rows(descending=True, limit=1)
+        rows = self._context.ports.store.runs.rows(descending=True, limit=1)
         clock = rows[0].body.get("clock") if rows else None
-        if clock is None or clock["uptime"]["boot"] != boot:
-            return WallClock(CLOCK_ID, self._first)
-        uptime = replace(here.uptime, **clock["uptime"])
-        return WallClock(CLOCK_ID, Mark(parse_instant(clock["at"]), uptime))
+        if clock is None:
+            return self._own
+        try:
+            mark = Mark(parse_instant(clock["at"]), replace(here.uptime, **clock["uptime"]))
+        except (ValueError, TypeError, KeyError, AttributeError):  # it is damaged
+            return self._own
+        return self._own if mark.uptime.boot != here.uptime.boot else WallClock(CLOCK_ID, mark)
 
     def document(self) -> dict[str, Any]:
         """Return the step in seconds (0: none), when it was noticed first, and what is known since when."""

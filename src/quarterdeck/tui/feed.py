@@ -46,7 +46,9 @@ class Feed:
         step: Step | None = None
         while not self._stopped.wait(FEED_S):
             try:
-                found = changes.read()
+                if found := changes.read():
+                    told = [(one.table, one.id, one.by) for one in found]
+                    self._app.post_message(Changed(told))
                 before, step = step, clocks.notice().step
             except Exception as error:  # noqa: BLE001  # the store may be away for a while; it is said
                 self._tell(partial(self._app.note, f"the store does not answer: {error}", "bad"))
@@ -54,9 +56,6 @@ class Feed:
                 continue
             if step != before:
                 self._tell(self._app.read_header)
-            if found:
-                told = [(one.table, one.id, one.by) for one in found]
-                self._app.post_message(Changed(told))
 
     def _move(self) -> None:
         """Bring unfinished runs to where they stand, as long as the application is open."""
