@@ -171,7 +171,8 @@ class RealPorts:
                 advice=f"Use a cluster of kind {', '.join(EXECUTORS)}.",
             )
         # An edit of the cluster, or other things that its checks saw, are a reason to make another.
-        seen = tuple(one.get("evidence") for one in cluster.checks)
+        parts = "name", "level", "evidence"
+        seen = tuple(tuple(one.get(part) for part in parts) for one in cluster.checks)
         stamp = (cluster.revision, seen) if kind == "kubernetes" else None
         known, executor = self._executors.get(cluster.id, (None, None))
         if executor is None or known != stamp:

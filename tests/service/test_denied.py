@@ -5,15 +5,27 @@ The whole service and the Kubernetes executor over an API in memory, and a clock
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from quarterdeck import wiring
+from quarterdeck.executors.kubernetes import preflight
+from quarterdeck.model.job import Definition
 from quarterdeck.model.run import ActKind, Run, RunState
+from quarterdeck.ports.executor import Executor
 from quarterdeck.service.bundle import Services
-from tests.support.fake_api import AwayError, FakeApi, RefusedError, an_executor
+from tests.support.fake_api import (
+    RIGHTS,
+    AwayError,
+    FakeApi,
+    RefusedError,
+    an_executor,
+    image_check,
+)
 from tests.support.services import workspace
 
 pytestmark = pytest.mark.row("F-11")
@@ -274,6 +286,36 @@ def test_a_plan_says_whether_a_refusal_would_be_asked_again(world: World) -> Non
     world.had_rights = True
     world.new()
     assert plan(world) == "unanswered"
+
+
+def test_a_process_that_goes_on_hears_that_the_rights_were_given(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The executor that it has was made by the checks of before."""
+    real = wiring.RealPorts(world.ports.store, tmp_path, world.ports.clock, world.ports.uptime)
+
+    def made(_: wiring.RealPorts, cluster: Definition) -> Executor:
+        return an_executor(world.api, had_rights=preflight.had_rights(cluster.checks))
+
+    monkeypatch.setitem(wiring.EXECUTORS, "kubernetes", made)
+    monkeypatch.setattr(world.ports, "executor", real.executor)
+    services, store = world.services, world.ports.store
+
+    def keep(level: str) -> None:
+        """Keep checks that differ in nothing else."""
+        with store.transaction("ana") as tx:
+            kept = services.context.get_definition("cluster", "local")
+            body = {**kept.value.body, "kind": "kubernetes"}
+            checks = ({**RIGHTS, "level": level, "evidence": ""}, image_check())
+            tx.definitions.put(replace(kept.value, body=body, checks=checks), seen=kept.rev)
+
+    keep("failed")
+    world.lack("create jobs")
+    assert plan(world) == "refuse"
+    keep("ok")
+    assert plan(world) == "unanswered"
+    keep("failed")
+    assert plan(world) == "refuse"
 
 
 @pytest.mark.parametrize("is_ready", [True, False])
