@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.clock import Uptime
+from quarterdeck.model.clock import Mark, Uptime
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import make_id
 from quarterdeck.service.bundle import Services
@@ -97,7 +97,7 @@ def restore(
     def settle(backend: Backend, folder: Path) -> None:
         why = "restored from a backup: whether the run was started since is not known"
         store = DocumentStore(backend, folder, clock)
-        ended.extend(settle_runs(store, settings.actor, clock(), why))
+        ended.extend(settle_runs(store, settings.actor, Mark(clock(), uptime()), why))
 
     done = put_back(settings.store, file, clock, confirmed=confirmed, shown=shown, settle=settle)
     return {**done, "runs_ended": ended}
@@ -130,7 +130,7 @@ def repair(
 
     logs = FolderRunLogs(settings.store / "logs", clock)
     with begin(settings.store, clock, by=settings.actor, only_look=only_look) as work:
-        return carry_out(work, logs, clock, settings.actor, shown)
+        return carry_out(work, logs, Mark(clock(), uptime()), settings.actor, shown)
 
 
 class RealPorts:

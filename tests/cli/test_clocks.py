@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +11,17 @@ from typing import Any
 
 import pytest
 
+from quarterdeck import wiring
 from quarterdeck.cli.main import main
 from quarterdeck.model.ids import make_id
 from quarterdeck.model.instants import format_instant, parse_instant
 from quarterdeck.model.lease import Holder
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import AttemptId
-from quarterdeck.model.run import CancelStep
+from quarterdeck.model.run import CancelStep, RunState
+from quarterdeck.service.bundle import Services
+from quarterdeck.store import guard
+from quarterdeck.store.open import open_store
 from tests.support.damage import CLOCK_ROW, spoil_row
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
@@ -529,3 +534,42 @@ def test_a_step_is_noticed_once_where_what_is_known_of_the_clock_is_damaged(
     assert first.size_s == 3 * HOURS
     assert services.clocks.notice().step == first
     assert services.clocks.document()["step_s"] == 3 * HOURS
+
+
+@pytest.mark.row("R6", "H8", "F-38")
+@pytest.mark.parametrize("how", ["restore", "repair"])
+@STEPS
+def test_a_run_that_a_restore_or_repair_ends_ends_by_its_own_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, seconds: float
+) -> None:
+    monkeypatch.setenv("QUARTERDECK_ACTOR", "ana")
+    folder, older = tmp_path / "store", tmp_path / "older"
+    monkeypatch.setenv("QUARTERDECK_STORE", str(folder))
+    services, ports = workspace(tmp_path, on_disk=True)
+    ports.fake.makes = False
+    run = services.runs.dispatch(services.runs.start("daily")["id"])["id"]
+    if how == "restore":
+        ports.store.backup(str(older))
+        services.close()
+    else:
+        services.close()
+        shutil.copyfile(folder / guard.DATABASE, older)
+        ports.store = open_store(folder, ports.clock)
+        Services(ports, "ana").jobs.create([job("later")])
+        ports.store.close()
+        shutil.copyfile(older, folder / guard.DATABASE)
+    ports.clock.tick(100)
+    monkeypatch.setattr(wiring, "clock", ports.clock.ahead(seconds))  # of the process that does it
+    monkeypatch.setattr(wiring, "uptime", ports.uptime)
+    argv = ["restore", str(older)] if how == "restore" else ["repair"]
+    assert main(["store", *argv, "--yes", "--json"]) == 0
+    ports.store = open_store(folder, ports.clock)
+    services = Services(ports, "ana")
+    ended = services.runs.get(run)
+    assert (ended.state, ended.ended_at) == (RunState.LOST, ports.clock())
+    for after in (0, 60, 240):
+        ports.clock.tick(after)
+        services.upkeep.reconcile_all()
+    assert not ports.fake.attempts
+    assert not services.runs.get(run).is_open
+    ports.store.close()

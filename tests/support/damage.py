@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quarterdeck.logs import FolderRunLogs
+from quarterdeck.model.clock import Mark, Uptime
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.ports.store import Finding
 from quarterdeck.service.repairing import carry_out, damaged_logs
@@ -56,7 +57,8 @@ def repaired(
     """Repair the store and return what that says of itself."""
     clock.tick(1)
     with repair.begin(folder, clock, by=by, only_look=only_look) as work:
-        return carry_out(work, FolderRunLogs(folder / "logs", clock), clock, by)
+        here = Mark(clock(), Uptime("boot-1", 0.0))
+        return carry_out(work, FolderRunLogs(folder / "logs", clock), here, by)
 
 
 def untold(before: Documents, after: Documents, report: Mapping[str, Any]) -> list[str]:

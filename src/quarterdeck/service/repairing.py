@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from quarterdeck.lifecycle import unsure
+from quarterdeck.lifecycle import clocks, unsure
 from quarterdeck.model.codec import from_document
 from quarterdeck.model.errors import OvertakenError
 from quarterdeck.model.ids import RunId
@@ -19,7 +19,7 @@ from quarterdeck.service.context import ALL, OPEN, WORKSPACE_ID
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from quarterdeck.model.instants import Clock
+    from quarterdeck.model.clock import Mark
     from quarterdeck.ports.runlog import RunLogs
     from quarterdeck.ports.store import Repair, Store
 
@@ -27,14 +27,14 @@ ACT: Final = "store.repair"
 
 
 def carry_out(
-    repair: Repair, logs: RunLogs, clock: Clock, actor: str, shown: Mapping[str, Any] | None = None
+    repair: Repair, logs: RunLogs, here: Mark, actor: str, shown: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Settle everything that hangs on the saved documents, record it, and finish the repair; returns what it did.
 
     A repair that is only a look says the same, and changes nothing. `shown` is what a look said: OvertakenError if
     more is damaged by now.
     """
-    now, store, is_look = clock(), repair.store, repair.copy is None
+    now, store, is_look = here.at, repair.store, repair.copy is None
     if shown is not None:
         _demand_shown(repair, shown)
     lost = [*repair.lost, *repair.clear_artifacts()]
@@ -42,7 +42,7 @@ def carry_out(
     lost += [
         Finding(f"runs/{run}", "only its log is left") for run in _logs_of_nobody(store, logs)
     ]
-    ended = settle_runs(store, actor, now, _why(repair)) if repair.is_older else []
+    ended = settle_runs(store, actor, here, _why(repair)) if repair.is_older else []
     mended = [_mended(repair, logs, actor, *one) for one in list(_damaged_logs(store, logs))]
     done = {
         "path": store.folder,
@@ -91,12 +91,15 @@ def _named(store: Store, finding: Finding) -> dict[str, Any]:
     return {"where": finding.where, "name": name, "what": finding.what}
 
 
-def settle_runs(store: Store, actor: str, now: datetime, why: str) -> list[str]:
-    """See that nothing is started that may have been since the store was as it is; returns the runs ended."""
+def settle_runs(store: Store, actor: str, here: Mark, why: str) -> list[str]:
+    """See that nothing is started that may have been since the store was as it is; returns the runs ended.
+
+    Each goes by its own clock, as everywhere.
+    """
     ended = []
     with store.transaction(actor) as tx:
         for kept in tx.runs.page(OPEN, limit=ALL):
-            after = unsure.settled(kept.value, why, now)
+            after = unsure.settled(kept.value, why, clocks.now(kept.value, here))
             if after == kept.value:
                 continue
             tx.runs.put(after, seen=kept.rev)
