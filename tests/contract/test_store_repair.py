@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -18,13 +19,19 @@ from typing import Any
 import pytest
 
 from quarterdeck.model.errors import ConflictError, StoreRefusedError
+from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.job import Draft
-from quarterdeck.model.run import Act, ActKind, Attempt, RunState
+from quarterdeck.model.receipt import AttemptId
+from quarterdeck.model.run import Act, ActKind, Attempt, Run, RunState
+from quarterdeck.service.bundle import Services
 from quarterdeck.store import guard, head, repair
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.open import create_store, open_store
 from tests.support.damage import documents, findings, repaired, untold
+from tests.support.fakes import CrashError, FakeExecutor
+from tests.support.quarterdeck import job
+from tests.support.services import FakePorts, workspace
 from tests.support.stores import START, Clock, a_job, a_run, a_version, contents, old_store
 from tests.support.wal import flip, written_and_killed
 
@@ -364,6 +371,85 @@ def test_nothing_starts_that_may_have_been_started_since(tmp_path: Path, clock: 
     assert states[RunId("r000000003")].unsure  # no other attempt follows
     assert states[RunId("r000000005")] == runs[4]
     store.close()
+
+
+def held_at(services: Services, fake: FakeExecutor, act: ActKind, *, is_chosen: bool) -> Run:
+    """Return a run that is dispatching, whose process was killed at this act."""
+    fake.makes = is_chosen
+    fake.fail(act.value)
+    known = services.runs.start("daily")["id"]
+    with contextlib.suppress(CrashError):
+        services.runs.dispatch(known)
+    fake.work()
+    run = services.runs.get(known)
+    assert run.attempt is not None
+    assert run.attempt.receipt is not None
+    assert (run.state, run.act) == (RunState.DISPATCHING, Act(act))
+    assert (run.attempt.receipt.chosen is not None) is is_chosen
+    return run
+
+
+def go_on(ports: FakePorts, run: Run, *, begins: bool) -> None:
+    """Write what will be lost: something, and perhaps that the run began."""
+    ports.store = open_store(Path(ports.store.folder), ports.clock)
+    services, fake, name = Services(ports, "ana"), ports.fake, AttemptId(f"{run.id}-1")
+    services.jobs.create([job("later")])
+    if begins:
+        fake.makes = True
+        services.runs.dispatch(run.id)
+        fake.make(name)
+        services.runs.dispatch(run.id)
+        assert fake.starts == {name: 1}
+    ports.store.close()
+
+
+@pytest.mark.row("H8", "F-38", "F13")
+@pytest.mark.parametrize("has_begun", [False, True])
+@pytest.mark.parametrize("is_replaced", [False, True])
+@pytest.mark.parametrize(
+    ("act", "is_chosen"),
+    [(ActKind.RELEASE, False), (ActKind.START, False), (ActKind.START, True)],
+)
+def test_only_what_was_chosen_before_the_loss_is_started_after_it(
+    tmp_path: Path, act: ActKind, is_chosen: bool, is_replaced: bool, has_begun: bool
+) -> None:
+    """What was written since is lost: that the run was let go, and perhaps began."""
+    folder, older = tmp_path / "store", tmp_path / "older"
+    services, ports = workspace(tmp_path, on_disk=True)
+    fake = ports.fake
+    fake.auto = False
+    run = held_at(services, fake, act, is_chosen=is_chosen)
+    name = AttemptId(f"{run.id}-1")
+    services.close()
+    shutil.copyfile(database(folder), older)
+    go_on(ports, run, begins=has_begun)
+    shutil.copyfile(older, database(folder))
+    if is_replaced:  # while nobody looked
+        fake.make_another(name)
+    report = repaired(folder, ports.clock)
+    assert report["runs_ended"] == ([] if is_chosen else [run.id])
+
+    fake.makes = True
+    ports.store = open_store(folder, ports.clock)
+    services = Services(ports, "ana")
+    for after in (0, 5, 60, 300):
+        ports.clock.tick(after)
+        services.upkeep.reconcile_all()
+    ended = services.runs.get(run.id)
+    begins = is_chosen and not is_replaced
+    assert fake.starts == ({name: 1} if has_begun or begins else {})
+    assert len(ended.attempts) == 1
+    if begins:
+        assert ended.state is RunState.STARTING
+        assert ended.unsure
+        assert fake.attempts[name].begun == run.attempt.receipt.chosen  # type: ignore[union-attr]  # held_at saw it
+    else:
+        fenced = RunState.FAILED, Reason.START_FENCED
+        assert (ended.state, ended.reason) == (
+            fenced if is_chosen else (RunState.LOST, Reason.LOST)
+        )
+        assert not fake.attempts
+    ports.store.close()
 
 
 @pytest.mark.row("H8")

@@ -75,6 +75,11 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
     return World(tmp_path, damaged=request.param == "damaged")
 
 
+def check_late(world: World) -> object:
+    world.ports.clock.tick(1_000)
+    return world.services.upkeep.check_clusters()
+
+
 REFUSED: dict[str, Callable[[World], object]] = {
     "start": lambda w: w.services.runs.start("daily"),
     "dispatch": lambda w: w.services.runs.dispatch(w.starting),
@@ -91,7 +96,7 @@ REFUSED: dict[str, Callable[[World], object]] = {
     "sweep": lambda w: w.services.upkeep.sweep(lambda: False),
     "leftovers": lambda w: w.services.upkeep.leftovers(remove=[Leftover("local", "x")]),
     "check": lambda w: w.services.clusters.check("local"),
-    "checks": lambda w: (w.ports.clock.tick(1_000), w.services.upkeep.check_clusters()),
+    "checks": check_late,
 }
 
 

@@ -16,6 +16,7 @@ from quarterdeck.service.repairing import carry_out, damaged_logs
 from quarterdeck.store import guard, repair
 from quarterdeck.store.open import open_store
 from quarterdeck.store.sqlite import SqliteBackend
+from tests.support.fakes import FakeClock
 from tests.support.stores import Clock
 
 KEPT = (
@@ -52,7 +53,7 @@ def findings(folder: Path, clock: Clock) -> list[Finding]:
 
 
 def repaired(
-    folder: Path, clock: Clock, *, only_look: bool = False, by: str = "ana"
+    folder: Path, clock: Clock | FakeClock, *, only_look: bool = False, by: str = "ana"
 ) -> dict[str, Any]:
     """Repair the store and return what that says of itself."""
     clock.tick(1)
