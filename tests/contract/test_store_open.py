@@ -15,6 +15,7 @@ import pytest
 
 from quarterdeck.model.errors import (
     ConflictError,
+    DamagedDocumentError,
     StoreRefusedError,
 )
 from quarterdeck.store import guard
@@ -245,9 +246,14 @@ def test_a_spoilt_document_is_damage_and_no_crash(folder: Path, what: str) -> No
         database(folder).write_bytes(content.replace(old, new))
     store = open_store(folder, CLOCK, read_only=True)
     assert store.jobs.get("j6").value.name == "Job 6"
-    with pytest.raises(StoreRefusedError, match="is damaged"):
+    with pytest.raises(DamagedDocumentError, match="jobs/j7 was changed after it was written"):
         store.jobs.get("j7")
-    assert any("is damaged" in finding.what for finding in store.verify())
+    with pytest.raises(DamagedDocumentError, match="jobs/j7"):
+        store.jobs.page(limit=1_000)
+    found, damaged = store.jobs.readable(limit=1_000)
+    assert len(found) == len(store.jobs.rows(limit=1_000, flawed=True)) - 1
+    assert [error.facts["document"] for error in damaged] == ["jobs/j7"]
+    assert any(finding.where == "jobs/j7" for finding in store.verify())
     store.close()
 
 

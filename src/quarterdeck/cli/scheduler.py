@@ -54,6 +54,7 @@ def _answer(session: Session, done: Round) -> None:
     if session.out.as_json:
         document = {"fired": [], "skipped": [], "reconciled": list(done.reconciled)}
         session.out.document(document)
+        session.tell_passed_over()
     else:
         rows = [dict(one) for one in done.reconciled]
         session.listing(rows, columns.RECONCILED, "No run is unfinished.")
@@ -72,6 +73,7 @@ class _Teller:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._said = ""
+        self._passed_over: set[str] = set()
 
     def tell(self, done: Round) -> None:
         """Say what is new of a round."""
@@ -86,6 +88,10 @@ class _Teller:
             self._say(f"run {one['run']} of {one['job']}: {one['before']} -> {one['state']}", one)
         for one in done.checked:
             self._say(f"cluster {one['cluster']}: {one['before']} -> {one['status']}", one)
+        for where, text in self._session.services.context.passed_over.items():
+            if where not in self._passed_over:
+                self._passed_over.add(where)
+                self._say(f"passed over: {text}", {"passed_over": where, "message": text})
 
     def failed(self, error: QuarterdeckError) -> None:
         """Say what kept a round from being made."""

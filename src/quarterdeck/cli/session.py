@@ -130,6 +130,12 @@ class Session:
             self.out.table(columns, rows, self.look())
         else:
             self.out.note(empty)
+        self.tell_passed_over()
+
+    def tell_passed_over(self) -> None:
+        """Name on standard error what could not be read and held up nothing else."""
+        for text in self.services.context.passed_over.values():
+            self.out.note(f"warning: passed over: {text}")
 
     def warn(self, document: Any) -> None:
         """Tell the document's warnings to standard error, each once."""

@@ -115,7 +115,7 @@ class StoreRefusedError(PrerequisiteError):
 
 
 class DamagedDocumentError(StoreRefusedError):
-    """A stored document is not as it was written; `document` names it, the message says both hashes."""
+    """A stored document is not as it was written, with both hashes, or cannot be read; `document` names it."""
 
 
 class UnreachableError(QuarterdeckError):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from quarterdeck.model.actor import Actor
     from quarterdeck.model.clock import WallClock
+    from quarterdeck.model.errors import DamagedDocumentError
     from quarterdeck.model.ids import Rev
     from quarterdeck.model.job import (
         AuditRecord,
@@ -49,13 +50,17 @@ class Ids(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A document as the backend keeps it: `by` and `at` are its last writer's."""
+    """A document as the backend keeps it: `by` and `at` are its last writer's.
+
+    `flaw`: why it cannot be read, both hashes or words; then there is nothing in its body.
+    """
 
     id: str
     rev: Rev
     body: Mapping[str, Any]
     by: str
     at: datetime
+    flaw: str = ""
 
 
 class Change(NamedTuple):
@@ -122,13 +127,14 @@ class Backend(Protocol):
         """Remove the row seen at `seen`."""
         ...
 
-    def page(
+    def page(  # noqa: PLR0913  # what a page is
         self, table: str, *, where: Sequence[Where] = (), order: str = "id", descending: bool = False,
-        after: str | None = None, offset: int = 0, limit: int = 50,
+        after: str | None = None, offset: int = 0, limit: int = 50, flawed: bool = False,
     ) -> list[Row]:  # fmt: skip
         """Return at most `limit` rows behind the row with id `after`, by the declared field `order`, then id.
 
         `offset` rows of these are passed over. Reads by index; a field that is not declared is a ValueError.
+        `flawed`: a row that cannot be read comes with its flaw, and is no DamagedDocumentError.
         """
         ...
 
@@ -189,27 +195,23 @@ class Collection(Protocol, Generic[T]):
         ...
 
     def page(
-        self,
-        *where: Where,
-        order: str = "id",
-        descending: bool = False,
-        after: str | None = None,
-        offset: int = 0,
-        limit: int = 50,
-    ) -> list[Kept[T]]:
-        """Return a page; see Backend.page."""
+        self, *where: Where, order: str = "id", descending: bool = False, after: str | None = None,
+        offset: int = 0, limit: int = 50,
+    ) -> list[Kept[T]]:  # fmt: skip
+        """Return a page; see Backend.page. DamagedDocumentError for the first that cannot be read."""
+        ...
+
+    def readable(
+        self, *where: Where, order: str = "id", limit: int = 50
+    ) -> tuple[list[Kept[T]], list[DamagedDocumentError]]:
+        """Return those of a page that can be read, and an error for each of the others."""
         ...
 
     def rows(
-        self,
-        *where: Where,
-        order: str = "id",
-        descending: bool = False,
-        after: str | None = None,
-        offset: int = 0,
-        limit: int = 50,
-    ) -> list[Row]:
-        """Return a page as plain data, for lists that need no models."""
+        self, *where: Where, order: str = "id", descending: bool = False, after: str | None = None,
+        offset: int = 0, limit: int = 50, flawed: bool = False,
+    ) -> list[Row]:  # fmt: skip
+        """Return a page as plain data, for lists that need no models; see Backend.page."""
         ...
 
     def count(self, *where: Where) -> int:

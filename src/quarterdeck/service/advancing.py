@@ -48,7 +48,7 @@ from quarterdeck.ports.executor import FencedError
 from quarterdeck.ports.store import Kept
 from quarterdeck.service import denying, freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
-from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.context import OPEN, Context
 from quarterdeck.service.queueing import ASKING, Queue
 from quarterdeck.service.views import Standing
 
@@ -80,8 +80,8 @@ class Advancing:
         self._queue = Queue(context)
 
     def open_runs(self) -> list[Run]:
-        """Return the runs that are not finished: under way, or still to be cleaned up after."""
-        found = self._context.ports.store.runs.page(OPEN, limit=ALL)
+        """Return the runs that are not finished and can be read: under way, or still to be cleaned up after."""
+        found = self._context.readable(self._context.ports.store.runs, OPEN)
         return [kept.value for kept in found]
 
     def reconcile(self, runs: Iterable[Run], patience_s: float = ROUND_S) -> list[Run]:
@@ -232,6 +232,7 @@ class Advancing:
 
     def executor(self, run: Run) -> Executor:
         """Return the executor of the run's cluster, also when its definition was deleted since."""
+        self._context.ports.store.demand_sound(("definitions", run.cluster))
         cluster = self._context.ports.store.definitions.get(run.cluster).value
         return self._context.ports.executor(cluster)
 
@@ -335,7 +336,10 @@ class Advancing:
                 by_cluster[run.cluster].append(run)
         facts: dict[RunId, Fact] = {}
         for group in by_cluster.values():
-            facts |= self._observe_cluster(group)
+            try:
+                facts |= self._observe_cluster(group)
+            except DamagedDocumentError as error:  # without it nobody can ask
+                facts |= {run.id: Silent(None, error.message) for run in group}
         return facts
 
     def _observe_cluster(self, runs: list[Run]) -> dict[RunId, Fact]:

@@ -56,7 +56,7 @@ class Clocks:
         """Return what was kept in this boot, else the newest run's clock, else what this process saw itself."""
         if kept is not None and kept.value.mark.uptime.boot == here.uptime.boot:
             return kept.value
-        rows = self._context.ports.store.runs.rows(descending=True, limit=1)
+        rows = self._context.ports.store.runs.rows(descending=True, limit=1, flawed=True)
         clock = rows[0].body.get("clock") if rows else None
         if clock is None:
             return self._own

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quarterdeck.model.actor import Actor
 from quarterdeck.model.clock import Mark
@@ -21,14 +21,18 @@ from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
 
 if TYPE_CHECKING:
+    from quarterdeck.model.errors import DamagedDocumentError
     from quarterdeck.model.job import Definition, Job, Version, Workspace
     from quarterdeck.model.run import Run
     from quarterdeck.ports.bundle import Ports
+    from quarterdeck.ports.store import Collection, Row
 
+T = TypeVar("T")
 WORKSPACE_ID = "workspace"
 ALL = 1_000_000
 MERGE_S = 600.0  # what one actor repeats within it is one audit record
 OPEN = Where("is_open", "=", value=True)
+TEAMS = Where("kind", "=", "team")
 NO_DRAFT = Where("draft", "=", value=False)
 
 
@@ -54,6 +58,8 @@ class Context:
         self.as_team = as_team
         self.read_only = read_only or bool(ports.store.damage)
         self._teams: dict[str, str] | None = None
+        self.passed_over: dict[str, str] = {}
+        """What of this workspace could not be read and held up nothing else: by table/id, in words."""
 
     def now(self) -> datetime:
         """Return the clock's time."""
@@ -65,7 +71,7 @@ class Context:
 
     def new_run_id(self) -> RunId:
         """Return the id of a run made now: the line and the list of runs go by ids, whatever the clock says."""
-        newest = self.ports.store.runs.rows(descending=True, limit=1)
+        newest = self.ports.store.runs.rows(descending=True, limit=1, flawed=True)
         made = self.ports.new_id("r")
         return RunId(behind(newest[0].id, made) if newest else made)
 
@@ -76,6 +82,47 @@ class Context:
         )  # with the model of runs, which most lists need not
 
         return clocks.now(run, self.mark())
+
+    def readable(
+        self, collection: Collection[T], *where: Where, order: str = "id"
+    ) -> list[Kept[T]]:
+        """Return all that match and can be read; the others are noted in `passed_over`."""
+        found, damaged = collection.readable(*where, order=order, limit=ALL)
+        for error in damaged:
+            self.pass_over(error)
+        return found
+
+    def pass_over(self, error: DamagedDocumentError) -> None:
+        """Note a document that cannot be read and holds up nothing else."""
+        self.passed_over[error.facts["document"]] = error.message
+
+    def whole(self, table: str, rows: Iterable[Row]) -> list[Row]:
+        """Return the rows that can be read; the others are noted in `passed_over`."""
+        found = []
+        for row in rows:
+            if row.flaw:
+                where = f"{table}/{row.id}"
+                self.passed_over[where] = f"{where} {row.flaw}."
+            else:
+                found.append(row)
+        return found
+
+    def shown(self, table: str, rows: Iterable[Row], show: Callable[[Row], T]) -> list[T]:
+        """Return what `show` makes of each row; one that lost what that takes is noted in `passed_over`."""
+        found = []
+        for row in self.whole(table, rows):
+            try:
+                found.append(show(row))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                if not self.is_damaged(table, row.id):
+                    raise
+        return found
+
+    def is_damaged(self, table: str, known: str) -> bool:
+        """Whether the document is not as it was written; then it is noted in `passed_over`."""
+        found = self.ports.store.unsound((table, known))
+        self.passed_over |= {where: f"{where} {what}." for where, what in found}
+        return bool(found)
 
     @contextmanager
     def transaction(self, act: str, *, dry_run: bool = False) -> Iterator[Documents]:
@@ -153,7 +200,12 @@ class Context:
                     advice="See `quarterdeck whoami` for your teams.",
                     rule="--as takes a team of your own",
                 )
-        return Actor(self.who, mine, self.who in found[0].body["org_admins"], acting)
+        is_admin = self.who in found[0].body["org_admins"]
+        if (
+            not mine and not is_admin
+        ):  # a team that cannot be read may be theirs: then this is refused
+            self.ports.store.definitions.rows(TEAMS, limit=ALL)
+        return Actor(self.who, mine, is_admin, acting)
 
     def team_name(self, team: str) -> str:
         """Return the team's name, or its id if it is gone."""
@@ -166,8 +218,8 @@ class Context:
         return {team["id"]: team["name"] for team in self._team_rows()}
 
     def _team_rows(self) -> list[Mapping[str, Any]]:
-        found = self.ports.store.definitions.rows(Where("kind", "=", "team"), limit=ALL)
-        return [row.body for row in found if not row.body["deleted"]]
+        rows = self.ports.store.definitions.rows(TEAMS, limit=ALL, flawed=True)
+        return [row.body for row in self.whole("definitions", rows) if not row.body["deleted"]]
 
     def demand(self, actor: Actor, action: str, what: str, job: Job) -> None:
         """Raise NotAllowedError unless the actor may do this to the job; a refused act is recorded."""
@@ -177,10 +229,16 @@ class Context:
     # --- what
 
     def definitions(self, kind: str) -> list[Kept[Definition]]:
-        """Return all that are not deleted, by name."""
+        """Return all that are not deleted, by name; one that cannot be read is a DamagedDocumentError."""
         found = self.ports.store.definitions.page(
             Where("kind", "=", kind), order="name_key", limit=ALL
         )
+        return [kept for kept in found if not kept.value.deleted]
+
+    def readable_definitions(self, kind: str) -> list[Kept[Definition]]:
+        """Return those that are not deleted and can be read, by name."""
+        where = Where("kind", "=", kind)
+        found = self.readable(self.ports.store.definitions, where, order="name_key")
         return [kept for kept in found if not kept.value.deleted]
 
     def find_definition(self, kind: str, name: str) -> Kept[Definition] | None:
@@ -189,6 +247,9 @@ class Context:
             kept = self.ports.store.definitions.find(name)
             is_one = kept is not None and kept.value.kind == kind and not kept.value.deleted
             return kept if is_one else None
+        found = self.readable_definitions(kind)
+        if kept := next((k for k in found if k.value.name == name), None):
+            return kept
         return next((k for k in self.definitions(kind) if k.value.name == name), None)
 
     def get_definition(self, kind: str, name: str) -> Kept[Definition]:

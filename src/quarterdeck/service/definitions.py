@@ -44,11 +44,12 @@ class Definitions:
     # --- reading
 
     def page(self, kind: str) -> list[dict[str, Any]]:
-        """Return all of the kind, by name."""
+        """Return all of the kind that can be read, by name."""
         if not self._context.actor_sees_definitions():
             return []
         world = World(self._context)
-        return [views.definition(world, kept) for kept in self._context.definitions(kind)]
+        found = self._context.readable_definitions(kind)
+        return [views.definition(world, kept) for kept in found]
 
     def show(self, kind: str, name: str) -> dict[str, Any]:
         """Return one with its body."""

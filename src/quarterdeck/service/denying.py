@@ -9,7 +9,7 @@ from quarterdeck.model.errors import DeniedError, Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import Denied, PutBack, Refused, Silent
 from quarterdeck.model.run import Act, ActKind, Run
-from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.context import OPEN, Context
 from quarterdeck.service.queueing import ASKING
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def denied(context: Context, run: Run, error: DeniedError) -> Denied:
 
 def doubt(context: Context, run: Run) -> str:
     """Return whether the run's cluster did not answer to another run a moment ago, in words."""
-    for kept in context.ports.store.runs.page(OPEN, limit=ALL):
+    for kept in context.readable(context.ports.store.runs, OPEN):
         other, at = kept.value, kept.value.silent_at
         is_late = at is not None and context.now_of(other) - at <= PATIENCE
         if is_late and other.cluster == run.cluster and other.id != run.id:

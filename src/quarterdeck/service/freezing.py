@@ -36,11 +36,15 @@ def resolve(context: Context, run: Run) -> Frozen | Refused:
 
     Refused lists everything that could not be resolved, by path.
     """
-    found = frozen(context, run, context.ports.store.artifact_put)
-    if isinstance(found, Refused):
-        return found
-    content, sha256 = found
-    keep(context, content, sha256)
+    try:
+        found = frozen(context, run, context.ports.store.artifact_put)
+        if isinstance(found, Refused):
+            return found
+        content, sha256 = found
+        keep(context, content, sha256)
+    except DamagedDocumentError as error:
+        problem = Problem(error.facts["document"], error.message)
+        return Refused(Reason.CONFIG_ERROR, (problem,))
     return Frozen(sha256=sha256, timeout_s=run.spec["timeout"])
 
 
@@ -98,17 +102,25 @@ def unsound(context: Context, run: Run, *, to_freeze: bool = False) -> list[Prob
             taken.append(("drafts", run.job))
     taken += [("definitions", known) for known in used]
     found = [Problem(*finding) for finding in context.ports.store.unsound(*taken)]
-    return found + [one for table, known in taken if (one := _doubt(context, table, known))]
+    named = {one.path for one in found}
+    return found + [
+        one
+        for table, known in taken
+        if f"{table}/{known}" not in named and (one := _doubt(context, table, known))
+    ]
 
 
 def _doubt(context: Context, table: str, known: str) -> Problem | None:
-    """Return that a repair kept this document though it was changed, and nobody saved it since."""
+    """Return that it cannot be read, or that a repair kept it though it was changed, and nobody saved it since."""
     documents: dict[str, Collection[Any]] = {
         "versions": context.ports.store.versions,
         "drafts": context.ports.store.drafts,
         "definitions": context.ports.store.definitions,
     }
-    kept = documents[table].find(known) if table in documents else None
+    try:
+        kept = documents[table].find(known) if table in documents else None
+    except DamagedDocumentError as error:
+        return Problem(f"{table}/{known}", error.message)
     if kept is None or not kept.value.doubt:
         return None
     text = f"{kept.value.doubt}: look at it, and save what is right"

@@ -45,7 +45,8 @@ class Lists:
         """Return the rows of all visible jobs, by name; each with its last run that is no draft's."""
         context = self._context
         where = LISTED, *readers(context.actor())
-        found = context.ports.store.standings.rows(*where, order="by_name", limit=ALL)
+        rows = context.ports.store.standings.rows(*where, order="by_name", limit=ALL, flawed=True)
+        found = context.whole("standings", rows)
         last = {row.id: row.body["last_run"] for row in found}
         moved = self._moved([run["id"] for run in last.values() if run and run["is_open"]])
         return [
@@ -65,10 +66,12 @@ class Lists:
         actor = self._context.actor()
         jobs = _Jobs(self._context, actor)
         rows = _run_page(self._context, actor, jobs, shown)
-        moved = self._moved([row.id for row in rows if row.body["is_open"]])
-        return [
-            moved.get(row.id) or views.raw_run_row(row.body, jobs.name(row.body)) for row in rows
-        ]
+        moved = self._moved([row.id for row in rows if row.body.get("is_open")])
+
+        def show(row: Row) -> dict[str, Any]:
+            return moved.get(row.id) or views.raw_run_row(row.body, jobs.name(row.body))
+
+        return self._context.shown("runs", rows, show)
 
 
 LISTED: Final = Where("by_name", "!=", None)  # not the standings of deleted jobs
@@ -97,9 +100,9 @@ def _run_page(context: Context, actor: Actor, jobs: _Jobs, shown: RunFilter) -> 
     after = shown.after
     while len(found) < shown.limit:
         rows = context.ports.store.runs.rows(
-            *where, descending=True, after=after, limit=shown.limit
+            *where, descending=True, after=after, limit=shown.limit, flawed=True
         )
-        found += [row for row in rows if jobs.sees(row.body)]
+        found += [row for row in context.whole("runs", rows) if jobs.sees(row.body)]
         if len(rows) < shown.limit:
             break
         after = rows[-1].id
@@ -116,7 +119,8 @@ class _Jobs:
 
     def _get(self, job: str) -> Mapping[str, Any] | None:
         if job not in self._known:
-            found = self._context.ports.store.jobs.rows(Where("id", "=", job), limit=1)
+            rows = self._context.ports.store.jobs.rows(Where("id", "=", job), limit=1, flawed=True)
+            found = self._context.whole("jobs", rows)
             self._known[job] = found[0].body if found else None
         return self._known[job]
 
@@ -130,9 +134,9 @@ class _Jobs:
         """Whether the run exists for the actor."""
         if self._actor.is_org_admin:
             return True
-        job = self._get(run["job"])
+        job = self._get(run.get("job", ""))
         if job is None:
-            return access.is_visible(self._actor, run["team"])
+            return access.is_visible(self._actor, run.get("team", ""))
         return access.is_visible(self._actor, job["team"], job["shared_teams"])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from quarterdeck.model.errors import ConflictError
-from quarterdeck.service.context import ALL, OPEN, Context
+from quarterdeck.service.context import OPEN, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.run import Run
@@ -29,7 +29,7 @@ class Mover:
     def _open_runs(self) -> list[Run]:
         context = self._context
         actor = context.actor()
-        found = context.ports.store.runs.page(OPEN, limit=ALL)
+        found = context.readable(context.ports.store.runs, OPEN)
         return [kept.value for kept in found if context.sees_run(actor, kept.value)]
 
     def turn(self) -> bool:

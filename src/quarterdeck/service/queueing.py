@@ -21,7 +21,7 @@ from quarterdeck.service.context import ALL, OPEN, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.observation import Room
-    from quarterdeck.ports.store import Documents
+    from quarterdeck.ports.store import Documents, Row
 
 QUEUED = Where("state", "=", RunState.QUEUED.value)
 ASKING = (ActKind.FREEZE, ActKind.CHECK)
@@ -82,16 +82,34 @@ class Queue:
     ) -> tuple[list[str], dict[str, Room]]:
         """Return which runs get a place, the oldest first, and what holds each of the others."""
         here = self._context.mark()
-        rows = at.runs.rows(OPEN, limit=ALL)
+        rows = self._context.whole("runs", at.runs.rows(OPEN, limit=ALL, flawed=True))
         runs = [
-            _in_line(row.body, here)
+            self._as_far_as_known(row, here)
             for row in rows
-            if row.body["state"] not in TERMINAL and row.body["id"] not in damaged
+            if row.body.get("state") not in TERMINAL and row.id not in damaged
         ]
         most = self._context.workspace().value.ceilings["max_concurrent_runs"]
         found = line.places(runs, most)
         free = [known for known, room in found.items() if room.free and known <= youngest]
         return free, {known: room for known, room in found.items() if not room.free}
+
+    def _as_far_as_known(self, row: Row, here: Mark) -> InLine:
+        """Return a run's document as the line sees it; one that lost what that takes is given nothing.
+
+        It keeps the place it has, if it is not queued, as far as its document still says where.
+        """
+        try:
+            return _in_line(row.body, here)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            if not self._context.is_damaged("runs", row.id):
+                raise
+            job, cluster, team = (str(row.body.get(name)) for name in ("job", "cluster", "team"))
+            return InLine(
+                id=row.id, job=job, draft=row.body.get("draft") is True, limit=None, cluster=cluster,
+                team=team, profile="", now=here.at,
+                is_queued=row.body.get("state") == RunState.QUEUED, is_ready=False, is_asking=False,
+                waiting=None,
+            )  # fmt: skip
 
     def position(self, run: Run) -> int | None:
         """Return the run's place among those that wait as it does, 1 for the next; None if it is in no line."""

@@ -24,9 +24,10 @@ class World:
     _kept: dict[str, list[Definition]] = field(default_factory=dict)
 
     def all(self, kind: str) -> list[Definition]:
-        """Return every definition of the kind."""
+        """Return every definition of the kind that can be read."""
         if kind not in self._kept:
-            self._kept[kind] = [kept.value for kept in self.context.definitions(kind)]
+            kept = self.context.readable_definitions(kind)
+            self._kept[kind] = [one.value for one in kept]
         brought = [d for (k, _), d in self.extra.items() if k == kind]
         return [*self._kept[kind], *brought]
 
@@ -50,9 +51,13 @@ class World:
         return f"<{kept.value.name}>" if kept is not None else f"<{known}>"
 
     def missing(self, kind: str, name: str, path: str) -> Problem:
-        """Return the problem of a reference to nothing, with the nearest name."""
+        """Return the problem of a reference to nothing, with the nearest name.
+
+        DamagedDocumentError if one of the kind cannot be read: it may be that one.
+        """
         import difflib
 
+        self.context.definitions(kind)
         known = [one.id if kind == "query" else one.name for one in self.all(kind)]
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""

@@ -45,7 +45,7 @@ class Rights:
 
     def _clusters(self) -> list[dict[str, Any]]:
         """Return name and status of each cluster that cannot take runs."""
-        found = self._context.definitions("cluster")
+        found = self._context.readable_definitions("cluster")
         return [
             {"name": one.value.name, "status": one.value.status}
             for one in found

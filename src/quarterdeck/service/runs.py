@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import (
     ConflictError,
+    DamagedDocumentError,
     IllegalTransitionError,
     NotFoundError,
     PrerequisiteError,
@@ -124,12 +125,17 @@ class Runs:
     # --- looking
 
     def reconcile(self, run_ids: Iterable[str]) -> list[dict[str, Any]]:
-        """Bring runs to where they really stand and return their rows.
+        """Bring runs to where they really stand and return their rows; one that cannot be read is passed over.
 
         Read-only, or while another process holds the write lock: the stored facts with their age.
         """
         store = self._context.ports.store
-        runs = [store.runs.get(known).value for known in run_ids]
+        runs = []
+        for known in run_ids:
+            try:
+                runs.append(store.runs.get(known).value)
+            except DamagedDocumentError as error:
+                self._context.pass_over(error)
         if not self._context.read_only:
             with contextlib.suppress(ConflictError):
                 runs = self.advancing.reconcile(runs)
@@ -174,7 +180,10 @@ class Runs:
         if frozen is not None:
             frozen["source"] |= self._since_publish(run, frozen["source"])
         result, more = remains.result(context, run.result_sha256, self._read_file)
-        run = replace(run, notes=(*run.notes, *lost, *more))
+        damage = [
+            f"{where} {what}" for where, what in context.ports.store.unsound(("runs", run.id))
+        ]
+        run = replace(run, notes=(*run.notes, *lost, *more, *damage))
         return views.run_whole(
             run, self._job_name(run), self.advancing.standing(run), frozen=frozen, result=result
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import (
+    DamagedDocumentError,
     PrerequisiteError,
     QuarterdeckError,
     StoreFaultError,
@@ -105,7 +106,8 @@ class Upkeep:
         for run in runs:
             if run.is_terminal or run.submitted_at is None:
                 continue
-            with suppress(UnreachableError):  # of which the run's own state tells
+            # The run's own state tells of these.
+            with suppress(UnreachableError, DamagedDocumentError):
                 try:
                     executor = self._runs.advancing.executor(run)
                     self._archiving.collect(run, executor, most=ARCHIVED_CHUNKS)
@@ -121,10 +123,10 @@ class Upkeep:
         """
         now = self._context.now()
         due = [
-            kept.value
-            for kept in self._context.definitions("cluster")
-            if kept.value.checked_at is not None  # one that lies before us is by a clock set back
-            and not timedelta(0) <= now - kept.value.checked_at <= CHECKED_EVERY
+            one
+            for one in self._clusters()
+            if one.checked_at is not None  # one that lies before us is by a clock set back
+            and not timedelta(0) <= now - one.checked_at <= CHECKED_EVERY
         ]
         if not due:
             return []
@@ -170,15 +172,32 @@ class Upkeep:
         return Leftovers(found, silent)
 
     def _executors(self) -> Iterator[tuple[Executor, str]]:
-        for kept in self._context.definitions("cluster"):
-            executor = self._executor(kept.value)
+        for one in self._clusters():
+            executor = self._executor(one)
             if executor is not None:
-                yield executor, kept.value.name
+                yield executor, one.name
+
+    def _clusters(self) -> list[Definition]:
+        """Return the clusters whose documents are as they were written; the others are noted as passed over."""
+        context = self._context
+        found = []
+        for kept in context.readable_definitions("cluster"):
+            try:
+                context.ports.store.demand_sound(("definitions", kept.value.id))
+            except DamagedDocumentError as error:
+                context.pass_over(error)
+            else:
+                found.append(kept.value)
+        return found
 
     def _owned(self, executor: Executor, *, of_ended_runs: bool = False) -> Iterator[Owned]:
-        """Yield what no unfinished run owns."""
+        """Yield what no unfinished run owns, and none that cannot be read."""
         for owned in executor.owned():
-            run = self._context.ports.store.runs.find(owned.receipt.run)
+            try:
+                run = self._context.ports.store.runs.find(owned.receipt.run)
+            except DamagedDocumentError as error:
+                self._context.pass_over(error)
+                continue
             is_open = run is not None and run.value.is_open
             if not is_open and (run is not None or not of_ended_runs):
                 yield owned
@@ -192,8 +211,7 @@ class Upkeep:
     def checks(self) -> list[dict[str, Any]]:
         """Return the workspace's half of `doctor`: store, clusters, leftovers; each with what to do."""
         found = [self._store_check(), self._rights_check(), self._clock_check()]
-        for kept in self._context.definitions("cluster"):
-            name = kept.value.name
+        for name in [one.name for one in self._clusters()]:
             checks = Clusters(self._context).look(name)
             found += [_row(f"cluster {name}: {check.name}", check) for check in checks]
         left, silent = self.leftovers()

@@ -94,11 +94,14 @@ class Windows:
                 descending=shown.reverse,
                 offset=offset,
                 limit=limit - len(found),
+                flawed=True,
             )
             offset = 0
             if len(found) == limit:
                 break
-        return self._placed([_job(actor, names, row) for row in found])
+        return self._placed(
+            self._context.shown("standings", found, lambda row: _job(actor, names, row))
+        )
 
     def count_jobs(self, shown: JobsShown) -> Counts:
         """Return how many jobs there are for the actor, and how many are shown."""
@@ -130,8 +133,10 @@ class Windows:
         """Return the rows of these jobs as they stand now; None for what is gone or hidden."""
         actor, names = self._context.actor(), self._context.team_names()
         where = Where("id", "in", list(ids)), LISTED, *readers(actor)
-        found = self._context.ports.store.standings.rows(*where, limit=len(ids))
-        shown = self._placed([_job(actor, names, row) for row in found])
+        found = self._context.ports.store.standings.rows(*where, limit=len(ids), flawed=True)
+        shown = self._placed(
+            self._context.shown("standings", found, lambda row: _job(actor, names, row))
+        )
         rows = {row["id"]: row for row in shown}
         return {one: rows.get(one) for one in ids}
 
@@ -139,14 +144,18 @@ class Windows:
         """Add to each job whose cluster takes no runs which one that is, and its status, as `cluster`."""
         clusters = {
             kept.value.id: {"name": kept.value.name, "status": kept.value.status}
-            for kept in self._context.definitions("cluster")
+            for kept in self._context.readable_definitions("cluster")
             if kept.value.status != "active"
         }
         if clusters and rows:
             wanted = [version_id(row["id"], row["live_version"]) for row in rows]
             versions = self._context.ports.store.versions
-            found = versions.rows(Where("id", "in", wanted), limit=len(wanted))
-            places = {row.body["job"]: clusters.get(row.body["spec"]["cluster"]) for row in found}
+            found = versions.rows(Where("id", "in", wanted), limit=len(wanted), flawed=True)
+
+            def place(row: Row) -> tuple[str, Mapping[str, Any] | None]:
+                return row.body["job"], clusters.get(row.body["spec"]["cluster"])
+
+            places = dict(self._context.shown("versions", found, place))
             rows = [{**row, "cluster": places.get(row["id"])} for row in rows]
         return rows
 
@@ -165,10 +174,12 @@ class Windows:
         """Return id, state and end of the last 20 runs of the job with this id or name, the oldest first."""
         kept = self._context.get_job(self._context.actor(), job).value
         found = self._context.ports.store.runs.rows(
-            Where("job", "=", kept.id), NO_DRAFT, descending=True, limit=PREVIEWED
+            Where("job", "=", kept.id), NO_DRAFT, descending=True, limit=PREVIEWED, flawed=True
         )
         shown = ("id", "state", "reason", "ended_at")
-        return [{name: row.body[name] for name in shown} for row in reversed(found)]
+        return self._context.shown(
+            "runs", reversed(found), lambda row: {name: row.body[name] for name in shown}
+        )
 
     # --- runs
 
@@ -177,7 +188,7 @@ class Windows:
         actor = self._context.actor()
         where = [*self._runs_seen(actor, shown), *self._runs_wanted(shown)]
         found = self._context.ports.store.runs.rows(
-            *where, descending=not shown.reverse, offset=offset, limit=limit
+            *where, descending=not shown.reverse, offset=offset, limit=limit, flawed=True
         )
         return self._run_rows(actor, found)
 
@@ -201,7 +212,7 @@ class Windows:
         """Return the rows of these runs as they are stored now; None for what is gone or hidden."""
         actor = self._context.actor()
         where = Where("id", "in", list(ids)), *self._jobs_seen(actor)
-        found = self._context.ports.store.runs.rows(*where, limit=len(ids))
+        found = self._context.ports.store.runs.rows(*where, limit=len(ids), flawed=True)
         rows = {row["id"]: row for row in self._run_rows(actor, found)}
         return {one: rows.get(one) for one in ids}
 
@@ -238,11 +249,15 @@ class Windows:
         return [Where("", "any", ways)]
 
     def _run_rows(self, actor: Actor, found: Sequence[Row]) -> list[dict[str, Any]]:
-        ids = list({row.body["job"] for row in found})
-        standings = self._context.ports.store.standings
-        jobs = {job.id: job.body for job in standings.rows(Where("id", "in", ids), limit=len(ids))}
-        here = self._context.mark()
-        return [_run(actor, row.body, jobs.get(row.body["job"]), here) for row in found]
+        context, here = self._context, self._context.mark()
+        ids = list({row.body.get("job") for row in found})
+        standings = context.ports.store.standings.rows(
+            Where("id", "in", ids), limit=len(ids), flawed=True
+        )
+        jobs = {job.id: job.body for job in context.whole("standings", standings)}
+        return context.shown(
+            "runs", found, lambda row: _run(actor, row.body, jobs.get(row.body["job"]), here)
+        )
 
 
 _ATTENTION: Final = Where("attention", "=", value=True)

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from quarterdeck.model.errors import NotFoundError, StoreRefusedError
+from quarterdeck.model.errors import DamagedDocumentError, NotFoundError, StoreRefusedError
 from quarterdeck.ports.store import Change, Documents, Finding, Ids, Kept, Row, Where
 from quarterdeck.store import faults, guard, standings
 from quarterdeck.store.artifacts import ArtifactFolder
@@ -91,6 +91,19 @@ class DocumentCollection(Generic[T]):
         )
         return [self._kept(row) for row in rows]
 
+    def readable(
+        self, *where: Where, order: str = "id", limit: int = 50
+    ) -> tuple[list[Kept[T]], list[DamagedDocumentError]]:
+        """Return those of a page that can be read, and an error for each of the others."""
+        found: list[Kept[T]] = []
+        damaged: list[DamagedDocumentError] = []
+        for row in self.rows(*where, order=order, limit=limit, flawed=True):
+            try:
+                found.append(self._kept(row))
+            except DamagedDocumentError as error:
+                damaged.append(error)
+        return found, damaged
+
     def rows(
         self,
         *where: Where,
@@ -99,11 +112,12 @@ class DocumentCollection(Generic[T]):
         after: str | None = None,
         offset: int = 0,
         limit: int = 50,
+        flawed: bool = False,
     ) -> list[Row]:
-        """Return a page as plain data."""
+        """Return a page as plain data; `flawed`: a row that cannot be read comes with its flaw."""
         return self._backend.page(
             self._table, where=where, order=order, descending=descending, after=after,
-            offset=offset, limit=limit,
+            offset=offset, limit=limit, flawed=flawed,
         )  # fmt: skip
 
     def count(self, *where: Where) -> int:
@@ -116,12 +130,15 @@ class DocumentCollection(Generic[T]):
         return self._actor
 
     def _kept(self, row: Row) -> Kept[T]:
+        where = f"{self._table}/{row.id}"
+        if row.flaw:
+            raise faults.altered(where, row.flaw)
         try:
             return Kept(self._decode(row.body), row.rev, row.by, row.at)
-        except (ValueError, TypeError, KeyError, AttributeError):
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             for finding in self._backend.unsound(self._table, [row.id]):
                 raise faults.altered(*finding) from None
-            raise
+            raise faults.unknown(where, noun(self._table), error) from error
 
 
 def _decoder(module: str, name: str) -> Callable[[Mapping[str, Any]], Any]:

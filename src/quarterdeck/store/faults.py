@@ -91,7 +91,16 @@ def damaged(path: str, what: str) -> StoreRefusedError:
 
 
 def altered(document: str, what: str) -> DamagedDocumentError:
-    """Return the error for a document (table/id) that is not as it was written; `what` names both hashes."""
+    """Return the error for a document (table/id) that is not as it was written; `what` says how."""
     return DamagedDocumentError(
         f"{document} {what}; nothing was written.", advice=DAMAGE_ADVICE, document=document
+    )
+
+
+def unknown(document: str, noun: str, error: Exception) -> DamagedDocumentError:
+    """Return the error for a document (table/id) that is as it was written, and that this version cannot read."""
+    return DamagedDocumentError(
+        f"{document} is as it was written, but cannot be read as a {noun} ({type(error).__name__}: {error}).",
+        advice="A newer version of Quarterdeck may have written it: use that one. If none did, this is a defect.",
+        document=document,
     )

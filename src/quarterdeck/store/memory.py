@@ -164,7 +164,7 @@ class MemoryBackend:
             before.demand_sound(table, writable(key))
         return rev
 
-    def page(
+    def page(  # noqa: PLR0913  # what a page is
         self,
         table: str,
         *,
@@ -174,6 +174,7 @@ class MemoryBackend:
         after: str | None = None,
         offset: int = 0,
         limit: int = 50,
+        flawed: bool = False,  # no row is, here
     ) -> list[Row]:
         """Return a page; NotFoundError if `after` is gone and `order` needs it."""
         check_fields(self._indexes, table, where, order)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from quarterdeck.store.schema import column, index_name, sql_name, with_id
 
 BOUND_MOST = 100  # values of an `in` that are handed over one by one; more go as one JSON text
 NONE: Indexes = {}
+_FIELD = re.compile(r"\bf_\w+")
+_INDEXED = re.compile(r" INDEXED BY \w+")
 _OPERATORS = {"=": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
@@ -94,6 +97,11 @@ def _comes_in_order(have: tuple[str, ...], equal: Sequence[str], order: str) -> 
     while rest and rest[0] in equal and rest[0] != order:
         rest.pop(0)
     return rest[:1] == ["id"] if order == "id" else rest[:2] == [order, "id"]
+
+
+def guarded(sql: str) -> str:
+    """Return the statement so that a row that is no JSON has no fields, and is no error; no index answers it."""
+    return _FIELD.sub(r"(CASE WHEN json_valid(body) THEN \g<0> END)", _INDEXED.sub("", sql))
 
 
 def alternatives(where: Sequence[Where]) -> list[list[Where]]:

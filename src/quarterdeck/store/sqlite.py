@@ -7,11 +7,11 @@ What a page asks for is built in `select`; connections and transactions are `dat
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from quarterdeck.model.errors import NotFoundError
+from quarterdeck.model.errors import NotFoundError, StoreRefusedError
 from quarterdeck.model.ids import Rev
 from quarterdeck.model.instants import format_instant, parse_instant
 from quarterdeck.ports.store import Change, Finding, Row, Where
@@ -32,7 +32,11 @@ from quarterdeck.store.select import Part
 if TYPE_CHECKING:
     from quarterdeck.store.sums import Totals
 
-_COLUMNS: Final = "id, rev, body, by, at"
+_COLUMNS: Final = (
+    "id, rev, CAST(body AS BLOB), by, at"  # bytes: what is no text harms its own row alone
+)
+Execute = Callable[[str, tuple[Scalar, ...]], list[tuple[Any, ...]]]
+UNKNOWN: Final = datetime.min.replace(tzinfo=UTC)  # when a row was written that cannot be read
 _SCAN: Final = 500  # rows read at once by a scan
 _DEEP: Final = 5_000  # a window that lies deeper is read in one go, not value by value of an `in`
 
@@ -49,11 +53,11 @@ class SqliteBackend(Database):
             if kept is None:
                 return None
             kept.demand_sound(table, writable(id))
-            return self._row((id, kept.rev, kept.body, kept.by, kept.at))
+            return self._read_row(table, (id, kept.rev, kept.body, kept.by, kept.at))
         found = self._rows(
             f"SELECT {_COLUMNS} FROM {schema.sql_name(table)} WHERE id = ?", (writable(id),)
         )
-        return self._row(found[0]) if found else None
+        return self._read_row(table, found[0]) if found else None
 
     def unsound(self, table: str, ids: Sequence[str]) -> list[Finding]:
         """Return those of these rows that are not as they were written, with both hashes."""
@@ -122,7 +126,8 @@ class SqliteBackend(Database):
                 raise AssertionError(f"{table}/{key} was deleted, and is not there")
             now.demand_sound(table, key)
             is_source = standings.is_source(self._indexes, table)
-            last = self._row((id, now.rev, now.body, now.by, now.at)) if is_source else None
+            kept_last = (id, now.rev, now.body, now.by, now.at)
+            last = self._read_row(table, kept_last) if is_source else None
             totals = self._counting()
             kept = stored(table, key, rev, by, at, totals.seq + 1, None)
             self._rows(f"DELETE FROM {name} WHERE id = ?", (key,))
@@ -150,7 +155,7 @@ class SqliteBackend(Database):
             )
             self._count(totals, kept, before)
 
-    def page(
+    def page(  # noqa: PLR0913  # what a page is
         self,
         table: str,
         *,
@@ -160,6 +165,7 @@ class SqliteBackend(Database):
         after: str | None = None,
         offset: int = 0,
         limit: int = 50,
+        flawed: bool = False,
     ) -> list[Row]:
         """Return a page; NotFoundError if `after` is gone and `order` needs it."""
         check_fields(self._indexes, table, where, order)
@@ -185,10 +191,12 @@ class SqliteBackend(Database):
                     parts,
                     ordering,
                     (most, passed),
+                    self._fields if flawed else self._rows,
                 )
             ]
         found.sort(key=lambda row: (sort_key(row[0]), row[1]), reverse=descending)
-        return [self._row(row) for row in found[offset - passed : most]]
+        read = self._row if flawed else self._read_row
+        return [read(table, row) for row in found[offset - passed : most]]
 
     def _start(self, name: str, order: str, after: str) -> Scalar:
         found = self._rows(
@@ -209,6 +217,7 @@ class SqliteBackend(Database):
         parts: Sequence[Part],
         ordering: str,
         window: tuple[int, int],
+        execute: Execute,
     ) -> list[tuple[Any, ...]]:
         """Read `parts` one after the other until `window` (at most how many, behind how many) is full."""
         limit, passed = window
@@ -219,7 +228,7 @@ class SqliteBackend(Database):
                 f"SELECT {field}, {_COLUMNS} FROM {name} WHERE {chosen.clause} AND {part.clause}"
                 f" ORDER BY {ordering} LIMIT ? OFFSET ?"
             )
-            found += self._rows(sql, (*chosen.values, *part.values, limit - len(found), passed))
+            found += execute(sql, (*chosen.values, *part.values, limit - len(found), passed))
             if len(found) == limit:
                 break
         return found
@@ -231,7 +240,8 @@ class SqliteBackend(Database):
             name = schema.sql_name(table)
             sql = f"SELECT {_COLUMNS} FROM {name} WHERE id > ? ORDER BY id LIMIT ?"
             found = self._rows(sql, (after, _SCAN))
-            yield from map(self._row, found)
+            for row in found:
+                yield self._read_row(table, row)
             if len(found) < _SCAN:
                 return
             after = found[-1][0]
@@ -244,7 +254,16 @@ class SqliteBackend(Database):
         chosen = select.conditions(where, indexes=self._there)
         of = schema.sql_name(table) + select.index_for(self._there, table, where)
         sql = f"SELECT count(*) FROM {of} WHERE {chosen.clause}"
-        return int(self._value(sql, chosen.values))
+        return int(self._fields(sql, chosen.values)[0][0])
+
+    def _fields(self, sql: str, values: tuple[Scalar, ...]) -> list[tuple[Any, ...]]:
+        """Run a statement over fields; where a row is no JSON, which an index may hide, it has none."""
+        try:
+            return self._rows(sql, values)
+        except StoreRefusedError as error:
+            if error.facts.get("damage") != faults.TORN[0]:
+                raise
+        return self._rows(select.guarded(sql), values)
 
     def changes(self, since: int, limit: int = 1_000) -> list[Change]:
         """Return the last change of each row that changed after `since`, oldest first."""
@@ -276,18 +295,31 @@ class SqliteBackend(Database):
             self._rows("SELECT 1 FROM sqlite_schema WHERE name = ?", (schema.sql_name(table),))
         )
 
-    def _row(self, found: tuple[Any, ...]) -> Row:
+    def _read_row(self, table: str, found: tuple[Any, ...]) -> Row:
+        """Return the row; DamagedDocumentError for one that is no JSON."""
+        row = self._row(table, found)
+        if row.flaw:
+            raise faults.altered(f"{table}/{row.id}", row.flaw)
+        return row
+
+    def _row(self, table: str, found: tuple[Any, ...]) -> Row:
+        """Return the row, or with its flaw what is known of one that is no JSON."""
         id_, rev, body, by, at = found[-5:]
         try:
-            return Row(id_, Rev(rev), json.loads(body), by, parse_instant(at))
+            return Row(id_, Rev(rev), dict(json.loads(body)), by, parse_instant(at))
         except (ValueError, TypeError, AttributeError) as error:
-            raise faults.damaged(str(self.path), f"{id_} cannot be read ({error})") from error
+            altered = self.unsound(table, [id_])
+            flaw = altered[0].what if altered else f"cannot be read ({error})"
+            return Row(id_, Rev(rev), {}, by, UNKNOWN, flaw)
 
     def _stored(self, name: str, key: str) -> Stored | None:
         found = self._rows(
-            f"SELECT rev, by, at, seq, body, sha256 FROM {name} WHERE id = ?", (key,)
+            f"SELECT rev, by, at, seq, CAST(body AS BLOB), sha256 FROM {name} WHERE id = ?", (key,)
         )
-        return Stored(*found[0]) if found else None
+        if not found:
+            return None
+        rev, by, at, seq, body, sha256 = found[0]
+        return Stored(rev, by, at, seq, body.decode("utf-8", "surrogateescape"), sha256)
 
     def _gone(self, table: str, key: str) -> Stored | None:
         found = self._rows(

@@ -18,8 +18,9 @@ ALL: Final = 1 << 256
 
 
 def of_row(table: str, id: str, rev: int, by: str, at: str, seq: int, body: str) -> str:  # a row
-    """Return the SHA-256 of a row as it is stored, in hex."""
-    return hashes.of_bytes(f"{table}\0{id}\0{rev}\0{by}\0{at}\0{seq}\0{body}".encode())
+    """Return the SHA-256 of a row as it is stored, in hex; bytes that are no text are escaped in `body`."""
+    text = f"{table}\0{id}\0{rev}\0{by}\0{at}\0{seq}\0{body}"
+    return hashes.of_bytes(text.encode("utf-8", "surrogateescape"))
 
 
 def of_gone(table: str, id: str, rev: int, by: str, at: str, seq: int) -> str:  # a row
