@@ -205,7 +205,8 @@ def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
     from quarterdeck.ports.store import Where
     from quarterdeck.service.context import ALL, WORKSPACE_ID
 
-    teams = ports.store.definitions.page(Where("kind", "=", "team"), limit=ALL)
+    # A run's own place was kept with it: a team that cannot be read is only not looked through for leftovers.
+    teams, _ = ports.store.definitions.readable(Where("kind", "=", "team"), limit=ALL)
     places = [team.value.body.get("clusters", {}).get(cluster.name) or {} for team in teams]
     # The workspace's name may change; when it was made never does.
     made = ports.store.workspace.get(WORKSPACE_ID).value.created_at.isoformat()
