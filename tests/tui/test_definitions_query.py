@@ -89,7 +89,8 @@ async def test_a_copy_begins_with_the_text(tmp_path: Path) -> None:
 
 @pytest.mark.row("C4")
 async def test_whom_an_edit_reaches_is_asked_before_the_save(tmp_path: Path) -> None:
-    services, _ = deck(tmp_path, jobs=12)
+    services, ports = deck(tmp_path, jobs=12)
+    ports.fake.silence()  # it stays in the queue
     services.runs.start("sales_03")
     async with running(services, places=[Place("query", "sales")]) as ui:
         await ui.type("/**/")

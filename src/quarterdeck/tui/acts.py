@@ -32,6 +32,8 @@ class JobActs(Page):
     A page gives `job_name`, `last_run_id` and `may`.
     """
 
+    _remembered: str | None = None  # which draft was shown when the palette was opened
+
     def job_name(self) -> str:
         """Return the job's name; empty for none."""
         raise NotImplementedError
@@ -166,8 +168,16 @@ class JobActs(Page):
         if name := self._named():
             self._give_up(name, "was reset to live", to_live=True)
 
+    def remember(self) -> None:
+        """Keep which draft is shown."""
+        self._remembered = self.draft_shown()
+
+    def forget(self) -> None:
+        """Go by the draft that is shown."""
+        self._remembered = None
+
     def _give_up(self, name: str, what: str, *, to_live: bool) -> None:
-        shown = self.draft_shown()
+        shown = self.draft_shown() if self._remembered is None else self._remembered
 
         def work() -> Dropped:
             drafts, expected = self.services.drafts, shown

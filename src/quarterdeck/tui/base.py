@@ -91,6 +91,12 @@ class BasePage(Screen[None]):
         """Return True for what can be done now, None for what is shown and refused, False for what is hidden."""
         return True
 
+    def remember(self) -> None:
+        """Keep what is shown for the acts of a palette over it: the page may read again meanwhile."""
+
+    def forget(self) -> None:
+        """Go by what is shown again."""
+
     def marked(self) -> int:
         """Return how many rows are marked in the list that has the keys."""
         return 0

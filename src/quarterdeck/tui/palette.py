@@ -39,6 +39,7 @@ class Palette(Filtered):
 
     def __init__(self, page: BasePage) -> None:
         super().__init__(page)
+        page.remember()
         self._acts = _acts(page)
         self._places: list[Entry] = []
 
@@ -94,7 +95,17 @@ class Palette(Filtered):
         found = self.found()
         self.dismiss(None)
         if found:
-            self.app.call_later(found[min(self.at, len(found) - 1)].act)
+            self.app.call_later(self._do, found[min(self.at, len(found) - 1)].act)
+
+    def action_leave(self) -> None:
+        """Do nothing."""
+        super().action_leave()
+        self.page.forget()
+
+    def _do(self, act: Callable[[], object]) -> None:
+        """Do it with what the page showed when the palette was opened over it."""
+        act()
+        self.page.forget()
 
 
 def _acts(page: BasePage) -> list[Entry]:

@@ -196,14 +196,16 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
         self.draw_frame()
 
     def fail(self, error: BaseException) -> None:
-        """A job that is gone is left, and said below."""
+        """A job that is gone is left, and said below, unless something was said here that is not to be missed."""
         from quarterdeck.model.errors import NotFoundError
 
         if isinstance(error, NotFoundError) and self.is_in_front and self.shell.is_open:
             below = self.shell.pages[-2] if len(self.shell.pages) > 1 else None
             self.shell.back()
             if below is not None:
-                below.fail(error)
+                words, tone = self._said
+                gone = f"job {inert.line(self.job_name())} is gone, deleted or moved"
+                below.say(words if tone == "bad" else gone, "bad")
             return
         super().fail(error)
 
