@@ -9,7 +9,6 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.clock import Mark, Uptime
 from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.ids import make_id
 from quarterdeck.service.bundle import Services
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from quarterdeck.config import Settings
-    from quarterdeck.model.clock import Uptimes
+    from quarterdeck.model.clock import Mark, Uptime, Uptimes
     from quarterdeck.model.ids import RunId
     from quarterdeck.model.instants import Clock
     from quarterdeck.model.job import Definition
@@ -39,10 +38,18 @@ def uptime() -> Uptime:
     From the kernel's file: what shows a process another time than there is stands before the C library, and moves
     both clocks of the difference alike.
     """
+    from quarterdeck.model.clock import Uptime
+
     up_s = float(Path("/proc/uptime").read_text().split()[0])
     awake_s = time.clock_gettime(time.CLOCK_MONOTONIC)
     asleep_s = time.clock_gettime(time.CLOCK_BOOTTIME) - awake_s
     return Uptime(_boot_id(), up_s, max(0.0, asleep_s))
+
+
+def _mark() -> Mark:
+    from quarterdeck.model.clock import Mark
+
+    return Mark(clock(), uptime())
 
 
 @cache
@@ -93,11 +100,12 @@ def restore(
     from quarterdeck.store.restore import restore as put_back
 
     ended: list[str] = []
+    here = _mark()
 
     def settle(backend: Backend, folder: Path) -> None:
         why = "restored from a backup: whether the run was started since is not known"
         store = DocumentStore(backend, folder, clock)
-        ended.extend(settle_runs(store, settings.actor, Mark(clock(), uptime()), why))
+        ended.extend(settle_runs(store, settings.actor, here, why))
 
     done = put_back(settings.store, file, clock, confirmed=confirmed, shown=shown, settle=settle)
     return {**done, "runs_ended": ended}
@@ -130,7 +138,7 @@ def repair(
 
     logs = FolderRunLogs(settings.store / "logs", clock)
     with begin(settings.store, clock, by=settings.actor, only_look=only_look) as work:
-        return carry_out(work, logs, Mark(clock(), uptime()), settings.actor, shown)
+        return carry_out(work, logs, _mark(), settings.actor, shown)
 
 
 class RealPorts:

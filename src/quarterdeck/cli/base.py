@@ -11,7 +11,7 @@ from quarterdeck import __version__
 from quarterdeck.cli.session import Session
 from quarterdeck.model import limits
 from quarterdeck.model.errors import InvalidInputError, Problem
-from quarterdeck.model.logline import WORKER
+from quarterdeck.model.origins import ORIGINS, WORKER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 else:
     _ParamType = click.ParamType  # takes no parameter before click 8.5
 
-ORIGINS: Final = ("runner", "payload", "engine", "installer", WORKER)
 pass_session = click.make_pass_decorator(Session)
 Decorated = TypeVar("Decorated", bound="Callable[..., Any] | click.Command")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from quarterdeck.cli import dropped
 from quarterdeck.cli.base import (
     Command,
     Group,
@@ -20,10 +20,7 @@ from quarterdeck.cli.base import (
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
-from quarterdeck.present import ages, columns, job_page, plan_page
-
-if TYPE_CHECKING:
-    pass
+from quarterdeck.present import columns
 
 _NAME = click.argument("name", metavar="NAME")
 _REV = expect_rev_option("this is the job's `rev` now; saving its draft raises it, too")
@@ -55,6 +52,8 @@ def list_(session: Session) -> None:
 @pass_session
 def show(session: Session, name: str, version: int | None) -> None:
     """Show a job with its live spec, or one version."""
+    from quarterdeck.present import job_page
+
     if version is not None:
         one = session.services.publishing.show(name, version)
         session.answer(one, lambda: job_page.version(one, session.look()))
@@ -68,6 +67,8 @@ def show(session: Session, name: str, version: int | None) -> None:
 @pass_session
 def draft(session: Session, name: str) -> None:
     """Show the draft: its spec, who saved it, what it is based on."""
+    from quarterdeck.present import job_page
+
     found = session.services.drafts.show(name)
     session.answer(found, lambda: job_page.version(found, session.look()))
 
@@ -91,6 +92,8 @@ def versions(session: Session, name: str, search: str) -> None:
 @pass_session
 def diff(session: Session, name: str, a: str, b: str) -> None:
     """Show what differs between two versions, or a version and the draft."""
+    from quarterdeck.present import job_page
+
     found = session.services.publishing.diff(name, a, b)
     if found["differences"] or session.out.as_json:
         session.answer(found, lambda: job_page.differences(found["differences"]))
@@ -108,6 +111,8 @@ def plan(session: Session, name: str, draft: bool, version: int | None) -> int:
 
     Exit 6 if a run would be refused, 7 if the cluster does not answer.
     """
+    from quarterdeck.present import plan_page
+
     if draft and version is not None:
         raise click.UsageError("--draft and --version exclude each other.")
     found = session.services.planning.plan(name, draft=draft, version=version)
@@ -259,8 +264,8 @@ def _edited(changed: Mapping[str, Any]) -> list[str]:
 def discard(session: Session, name: str, expect_rev: int | None) -> None:
     """Remove the draft; runs of it keep their text."""
     found = session.services.drafts.discard(name, expect_rev=expect_rev)
-    gone = f"{name}: {_dropped(found)} is gone, version {found['live_version']} is live"
-    session.words(found, gone, _way_back(found))
+    gone = f"{name}: {dropped.whose(found)} is gone, version {found['live_version']} is live"
+    session.words(found, gone, dropped.way_back(found))
 
 
 @job.command(example="quarterdeck job reset daily-sales")
@@ -271,7 +276,7 @@ def reset(session: Session, name: str, expect_rev: int | None) -> None:
     """Make the draft equal to the live version again, and based on it."""
     found = session.services.drafts.reset(name, expect_rev=expect_rev)
     now = f"{name}: the draft is as live version {found['live_version']} again"
-    session.words(found, f"{now}, {_dropped(found)} is gone", _way_back(found))
+    session.words(found, f"{now}, {dropped.whose(found)} is gone", dropped.way_back(found))
 
 
 @job.command(name="bring-back", example="quarterdeck job bring-back daily-sales 1")
@@ -291,21 +296,8 @@ def bring_back(session: Session, name: str, number: int | None, expect_rev: int 
     found = drafts.bring_back(name, number, expect_rev=expect_rev)
     said = [f"{name}: draft {number} is back, not live"]
     if found["dropped"]:
-        said += [f"{_dropped(found)} gave way to it", _way_back(found)]
+        said += [f"{dropped.whose(found)} gave way to it", dropped.way_back(found)]
     session.words(found, *said)
-
-
-def _dropped(found: Mapping[str, Any]) -> str:
-    """Return whose draft was dropped, and when that was saved."""
-    gone = found["dropped"]
-    return f"the draft by {gone['author']} of {ages.moment(gone['at'])}"
-
-
-def _way_back(found: Mapping[str, Any]) -> str:
-    gone = found["dropped"]
-    return (
-        f"quarterdeck job bring-back {shlex.quote(gone['job'])} {gone['number']}    brings it back"
-    )
 
 
 @job.command(example="quarterdeck job publish daily-sales --note 'by region'")
@@ -322,7 +314,7 @@ def publish(session: Session, name: str, note: str, expect_rev: int | None) -> N
     if found["dropped"]:
         said += [
             "the text of the other language beside the draft is in no version",
-            _way_back(found),
+            dropped.way_back(found),
         ]
     session.words(found, *said)
 
@@ -344,6 +336,8 @@ def activate(
     What is confirmed there is refused (5) if another version was made live meanwhile. --dry-run is refused for
     what the act would be refused for.
     """
+    from quarterdeck.present import job_page
+
     publishing = session.services.publishing
     job, live = name, expect_live
     if dry_run or not yes:
@@ -382,6 +376,8 @@ def delete(session: Session, name: str, yes: bool, dry_run: bool, expect_rev: in
     What is confirmed there is refused (5) if more would go by then. --dry-run is refused for what the act would
     be refused for.
     """
+    from quarterdeck.present import job_page
+
     jobs = session.services.jobs
     if dry_run or not yes:
         shown = jobs.delete(name, expect_rev=expect_rev, dry_run=True)

@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
-from quarterdeck.cli.base import ORIGINS, Command, Origin, Whole, pass_session
+from quarterdeck.cli.base import Command, Origin, Whole, pass_session
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.waiting import Progress, undisturbed
-from quarterdeck.model.logline import WORKER
+from quarterdeck.model.origins import ORIGINS, WORKER
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, Line
 

@@ -16,7 +16,8 @@ from typing import Final
 
 from quarterdeck.logs import format as disk
 from quarterdeck.logs.shape import Shape, read, shape
-from quarterdeck.model.logline import ERRORS, WARNING, WORKER, StoredLine
+from quarterdeck.model.logline import ERRORS, WARNING, StoredLine
+from quarterdeck.model.origins import WORKER
 
 BLOCK: Final = 1 << 16  # bytes that are looked through at once; then other threads have their turn
 TROUBLE: Final = (*ERRORS, WARNING)

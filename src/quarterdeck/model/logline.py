@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from quarterdeck.model.origins import WORKER
+
 SHOWN_STREAMS: Final = ("stdout", "stderr")
 """What people read; events and results are the product's own."""
 ERRORS: Final = (
@@ -15,8 +17,6 @@ ERRORS: Final = (
 WARNING: Final = "WARN"
 UNCOUNTED: Final = -1
 """`upto` of a gap of which nobody knows how many lines it is."""
-WORKER: Final = "worker"
-"""What the origin of each worker's lines begins with: `worker-2`; alone it means all of them."""
 
 
 def is_of(origin: str, wanted: str) -> bool:

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from quarterdeck.model.actor import Actor
-from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
     NotAllowedError,
     NotFoundError,
@@ -21,6 +20,7 @@ from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
 
 if TYPE_CHECKING:
+    from quarterdeck.model.clock import Mark
     from quarterdeck.model.errors import DamagedDocumentError
     from quarterdeck.model.job import Definition, Job, Version, Workspace
     from quarterdeck.model.run import Run
@@ -67,6 +67,8 @@ class Context:
 
     def mark(self) -> Mark:
         """Return this moment by the clock and by what cannot step."""
+        from quarterdeck.model.clock import Mark  # most lists need none
+
         return Mark(self.ports.clock(), self.ports.uptime())
 
     def new_run_id(self) -> RunId:

@@ -5,7 +5,6 @@ What stands in the database's header is checked by `database`.
 
 from __future__ import annotations
 
-import glob
 import json
 import os
 import re
@@ -89,6 +88,8 @@ def cut_off_repair(path: Path) -> Path | None:
 
 def demand_whole_restore(path: Path) -> None:
     """Refuse a folder that is missing because a restore was ended between its two steps."""
+    import glob  # where there is no store
+
     name = glob.escape(path.name)
     drafts = sorted(path.parent.glob(f".{name}.restore-*"))
     kept = sorted(path.parent.glob(f"{name}.before-restore-*"))

@@ -10,7 +10,6 @@ from quarterdeck.model.errors import StoreRefusedError
 from quarterdeck.model.instants import Clock
 from quarterdeck.model.limits import LOCK_WAIT_S
 from quarterdeck.store import artifacts, guard, head
-from quarterdeck.store.creating import create_database
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.indexes import FORMAT
 from quarterdeck.store.sqlite import SqliteBackend
@@ -22,6 +21,8 @@ def create_store(folder: str | PurePath, clock: Clock, *, shared: bool = False) 
     `shared` makes it writable by the folder's group. A call that is cut off leaves no store: the
     database appears last and whole.
     """
+    from quarterdeck.store.creating import create_database
+
     path = guard.demand_free(folder)
     database = path / guard.DATABASE
     draft = path / f".{guard.DATABASE}.{os.getpid()}"
