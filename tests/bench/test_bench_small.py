@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-BENCHES = ("again", "cli", "lists", "overhead", "store", "tpch", "tui", "windows")
+BENCHES = ("cli", "lists", "overhead", "store", "tpch", "tui", "windows")
 
 
 @pytest.mark.bench

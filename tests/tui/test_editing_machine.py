@@ -7,6 +7,7 @@ each typed once: a mark that is nowhere any more was lost, unless somebody who h
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from collections.abc import Iterable
@@ -66,6 +67,7 @@ from tests.support.services import workspace
 MARK = re.compile(r"<\d+>")
 WHO = ("ana", "ben")
 NAME = "daily"
+SESSIONS = int(os.environ.get("QUARTERDECK_TEST_SESSIONS", "1000"))  # of the long count
 FILES = ("own", "seen", "replace")
 COMMANDS = ("publish", "activate", "discard", "reset", "bring back", "describe", "share")
 
@@ -683,7 +685,7 @@ def check(count: int, steps: int) -> None:
 @pytest.mark.row("B4")
 @pytest.mark.row("B7")
 @pytest.mark.parametrize(
-    ("count", "steps"), [(60, 40), pytest.param(1_000, 60, marks=pytest.mark.long)]
+    ("count", "steps"), [(60, 40), pytest.param(SESSIONS, 60, marks=pytest.mark.long)]
 )
 def test_nothing_is_lost_doubled_or_replaced_unseen(count: int, steps: int) -> None:
     check(count, steps)

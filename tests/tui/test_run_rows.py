@@ -144,7 +144,7 @@ def test_a_local_run_outlives_the_terminal_and_says_what_holds_it_and_what_was_r
     shown = deck.until(run)
     assert shown["state"] == "succeeded"
     assert shown["reap"]["removed"]
-    with opened(deck, "open", f"run/{run}", width=120, height=40) as terminal:
+    with opened(deck, "open", f"run/{run}", width=160, height=40) as terminal:
         terminal.until("SUCCEEDED")
         terminal.press("]")
         screen = terminal.until("removed")
