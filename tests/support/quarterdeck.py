@@ -28,8 +28,16 @@ ENDED = {"succeeded", "failed", "timed_out", "cancelled", "rejected", "lost"}
 
 
 def outer_environ() -> dict[str, str]:
-    """Return the environment without variables of ours: the commands refuse those that only tests know."""
-    return {name: v for name, v in os.environ.items() if not name.startswith("QUARTERDECK_")}
+    """Return the environment without variables of ours: the commands refuse those that only tests know.
+
+    Nor is the size of a terminal in it, which some worlds of tests bring along.
+    """
+    size = ("LINES", "COLUMNS")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("QUARTERDECK_") and name not in size
+    }
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,8 @@ class Clocks:
         here = self._context.mark()
         try:
             kept = self._context.ports.store.clocks.find(CLOCK_ID)
-        except DamagedDocumentError:
+        except DamagedDocumentError as error:
+            self._context.pass_over(error)
             return noticed(self._own, here)
         return noticed(self._known(kept, here), here)
 
