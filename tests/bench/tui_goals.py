@@ -22,6 +22,11 @@ def goal(
     return found | {"limit": limit, "met": value <= limit}
 
 
+def beside_nothing(number: int, what: str, program: str) -> dict[str, Any]:
+    """Return a line for what has nothing to be held against on this machine; that is no failure."""
+    return {"goal": number, "what": what, "not_installed": program}
+
+
 def missed(number: int, what: str, why: str) -> dict[str, Any]:
     """Return a line for what could not be measured here."""
     return {"goal": number, "what": what, "not_measured": why}
