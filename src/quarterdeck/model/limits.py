@@ -38,4 +38,4 @@ MEMORY_CEILING_BYTES: Final = 64 * 1024**3
 CONCURRENT_RUNS_CEILING: Final = 10
 OPTION_LENGTH: Final = 255  # the name of an engine setting
 ORIGIN_LENGTH: Final = 4_096  # each part of a snapshot's origin
-DROPPED_MOST: Final = 50  # dropped drafts that a job keeps
+OWN_DROPPED_MOST: Final = 50  # drafts that a job keeps of those whose authors dropped them

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.model.errors import StaleError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.job import NO_MARK, Draft, DroppedDraft, Job, Mark, version_id
-from quarterdeck.model.limits import DROPPED_MOST
+from quarterdeck.model.limits import OWN_DROPPED_MOST
 from quarterdeck.model.shown import canonical
 from quarterdeck.service.context import MERGE_S, Context
 
@@ -86,8 +86,8 @@ def stale_draft(kept: Kept[Job], draft: Kept[Draft] | None) -> StaleError:
 def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
     """Keep the draft's texts and return the job with a line about it; lines past the kept period go.
 
-    The same draft dropped twice in a row is one line, under its number. Of too many the oldest goes that somebody
-    dropped of their own.
+    The same draft dropped twice in a row is one line, under its number. Of too many that their authors dropped the
+    oldest goes.
     """
     others, drops = still_kept(context, job), last_number(job)
     line = DroppedDraft(
@@ -98,8 +98,9 @@ def drop(context: Context, tx: Documents, job: Job, draft: Draft) -> Job:
         line = replace(line, number=others[-1].number)
         others = others[:-1]
     kept = [*others, line]
-    if len(kept) > DROPPED_MOST:
-        kept.remove(next((one for one in kept if one.author == one.dropped_by), kept[0]))
+    own = [one for one in kept if one.author == one.dropped_by]
+    if len(own) > OWN_DROPPED_MOST:
+        kept.remove(own[0])
     return replace(job, dropped=tuple(kept), drops=max(drops, line.number))
 
 
