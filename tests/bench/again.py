@@ -20,11 +20,7 @@ from tests.bench.commands import show
 
 ROOT: Final = Path(__file__).parents[2]
 PARTS: Final[dict[str, tuple[str, ...]]] = {
-    "text": (
-        "tests/tui/test_draft_terminal.py::test_after_a_publish_the_text_stands_there_once_and_no_draft_begins",
-        "tests/tui/test_draft_terminal.py::test_go_live_never_publishes_what_its_dialog_did_not_show",
-        "tests/tui/test_draft_terminal.py::test_keys_right_behind_e_are_keys_in_the_text",
-    ),
+    "text": ("tests/tui/test_draft_repeats.py",),
     "bound": ("tests/tui/test_binding.py", "tests/cli/test_binding.py"),
     "imports": (
         "tests/cli/test_import_paths.py::test_a_file_of_any_name_runs_once_as_main",

@@ -1,11 +1,10 @@
 """A question of the command line binds what it showed: somebody else acts between question and answer.
 
-Each race is done REPEATED times over a store on disk; QUARTERDECK_TEST_AGAIN says how often.
+Each race is done as often as `tests.support.again` says, over a store on disk.
 """
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import threading
@@ -20,12 +19,11 @@ from quarterdeck.model.errors import ConflictError, NotFoundError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.service.bundle import Services
+from tests.support.again import again
 from tests.support.door import Door
 from tests.support.quarterdeck import Quarterdeck, job, sql
 from tests.support.terminal import typed
 
-REPEATED = range(int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5")))
-again = pytest.mark.parametrize("turn", REPEATED)
 SMALL: dict[str, Any] = {"mode": "standalone", "driver": {"disk_gib": 5}}
 
 

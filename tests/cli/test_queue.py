@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +18,11 @@ from quarterdeck.model.run import RunState
 from quarterdeck.ports.executor import Check
 from quarterdeck.service.bundle import Services
 from quarterdeck.wiring import open_services
+from tests.support.again import again
 from tests.support.fakes import FakeExecutor
 from tests.support.kubernetes import eventually
 from tests.support.quarterdeck import Quarterdeck, job, python
 from tests.support.services import workspace
-
-AGAIN = int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))
 
 
 class Desk:
@@ -307,11 +305,11 @@ def deck(tmp_path: Path) -> Iterator[Quarterdeck]:
 
 
 @pytest.mark.row("F6")
-@pytest.mark.parametrize("nth", range(AGAIN))
+@again
 def test_ten_processes_at_once_start_the_oldest_and_none_above_the_ceiling(
-    deck: Quarterdeck, nth: int
+    deck: Quarterdeck, turn: int
 ) -> None:
-    del nth
+    del turn
     services = open_services(Settings(deck.store, "test", deck.actor))
     services.workspaces.edit({"ceilings": {"max_concurrent_runs": 2}})
     services.jobs.create([job("waiter", source=python("import time\ntime.sleep(600)\n"))])

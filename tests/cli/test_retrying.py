@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import threading
 from pathlib import Path
@@ -13,11 +12,11 @@ import pytest
 
 from quarterdeck.model.errors import ConflictError
 from quarterdeck.service.bundle import Services
+from tests.support.again import again
 from tests.support.door import Door
 from tests.support.quarterdeck import Quarterdeck, sql
 from tests.support.terminal import typed
 
-again = pytest.mark.parametrize("turn", range(int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))))
 FOUR = (
     "CREATE TABLE a AS\n  SELECT 1 AS v;\nINSERT INTO a VALUES (2);\nSELECT nope FROM a;\nSELECT 4"
 )

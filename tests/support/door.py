@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.service.bundle import Services
-from tests.support.quarterdeck import job, sql
+from tests.support.quarterdeck import Answer, job, sql
 from tests.support.services import workspace
 
 REASONS: dict[str, dict[str, Any]] = {
@@ -39,28 +37,6 @@ class Asked:
         return f"{self._says}\n"
 
 
-@dataclass(frozen=True)
-class Said:
-    """What a command ended with: exit code, standard output, standard error."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> Any:
-        return json.loads(self.err.splitlines()[-1])["error"]
-
-    @property
-    def words(self) -> str:
-        """What was said, unfolded."""
-        return " ".join(f"{self.out} {self.err}".split())
-
-
 class Door:
     """The program's door in this process, for `ana`; `ben` acts beside it."""
 
@@ -74,12 +50,12 @@ class Door:
         self.ana.definitions.edit("team", "ana", {"members": ["ana", "ben"]})
         self.ben = Services(self.ports, "ben")
 
-    def call(self, *argv: str) -> Said:
+    def call(self, *argv: str) -> Answer:
         code = main(list(argv), self.ports)
         said = self._capsys.readouterr()
-        return Said(code, said.out, said.err)
+        return Answer(code, said.out, said.err)
 
-    def asked(self, *argv: str, meanwhile: Callable[[], object], says: str = "y") -> Said:
+    def asked(self, *argv: str, meanwhile: Callable[[], object], says: str = "y") -> Answer:
         """Call a command at a terminal, and let somebody act while its question stands there."""
         with self._monkeypatch.context() as patch:
             patch.setattr(sys, "stdin", Asked(meanwhile, says))

@@ -57,6 +57,11 @@ class Answer:
         return json.loads(self.err.splitlines()[-1])["error"]
 
     @property
+    def words(self) -> str:
+        """What was said, unfolded."""
+        return " ".join(f"{self.out} {self.err}".split())
+
+    @property
     def paths(self) -> list[str]:
         return [field["path"] for field in self.error["fields"]]
 

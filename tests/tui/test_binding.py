@@ -1,11 +1,10 @@
 """What a person confirms is what was shown: somebody else acts while the dialog is open, and the page reads again.
 
-Each race is done once, and with the tests marked `long` five times, or QUARTERDECK_TEST_AGAIN times.
+Each race is done once, and as often as `tests.support.again` says with the tests marked `long`.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +15,12 @@ import pytest
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
+from tests.support.again import once_or_again
 from tests.support.quarterdeck import job, sql
 from tests.support.services import workspace
 from tests.tui.pages import Ui, running
 from tests.tui.test_lost_node import lost
 from tests.tui.test_run import begin, end
-
-TURNS = int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))
-again = pytest.mark.parametrize(
-    "turn", [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, TURNS))]
-)
 
 Keys = tuple[str, ...]
 NAME: Keys = (*"daily", "enter", "right", "enter")
@@ -210,7 +205,7 @@ async def read_again(ui: Ui) -> None:
     await ui.settle()
 
 
-@again
+@once_or_again
 @pytest.mark.row("B10", "F1", "T5", "B6", "D6", "I47", "F-40")
 @pytest.mark.parametrize("race", RACES)
 async def test_what_changed_since_it_was_shown_is_not_confirmed_with_it(
@@ -359,7 +354,7 @@ async def test_what_is_no_version_is_said_and_what_was_typed_is_kept(tmp_path: P
         assert world.runs() == []
 
 
-@again
+@once_or_again
 @pytest.mark.row("B6")
 async def test_undo_of_a_discard_replaces_no_draft_that_came_since(
     tmp_path: Path, turn: int
@@ -376,7 +371,7 @@ async def test_undo_of_a_discard_replaces_no_draft_that_came_since(
         assert [one["author"] for one in world.ana.drafts.dropped("daily")] == ["ana"]
 
 
-@again
+@once_or_again
 @pytest.mark.row("B6")
 async def test_undo_brings_back_its_own_draft_though_others_dropped_one_since(
     tmp_path: Path, turn: int
@@ -393,7 +388,7 @@ async def test_undo_brings_back_its_own_draft_though_others_dropped_one_since(
         assert world.draft() == "SELECT 'ana'"
 
 
-@again
+@once_or_again
 @pytest.mark.row("B6")
 async def test_the_list_of_dropped_drafts_means_what_it_said_though_one_expired(
     tmp_path: Path, turn: int
@@ -412,7 +407,7 @@ async def test_the_list_of_dropped_drafts_means_what_it_said_though_one_expired(
         assert world.draft() == "SELECT 'older'"
 
 
-@again
+@once_or_again
 @pytest.mark.row("B6")
 async def test_a_draft_comes_back_to_the_job_whose_list_was_shown(
     tmp_path: Path, turn: int
@@ -430,7 +425,7 @@ async def test_a_draft_comes_back_to_the_job_whose_list_was_shown(
     assert world.draft() is None
 
 
-@again
+@once_or_again
 @pytest.mark.row("B6")
 @pytest.mark.parametrize("act", ["discard draft", "reset draft"])
 async def test_a_draft_that_was_not_shown_is_not_dropped_and_says_whose_it_is(
@@ -499,7 +494,7 @@ async def test_live_instead_is_the_version_that_was_shown(tmp_path: Path) -> Non
         assert [one["version"] for one in world.runs()] == [3, 4]
 
 
-@again
+@once_or_again
 @pytest.mark.row("F3")
 async def test_a_second_retry_names_the_first_and_is_asked_anew(tmp_path: Path, turn: int) -> None:
     world = World(tmp_path)
@@ -542,7 +537,7 @@ async def test_a_machine_is_said_to_be_off_for_the_attempt_that_was_shown(tmp_pa
         assert services.runs.get(run).attempts[-1].cleared_by == ""
 
 
-@again
+@once_or_again
 @pytest.mark.row("C3", "T5")
 async def test_an_edit_reaches_the_jobs_that_were_shown_and_no_other(
     tmp_path: Path, turn: int

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.support.again import TIMES
 from tests.support.quarterdeck import Quarterdeck
 from tests.tui.test_draft_terminal import (
     DEAF_S,
@@ -25,7 +26,6 @@ from tests.tui.test_terminal import deck, opened, until
 
 __all__ = ["deck"]
 
-TIMES = 5
 SOON_S = 1.0  # whatever is typed is saved by then
 
 
@@ -101,9 +101,6 @@ WALKS = [publish_and_look_again, go_live_while_another_saves, type_right_behind_
 @pytest.mark.row("B4")
 @pytest.mark.row("B7")
 @pytest.mark.row("T4")
-@pytest.mark.parametrize("times", [TIMES, pytest.param(50, marks=pytest.mark.long)])
 @pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__)
-def test_again_and_again(
-    deck: Quarterdeck, walk: Callable[[Quarterdeck, int], None], times: int
-) -> None:
-    walk(deck, times)
+def test_again_and_again(deck: Quarterdeck, walk: Callable[[Quarterdeck, int], None]) -> None:
+    walk(deck, TIMES)

@@ -1,12 +1,11 @@
 """The draft editor in a real terminal over a real store: what stands in it and in the store after each act.
 
-What did most harm is done once, and with the tests marked `long` five times, or QUARTERDECK_TEST_AGAIN times.
+Again and again: `test_draft_repeats`.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import sqlite3
@@ -24,10 +23,6 @@ from tests.tui.test_terminal import deck, opened, until
 
 __all__ = ["deck"]
 
-TURNS = int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))
-again = pytest.mark.parametrize(
-    "turn", [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, TURNS))]
-)
 END, HOME, ESC, GO_LIVE, SAVE, PALETTE, QUIT = (
     "\x1b[F", "\x1b[H", "\x1b", "\x07", "\x13", "\x10", "\x11",
 )  # fmt: skip
@@ -104,13 +99,9 @@ def busy_store(deck: Quarterdeck) -> Iterator[Callable[[], None]]:
             let_go()
 
 
-@again
 @pytest.mark.row("B4")
 @pytest.mark.row("T4")
-def test_after_a_publish_the_text_stands_there_once_and_no_draft_begins(
-    deck: Quarterdeck, turn: int
-) -> None:
-    del turn
+def test_after_a_publish_the_text_stands_there_once_and_no_draft_begins(deck: Quarterdeck) -> None:
     with editing(deck) as terminal:
         terminal.press(END, *", 2 AS w")
         terminal.until("as draft, not live")
@@ -135,13 +126,9 @@ def test_after_a_publish_the_text_stands_there_once_and_no_draft_begins(
     assert deck.ok("job", "draft", "orders")["based_on"] == 2
 
 
-@again
 @pytest.mark.row("B4")
 @pytest.mark.row("B7")
-def test_go_live_never_publishes_what_its_dialog_did_not_show(
-    deck: Quarterdeck, turn: int
-) -> None:
-    del turn
+def test_go_live_never_publishes_what_its_dialog_did_not_show(deck: Quarterdeck) -> None:
     other = ben(deck)
     with editing(deck) as terminal:
         terminal.press(END, *", 'ana'")
@@ -174,13 +161,9 @@ def test_go_live_never_publishes_what_its_dialog_did_not_show(
     assert "ben" in [one["author"] for one in dropped]
 
 
-@again
 @pytest.mark.row("T4")
 @pytest.mark.parametrize("place", ["list", "job"])
-def test_keys_right_behind_e_are_keys_in_the_text(
-    deck: Quarterdeck, place: str, turn: int
-) -> None:
-    del turn
+def test_keys_right_behind_e_are_keys_in_the_text(deck: Quarterdeck, place: str) -> None:
     deck.ok("job", "edit", "orders", "-f", "-", text=spec("SELECT 1 AS v\nFROM x"))
     deck.ok("job", "publish", "orders")
     args = ("open", "job/orders") if place == "job" else ()

@@ -1,0 +1,18 @@
+"""How often a test of what did harm is done: five times, or QUARTERDECK_TEST_AGAIN times.
+
+`tests.bench.again` does 50.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import pytest
+
+TIMES: Final = int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))
+again = pytest.mark.parametrize("turn", range(TIMES))
+once_or_again = pytest.mark.parametrize(
+    "turn", [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, TIMES))]
+)
+"""Once, and the other times with the tests marked `long`."""
