@@ -6,6 +6,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -201,3 +202,15 @@ def test_a_run_that_takes_what_cannot_be_read_is_rejected_and_names_it(
     assert problem["path"] == document
     assert "its SHA-256 is" in problem["message"]
     assert "it was written with" in problem["message"]
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_store_with_a_run_that_cannot_be_read_is_backed_up(deck: Quarterdeck) -> None:
+    deck.create("first")
+    run = deck.run("first")["id"]
+    place = spoilt(deck, "runs", run, (b'"state":', b'"state";'))
+    made = deck.json("store", "backup", str(deck.folder / "backup"))
+    assert made.code == 0, made.err
+    assert place in [one["where"] for one in made.document["findings"]]
+    with zipfile.ZipFile(deck.folder / "backup") as archive:
+        assert any(name.startswith(f"logs/{run}/") for name in archive.namelist())

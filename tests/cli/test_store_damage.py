@@ -178,6 +178,18 @@ def test_a_frozen_spec_that_was_changed_is_not_run_again(deck: Quarterdeck) -> N
     assert (again["state"], again["reason"]) == ("rejected", "config_error")
 
 
+@pytest.mark.row("F-38", "F3")
+def test_a_retry_is_told_though_what_is_kept_of_the_run_was_changed(deck: Quarterdeck) -> None:
+    deck.create("two", source=sql("SELECT 1 AS v; SELECT nope"))
+    run = deck.run("two")
+    changed(deck, "UPDATE t_frozen SET body = replace(body, 'SELECT 1', 'SELECT 2')")
+    for kept in (deck.store / "artifacts").glob("*/*"):
+        kept.write_bytes(b"no result")
+    made = deck.ok("retry", run["id"])
+    assert made["retry_of"] == run["id"]
+    assert made["will_run_again"] == [{"number": 1, "head": ""}]
+
+
 @pytest.mark.row("F-38", "B13", "F14")
 def test_a_file_that_was_changed_is_not_run(deck: Quarterdeck) -> None:
     deck.create("hello", source=python("print('hello')\n"))

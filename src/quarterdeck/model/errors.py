@@ -131,11 +131,11 @@ class DeniedError(UnreachableError):
     `what` would have to be allowed; `doubt` is why the refusal may pass, empty where the cluster has no reason.
     """
 
-    def __init__(
-        self, message: str, *, advice: str = "", what: str = "", doubt: str = "", **facts: Any
-    ) -> None:
+    doubt = ""
+
+    def __init__(self, message: str, *, advice: str = "", what: str = "", **facts: Any) -> None:
         super().__init__(message, advice=advice, **facts)
-        self.what, self.doubt = what, doubt
+        self.what = what
 
 
 class StoreFaultError(QuarterdeckError):

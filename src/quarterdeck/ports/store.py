@@ -182,8 +182,8 @@ class Collection(Protocol, Generic[T]):
         """Return the document with its revision, or None."""
         ...
 
-    def get(self, id: str) -> Kept[T]:
-        """Return the document; NotFoundError names its kind and id."""
+    def get(self, id: str, *, sound: bool = False) -> Kept[T]:
+        """Return the document; NotFoundError names its kind and id. `sound`: see Backend.get."""
         ...
 
     def put(self, value: T, *, seen: Rev | None) -> Rev:

@@ -232,8 +232,7 @@ class Advancing:
 
     def executor(self, run: Run) -> Executor:
         """Return the executor of the run's cluster, also when its definition was deleted since."""
-        self._context.ports.store.demand_sound(("definitions", run.cluster))
-        cluster = self._context.ports.store.definitions.get(run.cluster).value
+        cluster = self._context.ports.store.definitions.get(run.cluster, sound=True).value
         return self._context.ports.executor(cluster)
 
     def _launch(self, run: Run) -> Launch | Refused:
@@ -303,24 +302,25 @@ class Advancing:
             raise AssertionError(f"{run.id}: a cancel without a step")
         try:
             self.executor(run).cancel(_receipt(run), act.step)
-        except DeniedError as error:
-            return denying.denied(self._context, run, error)
+        except DeniedError:
+            raise
         except UnreachableError as error:  # whether it answers at all is seen at the next look
             return Stepped(error.message)
         return Stepped()
 
     def _reap(self, run: Run) -> Fact | None:
         """Archive the log, then leave nothing behind of any attempt."""
+        executor = self.executor(run)
         receipts = [attempt.receipt for attempt in run.attempts if attempt.receipt is not None]
         try:
-            if not run.archived and not self._archiving.finish(run, self.executor(run)):
+            if not run.archived and not self._archiving.finish(run, executor):
                 return None
         except StoreFaultError as error:  # the attempts stay until their log is kept
             return Silent(None, error.message)
-        reports = [self.executor(run).reap(receipt) for receipt in receipts]
+        reports = [executor.reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)
-        left += lost_nodes.left(run, self.executor(run), self._context.now_of(run))
+        left += lost_nodes.left(run, executor, self._context.now_of(run))
         return Reaped(ReapReport(removed, left))
 
     # --- observing

@@ -43,11 +43,13 @@ def held_against(context: Context, run: Run, act: Act, outcome: Refused | Denied
     """
     refused = outcome.refused if isinstance(outcome, Denied) else outcome
     why = refused.problems[0].message
-    is_seen = context.sees_run(context.actor(), run)
-    if not is_seen and act.kind in ASKING:
+    if act.kind in (ActKind.RELEASE, ActKind.START):
+        is_theirs = run.actor != context.who
+    else:
+        is_asked = act.kind in (*ASKING, ActKind.PREPARE)
+        is_theirs = is_asked and not context.sees_run(context.actor(), run)
+    if not is_theirs:
+        return outcome
+    if act.kind in ASKING:
         return PutBack(OTHERS, why)
-    is_ours = run.actor == context.who
-    is_prepared = act.kind in (ActKind.RELEASE, ActKind.START)
-    if (not is_seen and act.kind is ActKind.PREPARE) or (is_prepared and not is_ours):
-        return Silent(None, f"asked by {context.who}: {why}")
-    return outcome
+    return Silent(None, f"asked by {context.who}: {why}")

@@ -174,7 +174,7 @@ def changed_files(launch: Launch) -> list[Problem]:
         where = f"artifacts/{file.sha256[:2]}/{file.sha256}"
         try:
             with file.open() as content:
-                sha256 = freeze.digest(content.read())
+                sha256 = freeze.digest_of(content)
         except OSError as error:
             found.append(Problem(where, f"cannot be read: {error.strerror}"))
             continue

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.codec import to_document
-from quarterdeck.model.errors import ConflictError, NotFoundError, PrerequisiteError
+from quarterdeck.model.errors import ConflictError, PrerequisiteError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.shown import Again, Done, Made
 from quarterdeck.model.states import RunState
-from quarterdeck.service.freezing import frozen_spec
+from quarterdeck.service import remains
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
@@ -119,23 +118,18 @@ def done(context: Context, run: Run, read_file: Callable[[str], bytes]) -> tuple
 
 def _in_result(context: Context, run: Run, read_file: Callable[[str], bytes]) -> list[int]:
     """Return the numbers of the statements whose rows are kept to their end."""
-    if run.result_sha256 is None:
-        return []
-    try:
-        content = read_file(context.ports.store.artifact_path(run.result_sha256))
-    except NotFoundError:
+    result, _ = remains.result(context, run.result_sha256, read_file)
+    if result is None:
         return []  # what was kept of it went; the last word stands
-    result: dict[str, Any] = json.loads(content)
     return [one["number"] for one in result["statements"] if one["seconds"] is not None]
 
 
 def _heads(context: Context, run: Run) -> dict[int, str]:
     """Return the beginning of each statement of the text that was frozen, by number."""
-    if run.frozen_sha256 is None or context.ports.store.frozen.find(run.frozen_sha256) is None:
-        return {}
     from quarterdeck.model import sqltext
 
-    text = frozen_spec(context, run.frozen_sha256)["source"].get("text")
+    frozen, _ = remains.frozen_spec(context, run.frozen_sha256)
+    text = frozen["source"].get("text") if frozen is not None else None
     if not isinstance(text, str):
         return {}
     return {one.number: " ".join(one.text.split())[:HEAD] for one in sqltext.split(text)}

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import (
     ConflictError,
-    DamagedDocumentError,
-    NotFoundError,
     OvertakenError,
 )
 from quarterdeck.model.ids import TeamId
@@ -16,9 +14,8 @@ from quarterdeck.model.job import version_id
 from quarterdeck.model.states import TERMINAL, RunState
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Row, Where
-from quarterdeck.service import views
+from quarterdeck.service import remains, views
 from quarterdeck.service.context import ALL
-from quarterdeck.service.freezing import frozen_spec
 from quarterdeck.versions import diff, impact
 
 if TYPE_CHECKING:
@@ -192,9 +189,8 @@ def runs_by_revision(context: Context, one: Definition) -> list[dict[str, Any]]:
     for row in sorted(_runs(context, one), key=lambda row: str(row.body["queued_at"])):
         sha256 = row.body["frozen_sha256"]
         if sha256 not in known:
-            try:
-                frozen = frozen_spec(context, sha256)
-            except (NotFoundError, DamagedDocumentError):
+            frozen, _ = remains.frozen_spec(context, sha256)
+            if frozen is None:
                 continue  # which revision it took cannot be told; `store verify` names it
             known[sha256] = frozen["profile" if one.kind == "profile" else "source"]["revision"]
         number = known[sha256]

@@ -49,17 +49,17 @@ class DocumentCollection(Generic[T]):
         self._clock = clock
         self._actor = actor
 
-    def find(self, id: str) -> Kept[T] | None:  # the design's word
+    def find(self, id: str, *, sound: bool = False) -> Kept[T] | None:  # the design's word
         """Return the document with its revision, or None.
 
         Inside a transaction it is held against its hash: what is read there is written somewhere else.
         """
-        row = self._backend.get(self._table, id, sound=self._actor is not None)
+        row = self._backend.get(self._table, id, sound=sound or self._actor is not None)
         return None if row is None else self._kept(row)
 
-    def get(self, id: str) -> Kept[T]:
+    def get(self, id: str, *, sound: bool = False) -> Kept[T]:
         """Return the document; NotFoundError names its kind and id."""
-        found = self.find(id)
+        found = self.find(id, sound=sound)
         if found is None:
             raise NotFoundError(f"There is no {noun(self._table)} {id}.")
         return found

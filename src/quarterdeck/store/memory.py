@@ -158,7 +158,7 @@ class MemoryBackend:
     @staticmethod
     def _next_rev(state: _State, table: str, key: str, seen: Rev | None) -> Rev:
         now, gone = state.tables.get(table, {}).get(key), state.gone.get((table, key))
-        rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+        rev = next_rev(table, key, seen, now, gone)
         before = now or gone
         if before is not None:
             before.demand_sound(table, writable(key))

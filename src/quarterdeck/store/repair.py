@@ -28,17 +28,16 @@ if TYPE_CHECKING:
     from quarterdeck.model.instants import Clock
     from quarterdeck.ports.store import Finding
     from quarterdeck.store.sqlite import SqliteBackend
-    from quarterdeck.store.walfile import Laid
 
 _LOG: Final = f"{guard.DATABASE}-wal"
 _SHARED: Final = f"{guard.DATABASE}-shm"
 
 
 class Repair:
-    """A repair under way; see `ports.store.Repair`. `laid` is what the write-ahead log gave."""
+    """A repair under way; see `ports.store.Repair`."""
 
     def __init__(  # what was made for it
-        self, folder: Path, backend: SqliteBackend, found: Rebuilt, laid: Laid, *, copy: Path | None,
+        self, folder: Path, backend: SqliteBackend, found: Rebuilt, *, copy: Path | None,
         clock: Clock,
     ) -> None:  # fmt: skip
         self.folder = folder
@@ -46,7 +45,6 @@ class Repair:
         self.changed = found.changed
         self.rebuilt = found.jobs
         self.seq, self.acknowledged, self.is_older = found.seq, found.acknowledged, found.is_older
-        self.laid = laid
         self.copy = None if copy is None else str(copy)
         self.shared = guard.is_shared(folder)
         self.store = DocumentStore(backend, folder, clock, shared=self.shared)
@@ -141,7 +139,7 @@ def begin(folder: str | PurePath, clock: Clock, *, by: str, only_look: bool) -> 
         stack.callback(image.close)
         backend, found = rebuild(image, mark, work / guard.DATABASE, by=by, at=clock())
         stack.callback(backend.close)
-        yield Repair(path, backend, found, image.laid, copy=copy, clock=clock)
+        yield Repair(path, backend, found, copy=copy, clock=clock)
 
 
 def _given_up(copy: Path | None, path: Path, kind: object, *_: object) -> None:

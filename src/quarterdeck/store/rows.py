@@ -20,14 +20,6 @@ Scalar = str | int | float | None
 SPLIT_MOST = 20  # an `in` of more values is not read value by value
 
 
-class Written(NamedTuple):
-    """Who wrote a row last, or deleted it: revision, writer, time as text."""
-
-    rev: int
-    by: str
-    at: str
-
-
 class Stored(NamedTuple):
     """A row as it stands in the file, or the record that it was deleted: that has no body."""
 
@@ -37,11 +29,6 @@ class Stored(NamedTuple):
     seq: int
     body: str | None
     sha256: str = ""
-
-    @property
-    def written(self) -> Written:
-        """Who wrote it last."""
-        return Written(self.rev, self.by, self.at)
 
     def hashed(self, table: str, key: str) -> str:
         """Return the hash that it should carry."""
@@ -71,8 +58,8 @@ def next_rev(
     table: str,
     id: str,  # the design's word
     seen: Rev | None,
-    now: Written | None,
-    gone: Written | None,
+    now: Stored | None,
+    gone: Stored | None,
 ) -> Rev:
     """Return the revision that a write of the row seen at `seen` gets.
 

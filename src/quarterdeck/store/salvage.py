@@ -21,7 +21,6 @@ from quarterdeck.store import guard, pages, scan, schema, sums, walfile
 from quarterdeck.store.indexes import FORMAT, INDEXES
 from quarterdeck.store.scan import RawRow
 from quarterdeck.store.sums import Totals
-from quarterdeck.store.walfile import Laid
 
 _BEYOND: Final = 2_000  # row numbers that are tried behind the last one that is known
 _INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
@@ -34,11 +33,10 @@ _FIELDS: Final = {
 
 
 class Image:
-    """A copy of a damaged database that lies still; `laid` is what its log gave."""
+    """A copy of a damaged database that lies still."""
 
-    def __init__(self, path: Path, laid: Laid, tables: Collection[str], format_: int) -> None:
+    def __init__(self, path: Path, tables: Collection[str], format_: int) -> None:
         self.path = path
-        self.laid = laid
         self.tables = sorted(tables)
         self.format = format_
         self._connection = sqlite3.connect(
@@ -104,6 +102,8 @@ class Image:
 
     def stray(self, table: str, ids: Collection[str]) -> Iterator[RawRow]:
         """Yield rows that no way leads to any more, of those that an index knows as they were last written."""
+        if not ids:
+            return
         wanted = self._last_changes(schema.sql_name(table), ids)
         size = len(scan.ROW)
         with self.path.open("rb") as file:
@@ -158,9 +158,11 @@ def _page(file: BinaryIO, number: int) -> bytes:
 def _raw(table: str, record: Sequence[Any]) -> RawRow:
     """Return the record of a row of documents as it would have been selected: any value may be of any type."""
     id_, rev, by, at, seq, body, *more = record
-    id_, by, at, body = (
-        one.encode() if isinstance(one, str) else one for one in (id_, by, at, body)
-    )
+    texts: list[Any] = [  # as CAST AS BLOB gives them
+        one if one is None or isinstance(one, bytes) else str(one).encode()
+        for one in (id_, by, at, body)
+    ]
+    id_, by, at, body = texts
     return RawRow(table, id_, rev, by, at, seq, body, more[0] if more else None)
 
 
@@ -189,7 +191,7 @@ def make_image(database: Path, target: Path) -> Image:
     else:
         target.touch(mode=0o600)
     target.chmod(0o600)
-    laid = walfile.lay_over(target, content, pages.SIZE)
+    walfile.lay_over(target, content, pages.SIZE)
     roots, count = _roots(target)
     tables = [name[2:] for kind, name in roots if kind == "table" and name.startswith("t_")]
     if not tables:
@@ -201,7 +203,7 @@ def make_image(database: Path, target: Path) -> Image:
     with target.open("r+b") as file:
         file.truncate(count * pages.SIZE)
         file.write(pages.first_page(_header(count), list(_schema(roots, format_))))
-    return Image(target, laid, tables, format_)
+    return Image(target, tables, format_)
 
 
 def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:

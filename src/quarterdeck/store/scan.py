@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from quarterdeck.store import hashes, schema, sums
+from quarterdeck.store import schema, sums
 
 Execute = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
@@ -52,12 +52,10 @@ class RawRow(NamedTuple):
     @property
     def hashed(self) -> str:
         """The hash that it should carry."""
-        names = [self.table.encode(), self.id]
+        id_, by, at = map(_exactly, (self.id, self.by, self.at))
         if self.body is None:
-            names = [sums.GONE.encode(), *names]
-        numbers = [str(one).encode() for one in (self.rev, self.seq)]
-        parts = [*names, numbers[0], self.by, self.at, numbers[1], self.body or b""]
-        return hashes.of_bytes(b"\0".join(part or b"" for part in parts))
+            return sums.of_gone(self.table, id_, self.rev, by, at, self.seq)
+        return sums.of_row(self.table, id_, self.rev, by, at, self.seq, _exactly(self.body))
 
     @property
     def flaw(self) -> str:
@@ -101,6 +99,11 @@ def gone(execute: Execute) -> Iterator[RawRow]:
         if len(found) < BATCH:
             return
         last = found[-1][:2]
+
+
+def _exactly(content: bytes | None) -> str:
+    """Return bytes as a text that is written as the same bytes, whatever they are."""
+    return (content or b"").decode("utf-8", "surrogateescape")
 
 
 def _text(content: object) -> str:

@@ -91,7 +91,7 @@ class SqliteBackend(Database):
                 self._known.add(table)
             now = self._stored(name, key)
             gone = None if now else self._gone(table, key)
-            rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+            rev = next_rev(table, key, seen, now, gone)
             before = now or gone
             if before is not None:
                 before.demand_sound(table, key)
@@ -121,7 +121,7 @@ class SqliteBackend(Database):
         with self._joined():
             now = self._stored(name, key) if self._has(table) else None
             gone = None if now else self._gone(table, key)
-            rev = next_rev(table, key, seen, now and now.written, gone and gone.written)
+            rev = next_rev(table, key, seen, now, gone)
             if now is None:  # `next_rev` refused it
                 raise AssertionError(f"{table}/{key} was deleted, and is not there")
             now.demand_sound(table, key)

@@ -31,13 +31,6 @@ class Frame(NamedTuple):
     sound: bool
 
 
-class Laid(NamedTuple):
-    """What laying a log over a database did: frames of whole transactions, and how many of them are damaged."""
-
-    frames: int
-    damaged: int
-
-
 class _Log:
     """The frames of one log, by number from 0."""
 
@@ -122,7 +115,7 @@ def _goes_on(log: _Log, number: int) -> bool:
     return any(log.head(one)[2:4] == log.salts for one in behind)
 
 
-def lay_over(database: Path, log: bytes, page_size: int) -> Laid:
+def lay_over(database: Path, log: bytes, page_size: int) -> None:
     """Write the log's whole transactions into the database, as a checkpoint would, damaged pages among them."""
     found = frames(log, page_size)
     with database.open("r+b") as file:
@@ -132,4 +125,3 @@ def lay_over(database: Path, log: bytes, page_size: int) -> Laid:
                 file.write(frame.content)
         if found and all(frame.sound for frame in found if frame.pages):
             file.truncate(found[-1].pages * page_size)
-    return Laid(len(found), sum(not frame.sound for frame in found))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from quarterdeck.model.codec import to_document
 from quarterdeck.model.errors import Problem
@@ -74,6 +74,16 @@ def digest(content: bytes) -> str:
     import hashlib  # 3 MiB: a terminal where nothing is started needs none
 
     return hashlib.sha256(content).hexdigest()
+
+
+def digest_of(content: BinaryIO) -> str:
+    """Return the same of a file, read piece by piece."""
+    import hashlib
+
+    found = hashlib.sha256()
+    for block in iter(lambda: content.read(1024 * 1024), b""):
+        found.update(block)
+    return found.hexdigest()
 
 
 def problems(content: bytes) -> list[Problem]:
