@@ -189,15 +189,9 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
 
 def _ended(run: Run, fact: Observation, cancel: Cancel) -> End:
     """Return the end of what was cancelled; what may have begun was not refused."""
-    found, attempt = classify(fact, cancel), run.attempt
-    receipt = None if attempt is None else attempt.receipt
-    may_have_begun = fact.began_at is not None or (
-        attempt is not None
-        and (
-            attempt.began_at is not None
-            or (attempt.released_at is None and receipt is not None and receipt.chosen is not None)
-        )
-    )
+    found, attempt = classify(fact, cancel), run.attempts[-1]
+    has_begun = fact.began_at is not None or attempt.began_at is not None
+    may_have_begun = has_begun or (attempt.released_at is None and run.chosen is not None)
     is_refused = found.state is RunState.REJECTED
     return replace(found, state=RunState.FAILED) if is_refused and may_have_begun else found
 

@@ -31,7 +31,9 @@ from quarterdeck.model.observation import (
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.run import Act, ActKind, Attempt, Cancel, Run, RunState
 
-BEFORE_THE_WORD: Final = (ActKind.FREEZE, ActKind.CHECK, ActKind.PREPARE)
+ASKING: Final = (ActKind.FREEZE, ActKind.CHECK)
+"""Acts during which nothing of the run can exist at its cluster yet."""
+BEFORE_THE_WORD: Final = (*ASKING, ActKind.PREPARE)
 """Acts of a dispatch that give nothing the word to begin."""
 
 
@@ -127,12 +129,11 @@ def _denied(run: Run, fact: Denied, now: datetime) -> Decision:
     waits = denied.again(run, fact, now)
     if waits is not None:
         return waits, None
-    receipt = None if run.attempt is None else run.attempt.receipt
-    if receipt is None:
+    if run.receipt is None:
         return _refused(run, fact.refused, now)
     reason, about = fact.refused.reason, fact.refused.object
     evidence = tuple(problem.message for problem in fact.refused.problems)
-    if receipt.chosen is None:
+    if run.chosen is None:
         end = End(RunState.FAILED, "refused before the start", Failure(reason, about, evidence))
         return steps.end(run, end, now)
     # Another process may have given it the word: it is ended as what runs is.
@@ -147,7 +148,7 @@ def _noted(run: Run, fact: Frozen | Checked) -> Run:
 
 def _refused(run: Run, fact: Refused | Fenced | PutBack, now: datetime) -> Decision:
     if isinstance(fact, PutBack):
-        if run.act is None or run.act.kind not in (ActKind.FREEZE, ActKind.CHECK):
+        if run.act is None or run.act.kind not in ASKING:
             return run, run.act
         is_silent = fact.what == steps.SILENT
         return steps.put_back(denied.silent(run, now) if is_silent else run, fact, now)
@@ -167,16 +168,15 @@ def _unanswered(run: Run, fact: Silent, now: datetime) -> Decision:
     """
     if now < run.queue_deadline:
         return steps.wait(run, steps.SILENT, fact.why, now), None
-    attempt = run.attempt
-    receipt = None if attempt is None else attempt.receipt
-    if run.act == Act(ActKind.START) and receipt is not None and receipt.chosen is not None:
+    attempt, chosen = run.attempt, run.chosen
+    if run.act == Act(ActKind.START) and chosen is not None:
         said = f"the cluster did not answer: {fact.why}"
         late = Cancel(
-            asked_by="deadline", asked_at=now, reason=Reason.QUOTA, object=receipt.chosen.name,
+            asked_by="deadline", asked_at=now, reason=Reason.QUOTA, object=chosen.name,
             evidence=(said,),
         )  # fmt: skip
         return ladder.start(replace(run, cancel=late), now)
-    prepared = run.act is not None and run.act.kind not in (ActKind.FREEZE, ActKind.CHECK)
+    prepared = run.act is not None and run.act.kind not in ASKING
     left = (
         f"attempt {attempt.number} may have been prepared"
         if prepared and attempt

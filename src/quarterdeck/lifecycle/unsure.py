@@ -19,10 +19,8 @@ def settled(run: Run, why: str, now: datetime) -> Run:
     """
     if run.is_terminal:
         return run
-    attempt = run.attempt
     is_waiting = run.state is RunState.QUEUED or (
-        run.state is RunState.DISPATCHING
-        and (attempt is None or attempt.receipt is None or attempt.receipt.chosen is None)
+        run.state is RunState.DISPATCHING and run.chosen is None
     )
     if is_waiting or (run.act is not None and run.act.kind is ActKind.NEXT_ATTEMPT):
         end = End(RunState.LOST, why, Failure(Reason.LOST, run.id, (why,)))

@@ -35,10 +35,8 @@ class Seen:
 class Bound:
     """What a publish is bound to: the draft that was shown, its base, and the live version that it replaces."""
 
-    spec: str
-    based_on: int
+    seen: Seen
     live_version: int
-    aside: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Opened:
     @property
     def bound(self) -> Bound:
         """What a publish of this is bound to."""
-        return Bound(self.seen.spec, self.seen.based_on, self.live_version, self.seen.aside)
+        return Bound(self.seen, self.live_version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from quarterdeck.model.errors import Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
 from quarterdeck.model.logline import LogKept
-from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.receipt import Chosen, Receipt
 from quarterdeck.model.states import TERMINAL as TERMINAL  # noqa: PLC0414  # told on as a noun of runs
 from quarterdeck.model.states import RunState as RunState  # noqa: PLC0414
 
@@ -222,3 +222,15 @@ class Run:
     def attempt(self) -> Attempt | None:
         """The attempt under way, or the last one."""
         return self.attempts[-1] if self.attempts else None
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """What was prepared for that attempt."""
+        attempt = self.attempt
+        return None if attempt is None else attempt.receipt
+
+    @property
+    def chosen(self) -> Chosen | None:
+        """The one thing of it that may begin."""
+        receipt = self.receipt
+        return None if receipt is None else receipt.chosen

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from quarterdeck.lifecycle import clocks, late
 from quarterdeck.lifecycle.advance import advance
+from quarterdeck.lifecycle.dispatching import ASKING
 from quarterdeck.lifecycle.steps import HELD, SILENT
 from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import (
@@ -49,7 +50,7 @@ from quarterdeck.ports.store import Kept
 from quarterdeck.service import denying, freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import OPEN, Context
-from quarterdeck.service.queueing import ASKING, Queue
+from quarterdeck.service.queueing import Queue
 from quarterdeck.service.views import Standing
 
 if TYPE_CHECKING:
@@ -191,9 +192,8 @@ class Advancing:
 
     def _corrected(self, run: Run, here: Mark) -> Mark:
         """Return this moment for a run that nobody looked at in this boot: its cluster has a clock of its own."""
-        attempt = run.attempt
         is_known = run.clock is not None and run.clock.uptime.boot == here.uptime.boot
-        if is_known or run.is_terminal or attempt is None or attempt.receipt is None:
+        if is_known or run.is_terminal or run.receipt is None:
             return here
         ahead_s = self.executor(run).ahead_s() or 0.0
         return replace(here, at=here.at - timedelta(seconds=ahead_s))
@@ -379,7 +379,6 @@ def _is_unmade(run: Run) -> bool:
 
 
 def _receipt(run: Run) -> Receipt:
-    attempt = run.attempt
-    if attempt is None or attempt.receipt is None:
+    if run.receipt is None:
         raise AssertionError(f"{run.id} has no receipt")
-    return attempt.receipt
+    return run.receipt

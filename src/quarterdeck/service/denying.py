@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from quarterdeck.lifecycle.denied import PATIENCE
+from quarterdeck.lifecycle.dispatching import ASKING, BEFORE_THE_WORD
 from quarterdeck.model.errors import DeniedError, Problem
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import Denied, PutBack, Refused, Silent
 from quarterdeck.model.run import Act, ActKind, Run
 from quarterdeck.service.context import OPEN, Context
-from quarterdeck.service.queueing import ASKING
 
 if TYPE_CHECKING:
     from quarterdeck.model.observation import Fact
@@ -46,7 +46,7 @@ def held_against(context: Context, run: Run, act: Act, outcome: Refused | Denied
     if act.kind in (ActKind.RELEASE, ActKind.START):
         is_theirs = run.actor != context.who
     else:
-        is_asked = act.kind in (*ASKING, ActKind.PREPARE)
+        is_asked = act.kind in BEFORE_THE_WORD
         is_theirs = is_asked and not context.sees_run(context.actor(), run)
     if not is_theirs:
         return outcome

@@ -70,20 +70,16 @@ class Drafts:
         kept = self._context.ports.store.drafts.find(job.id)
         return of_draft(kept.value if kept else None)
 
-    def discard(
-        self, name: str, *, expect_rev: int | None = None, expect_draft: str | None = None
-    ) -> dict[str, Any]:
+    def discard(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
         """Remove the draft, as `give_up` does, and return the job with `dropped`, the draft that was there."""
         from quarterdeck.service.jobs import Jobs
 
-        gone = self.give_up(name, expect_rev=expect_rev, expect_draft=expect_draft)
+        gone = self.give_up(name, expect_rev=expect_rev)
         return {**Jobs(self._context).show(gone.job_id), "dropped": gone.document()}
 
-    def reset(
-        self, name: str, *, expect_rev: int | None = None, expect_draft: str | None = None
-    ) -> dict[str, Any]:
+    def reset(self, name: str, *, expect_rev: int | None = None) -> dict[str, Any]:
         """Make the draft equal to live, as `give_up` does, and return it with `dropped`, the one that was."""
-        gone = self.give_up(name, to_live=True, expect_rev=expect_rev, expect_draft=expect_draft)
+        gone = self.give_up(name, to_live=True, expect_rev=expect_rev)
         return {**self.show(gone.job_id), "dropped": gone.document()}
 
     def give_up(

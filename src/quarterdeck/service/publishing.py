@@ -94,7 +94,6 @@ class Publishing:
     @staticmethod
     def _demand_as_shown(kept: Kept[Job], draft: Kept[Draft] | None, shown: Bound) -> None:
         """Raise StaleError unless this draft would replace that version as it was shown."""
-        from quarterdeck.model.draft import Seen
         from quarterdeck.service.replacing import stale_draft
         from quarterdeck.versions import drafts
 
@@ -107,7 +106,7 @@ class Publishing:
             )  # fmt: skip
         if draft is not None:
             seen = drafts.seen(draft.value.spec, draft.value.based_on, draft.value.aside)
-            if seen == Seen(shown.spec, shown.based_on, shown.aside):
+            if seen == shown.seen:
                 return
         raise stale_draft(kept, draft)
 
@@ -243,8 +242,9 @@ class Publishing:
         context, actor = self._context, self._context.actor()
         first = context.get_job(actor, name).value
         context.demand(actor, "activate", f"job {first.name}", first)
-        spec = references.to_names(World(context), context.get_version(first, number).spec)
-        found, _ = saving.spec_problems(context, World(context), spec)  # may look at files
+        world = World(context)
+        spec = references.to_names(world, context.get_version(first, number).spec)
+        found, _ = saving.spec_problems(context, world, spec)  # may look at files
         act = f"activating version {number} of {first.name}"
         with context.transaction(act, dry_run=dry_run) as tx:
             kept = context.get_job(actor, first.id)

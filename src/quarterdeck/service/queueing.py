@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.lifecycle import clocks, line
 from quarterdeck.lifecycle.advance import advance
+from quarterdeck.lifecycle.dispatching import ASKING
 from quarterdeck.lifecycle.line import InLine
 from quarterdeck.model.clock import Mark
 from quarterdeck.model.codec import from_document
 from quarterdeck.model.errors import DamagedDocumentError
 from quarterdeck.model.instants import parse_instant
-from quarterdeck.model.run import ActKind, Line, Run, RunState, Waiting
+from quarterdeck.model.run import Line, Run, RunState, Waiting
 from quarterdeck.model.states import TERMINAL
 from quarterdeck.ports.store import Where
 from quarterdeck.service import views
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from quarterdeck.ports.store import Documents, Row
 
 QUEUED = Where("state", "=", RunState.QUEUED.value)
-ASKING = (ActKind.FREEZE, ActKind.CHECK)
-"""Acts during which nothing of the run can exist at its cluster yet."""
 
 
 ASKS_FOR: Final = timedelta(seconds=60)
