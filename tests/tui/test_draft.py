@@ -12,6 +12,8 @@ from quarterdeck.model.draft import Opened
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.editor import CodeEditor
+from quarterdeck.tui.widgets.entries import Sheet
+from quarterdeck.tui.widgets.spec_sheet import SpecSheet
 from tests.support.quarterdeck import job, python, sql
 from tests.support.services import workspace
 from tests.tui.pages import Ui, running
@@ -39,6 +41,10 @@ def read(services: Services, name: str = "daily") -> Opened:
 
 def editor(ui: Ui) -> CodeEditor:
     return ui.page.query_one(CodeEditor)
+
+
+def fields(ui: Ui) -> Sheet:
+    return ui.page.query_one(SpecSheet).sheet
 
 
 def publish_beside(other: Services, spec: dict[str, object], mine: Services) -> None:
@@ -182,6 +188,38 @@ async def test_what_is_wrong_is_kept_shown_at_its_line_and_refuses_the_publish(
         await ui.press("tab", "y")
         await ui.until("source.text")
         assert services.jobs.show("daily")["live_version"] == 1
+
+
+@pytest.mark.row("A9")
+@pytest.mark.row("T4")
+async def test_what_is_wrong_stays_marked_in_a_pane_that_comes_back(services: Services) -> None:
+    now = read(services)
+    services.drafting.save("daily", {**now.spec, "source": sql("SELECT 'open")}, seen=now.seen)
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.until("1 problem")
+        await ui.settle()
+        for begin in ("1! SELECT", "1  ", "1! SELECT"):
+            assert f"{ui.lines[3]}  ".lstrip().startswith(begin)
+            await ui.press("ctrl+t")
+            await ui.settle()
+
+
+@pytest.mark.row("A9")
+@pytest.mark.row("T4")
+async def test_what_is_wrong_stands_beside_its_field_in_a_sheet_that_is_opened_later(
+    services: Services,
+) -> None:
+    now = read(services)
+    spec = {**now.spec, "source": {"kind": "py_file", "uri": "/not-there.py"}}
+    services.drafting.save("daily", spec, seen=now.seen)
+    async with running(services, places=[DRAFT]) as ui:
+        await ui.until("1 problem")
+        for _ in range(2):  # the sheet is made the first time, shown again the second
+            await ui.press("ctrl+o")
+            await ui.settle()
+            wrong = [one.path for one in fields(ui).there() if one.notes]
+            assert wrong == ["spec.source.uri"]
+            await ui.press("ctrl+o")
 
 
 @pytest.mark.row("B3")

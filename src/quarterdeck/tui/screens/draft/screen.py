@@ -162,9 +162,12 @@ class DraftPage(JobActs):
         """Draw what is around the text, if it is another than was drawn last."""
         if not self._is_here or self._drawn == looks.drawn(self.session):
             return
-        if self.session.facts is not None:
-            self.troubles.show(self.session.facts)
+        self._show_troubles()
         self.draw_frame()
+
+    def _show_troubles(self) -> None:
+        if (facts := self.session.facts) is not None:
+            self.troubles.show(facts, is_own=self.session.doc.pane == self.session.doc.own)
 
     def look_in(self) -> None:
         """Let the session hear what lies over the page, and what stands in the editor."""
@@ -270,6 +273,7 @@ class DraftPage(JobActs):
             self.rest(Cell(inert.line(editor.notice), "wait"))
         if self.sheet is not None and effect.with_settings:
             self.sheet.load(effect.doc.written())
+        self._show_troubles()
 
     def _arrive(self) -> None:
         """Go where the cursor was, and let the keys come that waited for the text."""
@@ -354,6 +358,7 @@ class DraftPage(JobActs):
             self.sheet.load(spec)
         self.add_class("-sheet")
         self.call_after_refresh(self.sheet.focus)
+        self.call_after_refresh(self._show_troubles)
 
     def action_editor_pane(self) -> None:
         """Show the other pane: SQL or Python."""

@@ -44,17 +44,13 @@ class Troubles:
         self._page = page
         self._to_field = to_field
         self._found: Sequence[Trouble] = ()
-        self._shown: object = None
         self._at = -1
 
-    def show(self, facts: draft.Opened) -> None:
-        """Show the problems and warnings of a draft, unless they are shown."""
-        if self._shown == (facts.problems, facts.warnings):
-            return
-        self._shown = facts.problems, facts.warnings
+    def show(self, facts: draft.Opened, *, is_own: bool) -> None:
+        """Show the problems and warnings of a draft; `is_own`: the text in front is the one they are about."""
         self._found = as_troubles(facts.problems, facts.warnings)
         self._page.query_one(ProblemStrip).show_troubles(self._found)
-        lines = [one.line for one in self._found if one.line and not one.is_warning]
+        lines = [one.line for one in self._found if is_own and one.line and not one.is_warning]
         self._page.query_one(CodeEditor).set_problems(lines)
         for sheet in self._page.query("SpecSheet"):
             cast("SpecSheet", sheet).problems(facts.problems)
