@@ -27,13 +27,6 @@ from tests.support.terminal import typed
 SMALL: dict[str, Any] = {"mode": "standalone", "driver": {"disk_gib": 5}}
 
 
-@pytest.fixture
-def door(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Door:
-    return Door(tmp_path, monkeypatch, capsys)
-
-
 @again
 @pytest.mark.row("B10", "I47", "F-40")
 @pytest.mark.parametrize("how", ["publish", "activate"])

@@ -22,13 +22,6 @@ FOUR = (
 )
 
 
-@pytest.fixture
-def door(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Door:
-    return Door(tmp_path, monkeypatch, capsys)
-
-
 def failed_at_three(door: Door) -> str:
     """Return a run of four statements that failed at the third."""
     door.publish(door.ana, FOUR)

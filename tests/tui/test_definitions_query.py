@@ -1,5 +1,6 @@
 """The editor of a saved query, and the question before the save of what jobs use."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -118,15 +119,16 @@ async def test_a_profile_says_what_the_job_sets_itself(tmp_path: Path) -> None:
         from quarterdeck.tui.impact import ask_impact
 
         saved: list[bool] = []
-        ask_impact(
-            ui.page, "profile", "small", {"env": {"TZ": "UTC"}}, lambda _: saved.append(True)
+        ask = partial(
+            ask_impact, ui.page, "profile", "small", failed=ui.page.fail, left=lambda: None
         )
+        ask({"env": {"TZ": "UTC"}}, lambda _: saved.append(True))
         await ui.settle()
         assert "env.TZ: none: the job sets CET itself" in ui.screen
         assert f"{len(found['jobs'])} jobs" in ui.screen
         await ui.confirm("s")
         assert saved == [True]
-        ask_impact(ui.page, "profile", "small", {"env": {}}, lambda _: saved.append(True))
+        ask({"env": {}}, lambda _: saved.append(True))
         await ui.settle()
         assert saved == [True, True]  # nothing of it changes: nothing to ask
 

@@ -34,13 +34,12 @@ from quarterdeck.tui.screens.draft.protocol import (
     Unsaved,
 )
 from quarterdeck.tui.screens.draft.reading import PAUSE_S
-from quarterdeck.tui.screens.draft.session import Session, begin
+from quarterdeck.tui.screens.draft.session import Session
 from tests.support.quarterdeck import job, sql
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import Ui, held, running
 from tests.tui.test_draft import DRAFT, ben, editor, read, text_of
 
-TICK_S = 0.1
 TIMEOUT_FIELD = 8  # so many fields of the settings stand above it
 
 
@@ -134,7 +133,7 @@ class Clocked:
     """A session that was read at second 0; `at` lets an event come at a second and returns what it asks for."""
 
     def __init__(self) -> None:
-        self.session: Session = begin("daily")
+        self.session: Session = Session("daily")
         self.session, _ = edit(self.session, Ticked(), 0)
         from dataclasses import replace
 

@@ -101,7 +101,7 @@ class Editor:
 
     def __init__(self, process: Process, typed: Unsaved | None) -> None:
         self.process = process
-        self.session: session.Session = session.begin(NAME, typed)
+        self.session: session.Session = session.Session(NAME, typed)
         self.now = 0.0
         self.text, self.locked = "", True
         self.before: str | None = None  # what undo shows

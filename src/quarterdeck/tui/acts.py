@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import OvertakenError, QuarterdeckError
@@ -17,7 +16,7 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from quarterdeck.model.shown import RunShown, Shelf
+    from quarterdeck.model.shown import Shelf
     from quarterdeck.present.table import Line
     from quarterdeck.service.drafts import Dropped
     from quarterdeck.tui.actions import Action
@@ -141,18 +140,6 @@ class JobActs(Page):
     def version_taken(self) -> int | None:
         """Return the version that is marked; None for none."""
         return None
-
-    def start_run(
-        self, name: str, *, draft: bool = False, rests_on: RunShown | None = None
-    ) -> None:
-        """Make a run of live or the draft and move it on as far as it goes now; then open it."""
-        from quarterdeck.tui import starting
-
-        self.ask(
-            f"a run of {self.job_name() or name}",
-            lambda: starting.start(self.services, name, rests_on, draft=draft),
-            partial(starting.started, self),
-        )
 
     def draft_shown(self) -> str | None:
         """Return the key of the draft that the page shows (empty: that there is none); None if it shows none."""

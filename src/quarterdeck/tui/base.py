@@ -140,7 +140,11 @@ class BasePage(Screen[None]):
         self.draw_frame()
         self.load()
         if self.ARRIVES_AT_ONCE:
-            self.call_after_refresh(self.shell.arrived, self)
+            self.arrive()
+
+    def arrive(self) -> None:
+        """Take the keys that waited for this page, once it is drawn."""
+        self.call_after_refresh(self.shell.arrived, self)
 
     def on_screen_resume(self) -> None:
         """Draw what may have changed while another page was in front."""

@@ -22,14 +22,14 @@ def ask_impact(
     document: Mapping[str, Any],
     then: Callable[[Reach], None],
     *,
-    failed: Callable[[BaseException], None] | None = None,
-    left: Callable[[], None] | None = None,
+    failed: Callable[[BaseException], None],
+    left: Callable[[], None],
 ) -> None:
     """Show whom the edit of a definition reaches and call `then` once that is confirmed, with those jobs' ids.
 
     `name` is a query's id; `document` is what `definitions.edit` is to be given, and the ids as its `reach`. Where
     no job uses it, or nothing of it changes, `then` is called at once. `failed` gets what keeps it from being
-    saved; without it the page shows that. `left` is called where nothing is confirmed, or cannot be asked.
+    saved; `left` is called where nothing is confirmed, or cannot be asked.
     """
 
     def read() -> tuple[Reach, Mapping[str, Any]]:
@@ -53,13 +53,12 @@ def _show(
     name: str,
     found: Mapping[str, Any],
     then: Callable[[], None],
-    left: Callable[[], None] | None,
+    left: Callable[[], None],
 ) -> None:
     from quarterdeck.tui.widgets.dialog import Choice, Dialog
 
     if not page.is_in_front:
-        if left is not None:
-            left()
+        left()
         return
     if not found["changed"] or not (found["jobs"] or found["hidden"]):
         then()
@@ -68,10 +67,8 @@ def _show(
     def done(answer: Answer | None) -> None:
         if answer is not None:
             then()
-        elif left is not None:
-            left()
         else:
-            page.say("not saved; what you typed is here")
+            left()
 
     save = Choice("save", f"Save revision {found['revision'] + 1}", "s")
     title = f"Save {kind} {name}?"

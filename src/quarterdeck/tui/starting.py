@@ -23,8 +23,8 @@ Run = Mapping[str, Any]
 NUMBER: Final = re.compile(r"v?([1-9][0-9]{0,8})")
 
 
-def start(services: Services, job: str, rests_on: RunShown | None, **chosen: Any) -> Run:
-    """Make a run that rests on what was shown (None: on nothing), and move it on as far as it goes now."""
+def start(services: Services, job: str, rests_on: RunShown, **chosen: Any) -> Run:
+    """Make a run that rests on what was shown, and move it on as far as it goes now."""
     made = services.runs.start(job, rests_on=rests_on, **chosen)
     return services.runs.dispatch(made["id"])
 
@@ -35,6 +35,15 @@ def started(page: Page, run: Run) -> None:
     page.say(f"run {run['id']} of {inert.line(run['job'])} {what} is {run['state']}", "good")
     if page.is_in_front:
         page.open("run", run["id"], "log")
+
+
+def start_draft(page: Page, job: str, name: str, seen: str) -> None:
+    """Run the draft whose spec has this hash, then open the run; `job` is an id, `name` what the job is called."""
+    page.ask(
+        f"a run of {name}",
+        lambda: start(page.services, job, RunShown(draft=seen), draft=True),
+        partial(started, page),
+    )
 
 
 class Starting:

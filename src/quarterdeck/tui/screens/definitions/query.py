@@ -143,7 +143,7 @@ class QueryPage(Page):
 
     def _arrive(self) -> None:
         """Let the keys come that were held for the text."""
-        self.call_after_refresh(self.shell.arrived, self)
+        self.arrive()
 
     def _not_read(self, error: BaseException) -> None:
         self.fail(error)

@@ -52,7 +52,7 @@ from quarterdeck.tui.screens.draft.protocol import (
     Unsaved,
     Wish,
 )
-from quarterdeck.tui.screens.draft.session import begin
+from quarterdeck.tui.screens.draft.session import Session
 from quarterdeck.tui.unsaved import keep_in_files
 
 if TYPE_CHECKING:
@@ -96,10 +96,9 @@ class Desk:
 
     def __init__(self, page: Page, place: Place) -> None:
         typed = keeping.from_document(place.more.get("typed"))
-        self.session = begin(place.name, typed)
+        self.session = Session(place.name, typed)
         self._page = page
         self._shell: Shell
-        self._name = place.name
         self._lock = threading.RLock()
         self._answer: Answer | None = None  # given on a thread, not yet heard on the loop
         self._heard: deque[Event] = deque()
@@ -179,7 +178,7 @@ class Desk:
         if self.session.facts is not None:
             return None
         typed = self._shell.typed
-        kept = typed.get(("draft", found.id)) or typed.get(("draft", self._name))
+        kept = typed.get(("draft", found.id)) or typed.get(("draft", self.session.name))
         return keeping.from_document(kept)
 
     def _keep(self, effect: Keeping) -> None:
@@ -196,7 +195,7 @@ class Desk:
                     shell.left_unsaved(words)
 
     def _forget(self, id: str) -> None:
-        for name in (id, self._name):
+        for name in (id, self.session.name):
             self._shell.typed.pop(("draft", name), None)
 
 
@@ -212,9 +211,9 @@ def perform(
         if isinstance(call, Read):
             words = "the job is gone, deleted or moved."
             return Refused(words, is_gone=True, error=error)
-        return Stale(problems.brief(error))  # whether draft or job is gone is seen by reading
-    except ConflictError as error:
-        return Stale(problems.brief(error))
+        return Stale()  # whether draft or job is gone is seen by reading
+    except ConflictError:
+        return Stale()
     except QuarterdeckError as error:
         return Failed(problems.brief(error), error)
     except Exception as error:  # noqa: BLE001  # told on the loop, where it is shown

@@ -96,8 +96,6 @@ class Saved:
 class Stale:
     """The call on its way was refused: the draft, or the live version, is not the one that was seen."""
 
-    words: str = ""
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:

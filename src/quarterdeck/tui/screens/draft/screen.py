@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, assert_never
 from textual.containers import Horizontal
 from textual.widgets import TextArea
 
-from quarterdeck.model.shown import RunShown
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions, header
+from quarterdeck.tui import actions, header, starting
 from quarterdeck.tui.acts import JobActs
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.draft import keeping, looks
@@ -244,8 +243,7 @@ class DraftPage(JobActs):
     def _act(self, effect: Acting) -> None:
         match effect:
             case Run(seen):
-                rests_on = RunShown(draft=seen)
-                self.start_run(self.session.read.id, draft=True, rests_on=rests_on)
+                starting.start_draft(self, self.session.read.id, self.job_name(), seen)
             case Plan(is_draft):
                 self.show_plan(self.job_name(), draft=is_draft)
             case NextProblem():
@@ -280,7 +278,7 @@ class DraftPage(JobActs):
         more = self.opened.more
         if isinstance(more.get("line"), int):
             self.editor.go_to(more["line"], int(more.get("column", 1)))
-        self.call_after_refresh(self.shell.arrived, self)
+        self.arrive()
 
     def _to_field(self, path: str) -> None:
         """Go to a field of the settings sheet."""
@@ -343,8 +341,7 @@ class DraftPage(JobActs):
         """Open or close the settings sheet."""
         from quarterdeck.tui.widgets.spec_sheet import SpecSheet
 
-        facts = self.session.facts
-        if facts is None:
+        if (facts := self.session.facts) is None:
             return
         if self.has_class("-sheet"):
             self.remove_class("-sheet")

@@ -53,13 +53,13 @@ class Asked:
 class Session:
     """One editor on one draft, from its page's first moment until nothing of it is left to do.
 
-    `id` marks its saves; `parent` is the state of an earlier session that it went on from. `edits` counts changes
-    of `doc`, the store holds the first `saved` of them as `kept`; `seen` is what the next save is bound to.
-    `under_way` is the one call that is not answered, `sent` and `sent_edits` what it took. `since` is when the
-    first edit came that no save took, `touched` the last. `again`: before that nothing is tried that failed.
-    `rebase` answers a clash: the next save gives the draft this base. `unread`: fields that the store could not
-    take as they stand here. `is_lost`: who is here cannot come back to it; `is_gone`: it is not there. `waits`:
-    for nothing to lie over the page.
+    `typed` is offered once the draft is there. `id` marks its saves; `parent` is the state of an earlier session
+    that it went on from. `edits` counts changes of `doc`, the store holds the first `saved` of them as `kept`;
+    `seen` is what the next save is bound to. `under_way` is the one call that is not answered, `sent` and
+    `sent_edits` what it took. `since` is when the first edit came that no save took, `touched` the last. `again`:
+    before that nothing is tried that failed. `rebase` answers a clash: the next save gives the draft this base.
+    `unread`: fields that the store could not take as they stand here. `is_lost`: who is here cannot come back to
+    it; `is_gone`: it is not there. `waits`: for nothing to lie over the page.
     """
 
     name: str
@@ -112,11 +112,6 @@ class Session:
         if self.facts is None:
             return "", "sql", "it is being read"
         return self.doc.shown(self.facts.queries)
-
-
-def begin(name: str, typed: Unsaved | None = None) -> Session:
-    """Return a session that has read nothing yet; `typed` is offered once the draft is there."""
-    return Session(name, typed)
 
 
 def unsaved(session: Session) -> Unsaved | None:

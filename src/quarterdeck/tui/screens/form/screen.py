@@ -62,7 +62,7 @@ class FormPage(Page):
         self.form.display = not self.opened.name
         self.form.focus()
         if not self.opened.name:
-            self.call_after_refresh(self.shell.arrived, self)
+            self.arrive()
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return what it is about; how much is wrong and whether something is to be saved."""
@@ -127,7 +127,7 @@ class FormPage(Page):
     def _not_read(self, error: BaseException) -> None:
         self.fail(error)
         if self.known is None:
-            self.call_after_refresh(self.shell.arrived, self)
+            self.arrive()
 
     def _take(self, known: Known) -> None:
         is_first, self.known = self.known is None, self._newest(known)
@@ -141,7 +141,7 @@ class FormPage(Page):
         if is_first:
             self.form.focus()
             self.form.lines.go_to(self.form.lines.current)
-            self.call_after_refresh(self.shell.arrived, self)
+            self.arrive()
         if known.why_not:
             self.say(known.why_not, "bad")
         self._check()
@@ -235,25 +235,23 @@ class FormPage(Page):
         document = self.sheet.document()
         if self.sheet.flaws():
             self._tell_flaws(document)
-        elif self._is_stale:
+            return
+        if self._is_stale:
             self._ask_how_it_is("It was changed after this was typed.")
-        elif self.kind.asks_impact:
-            from quarterdeck.tui.impact import ask_impact
-            from quarterdeck.tui.screens.form.kinds import changed
+            return
+        self._saving = {one.key: one.text for one in self.sheet.entries}
+        save = partial(self._save, document, self.known)
+        if not self.kind.asks_impact:
+            save()
+            return
+        from quarterdeck.tui.impact import ask_impact
+        from quarterdeck.tui.screens.form.kinds import changed
 
-            edit = changed(self.kind.kind, self.known.document or {}, document)
-            save = partial(self._save, document, self.known)
-            self._saving = self._texts()
-            ask_impact(
-                self, self.kind.kind, self.opened.name, edit, save, failed=self._failed,
-                left=self._not_confirmed,
-            )  # fmt: skip
-        else:
-            self._saving = self._texts()
-            self._save(document, self.known)
-
-    def _texts(self) -> dict[str, str]:
-        return {one.key: one.text for one in self.sheet.entries}
+        edit = changed(self.kind.kind, self.known.document or {}, document)
+        ask_impact(
+            self, self.kind.kind, self.opened.name, edit, save, failed=self._failed,
+            left=self._not_confirmed,
+        )  # fmt: skip
 
     def _not_confirmed(self) -> None:
         self._saving = None
