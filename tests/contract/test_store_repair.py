@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from quarterdeck.model.job import Draft
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import Act, ActKind, Attempt, Run, RunState
 from quarterdeck.service.bundle import Services
-from quarterdeck.store import guard, head, repair
+from quarterdeck.store import guard, head, repair, scan
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.open import create_store, open_store
 from tests.support.damage import documents, findings, repaired, untold
@@ -241,6 +242,22 @@ def test_no_bit_of_2000_is_lost_unnoticed_nor_unnamed(real: Path, clock: Clock) 
     sweep(real, clock, 99, 2_000)
 
 
+@contextlib.contextmanager
+def ends_within(seconds: float) -> Iterator[None]:
+    """Break off what goes on for longer."""
+
+    def broken_off(*_: object) -> None:
+        raise TimeoutError(f"it did not end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, broken_off)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def sweep(folder: Path, clock: Clock, seed: int, count: int) -> None:
     """Flip one bit in each of so many copies: it changes nothing, or it is found; then it is repaired."""
     before = documents(folder, clock)
@@ -255,13 +272,78 @@ def sweep(folder: Path, clock: Clock, seed: int, count: int) -> None:
         place, bit = chance.choice(used), chance.randrange(8)
         shutil.copytree(folder, copy)
         flip(database(copy), place, bit)
-        if findings(copy, clock):
+        with ends_within(60):
+            if findings(copy, clock):
+                report = repaired(copy, clock)
+                assert untold(before, documents(copy, clock), report) == [], (place, bit)
+                assert is_whole(copy, clock), (place, bit)
+            else:
+                assert documents(copy, clock) == before, (place, bit)
+        for one in folder.parent.glob("copy*"):
+            shutil.rmtree(one)
+
+
+@pytest.mark.row("H8", "F-38")
+@pytest.mark.parametrize("at", [1, 2], ids=["an id", "a row number"])
+def test_a_repair_ends_though_an_index_has_a_number_where_there_was_none(
+    real: Path, clock: Clock, at: int
+) -> None:
+    before, content = documents(real, clock), database(real).read_bytes()
+    for id_ in sorted(before["versions"]):
+        # A record of the index by id: length of its head, kind of the id, kind of the row's number, the id.
+        entry = re.compile(
+            bytes([3, 13 + 2 * len(id_)]) + b"[\x00-\x09]" + re.escape(id_.encode())
+        )
+        (found,) = entry.finditer(content)
+        copy = real.parent / "copy"
+        shutil.copytree(real, copy)
+        eight_byte_integer = 6
+        place = found.start() + at
+        database(copy).write_bytes(
+            content[:place] + bytes([eight_byte_integer]) + content[place + 1 :]
+        )
+        with ends_within(30):
+            assert findings(copy, clock)
             report = repaired(copy, clock)
-            assert untold(before, documents(copy, clock), report) == [], (place, bit)
-            assert is_whole(copy, clock), (place, bit)
-        else:
-            assert documents(copy, clock) == before, (place, bit)
+        assert untold(before, documents(copy, clock), report) == []
+        assert is_whole(copy, clock)
         shutil.rmtree(copy)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_look_ends_though_rows_lie_out_of_order(tmp_path: Path, clock: Clock) -> None:
+    folder = tmp_path / "store"
+    store = create_store(folder, clock)
+    with store.transaction("ann") as tx:
+        for number in range(2 * scan.BATCH):
+            tx.audit.append("job.edit", f"job/j{number}")
+    store.close()
+    before = documents(folder, clock)
+    content = database(folder).read_bytes()
+    last = scan.BATCH  # of a batch: what is asked for behind it is asked for again and again
+    record = content.index(f'"subject":"job/j{last - 1}"'.encode())
+    varint = bytes([0x80 | last >> 7, last & 0x7F])  # of the row's number: high bits first
+    place = content.rindex(varint, 0, record)
+    database(folder).write_bytes(content[:place] + b"\x80\x00" + content[place + 2 :])
+    with ends_within(30):
+        found = findings(folder, clock)
+        assert any("out of order" in one.what for one in found), found
+        report = repaired(folder, clock)
+    assert untold(before, documents(folder, clock), report) == []
+    assert is_whole(folder, clock)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_repair_of_an_old_store_ends_though_the_number_of_a_record_was_changed(
+    tmp_path: Path, clock: Clock
+) -> None:
+    folder = old_store(tmp_path / "store")  # its rows carry no hash
+    changed(folder, "UPDATE t_audit SET id = '9' || substr(id, 2) WHERE id LIKE '%2'")
+    with ends_within(30):
+        report = repaired(folder, clock)
+    told = {one["where"] for one in report["lost"] if one["where"].startswith("audit/")}
+    assert told == {f"audit/{first}000000000{last}" for first in "09" for last in ("02", "12")}
+    assert is_whole(folder, clock)
 
 
 @pytest.mark.row("H8")

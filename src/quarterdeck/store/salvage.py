@@ -23,6 +23,9 @@ from quarterdeck.store.scan import RawRow
 from quarterdeck.store.sums import Totals
 
 _BEYOND: Final = 2_000  # row numbers that are tried behind the last one that is known
+_LIKELY: Final = (
+    1_000_000  # a row number above it is tried if an index knows it, and not all before it
+)
 _INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
 _LISTED: Final = ("type", "name", "tbl_name", "rootpage", "sql")  # of a row of `sqlite_schema`
 # What a header says but for the length: https://www.sqlite.org/fileformat2.html#the_database_header
@@ -65,40 +68,35 @@ class Image:
 
     def rows(self, table: str) -> Iterator[RawRow]:
         """Yield every row of the table that can be read at all, sound or not; some may come twice."""
-        last, name = 0, schema.sql_name(table)
+        name, seen = schema.sql_name(table), set[int]()
         columns = scan.COLUMNS if self.format == FORMAT else scan.OLD_COLUMNS
         try:
-            while True:
-                found = self.execute(
-                    f"SELECT rowid, {columns} FROM {name} WHERE rowid > ? ORDER BY rowid LIMIT ?",
-                    (last, scan.BATCH),
-                )
-                for one in found:
-                    yield RawRow(table, *one[1:])
-                if len(found) < scan.BATCH:
-                    return
-                last = found[-1][0]
+            sql = f"SELECT rowid, {columns} FROM {name} ORDER BY rowid"
+            for number, *values in self._connection.execute(sql):
+                seen.add(number)
+                yield RawRow(table, *values)
         except sqlite3.Error:
-            yield from self._one_by_one(table, last, columns)
+            sql = f"SELECT {columns} FROM {name} WHERE rowid = ?"
+            for number in self._others(name, seen):  # on the way to one row less is read
+                with suppress(sqlite3.Error):
+                    for values in self._connection.execute(sql, (number,)):
+                        yield RawRow(table, *values)
 
-    def _one_by_one(self, table: str, last: int, columns: str) -> Iterator[RawRow]:
-        """Try each row number behind `last`: on the way to one row less is read than on the way through all."""
-        name = schema.sql_name(table)
-        for number in range(last + 1, self._last_number(name, last) + 1):
-            with suppress(sqlite3.Error):
-                for one in self.execute(
-                    f"SELECT {columns} FROM {name} WHERE rowid = ?", (number,)
-                ):
-                    yield RawRow(table, *one)
+    def _others(self, name: str, seen: Collection[int]) -> Iterator[int]:
+        """Yield the row numbers that are worth a try: a damaged one may say anything, so not all up to it are."""
+        known = set[int]()
+        for order in ("id", "seq", "rowid DESC"):
+            known.update(
+                one for (one,) in self._as_far(f"SELECT rowid FROM {name} ORDER BY {order}")
+            )
+        last = max((one for one in (*known, *seen) if one <= _LIKELY), default=0)
+        yield from (one for one in range(1, last + _BEYOND + 1) if one not in seen)
+        yield from sorted(one for one in known - set(seen) if one > last + _BEYOND)
 
-    def _last_number(self, name: str, last: int) -> int:
-        """Return up to which row number it is worth to look."""
-        known = [last + _BEYOND]
-        for column in ("rowid", "seq"):
-            with suppress(sqlite3.Error):
-                sql = f"SELECT rowid FROM {name} ORDER BY {column} DESC LIMIT 1"
-                known += [one for (one,) in self.execute(sql)]
-        return max(known)
+    def _as_far(self, sql: str) -> Iterator[tuple[Any, ...]]:
+        """Yield rows up to where the damage is in the way."""
+        with suppress(sqlite3.Error):
+            yield from self._connection.execute(sql)
 
     def stray(self, table: str, ids: Collection[str]) -> Iterator[RawRow]:
         """Yield rows that no way leads to any more, of those that an index knows as they were last written."""
@@ -116,38 +114,28 @@ class Image:
 
     def _last_changes(self, name: str, ids: Collection[str]) -> dict[str, int]:
         """Return the last change of each of these rows: two indexes know it by the row's number."""
-        found: dict[int, str] = {}
-        changes: dict[int, int] = {}
-        with suppress(sqlite3.Error):
-            found = dict(self.execute(f"SELECT rowid, id FROM {name} ORDER BY id"))
-        with suppress(sqlite3.Error):
-            changes = dict(self.execute(f"SELECT rowid, seq FROM {name} ORDER BY seq"))
+        found = dict(self._as_far(f"SELECT rowid, id FROM {name} ORDER BY id"))
+        changes = dict(self._as_far(f"SELECT rowid, seq FROM {name} ORDER BY seq"))
         return {id_: changes[row] for row, id_ in found.items() if id_ in ids and row in changes}
 
     def gone(self) -> Iterator[RawRow]:
         """Yield the records of what was deleted, as far as they can be read."""
         if self.format < FORMAT:
             return
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, StoreRefusedError):
             yield from scan.gone(self.execute)
 
     def ids(self, table: str) -> set[str]:
         """Return the ids that an index still knows."""
         name = schema.sql_name(table)
-        found: set[str] = set()
-        for order in ("ASC", "DESC"):
-            last: list[bytes] = []
-            with suppress(sqlite3.Error):
-                while batch := self._ids(name, order, last):
-                    found.update(one.decode("utf-8", "replace") for one in batch)
-                    last = batch[-1:]
-        return found
-
-    def _ids(self, name: str, order: str, last: list[bytes]) -> list[bytes]:
-        beyond = {"ASC": ">", "DESC": "<"}[order]
-        where = f"WHERE id {beyond} CAST(? AS TEXT)" if last else ""
-        sql = f"SELECT CAST(id AS BLOB) FROM {name} {where} ORDER BY id {order} LIMIT {scan.BATCH}"
-        return [one for (one,) in self.execute(sql, tuple(last)) if isinstance(one, bytes)]
+        sql = (
+            f"SELECT CAST(id AS BLOB) FROM {name} WHERE typeof(id) IN ('text', 'blob') ORDER BY id"
+        )
+        return {
+            one.decode("utf-8", "replace")
+            for order in ("ASC", "DESC")
+            for (one,) in self._as_far(f"{sql} {order}")
+        }
 
 
 def _page(file: BinaryIO, number: int) -> bytes:
@@ -172,8 +160,8 @@ def flaw(row: RawRow, *, has_hash: bool) -> str:
         return row.flaw
     try:
         body = json.loads((row.body or b"").decode())
-        (row.id or b"").decode(), (row.by or b"").decode(), (row.at or b"").decode()
-        is_whole = isinstance(body, dict) and type(row.rev) is type(row.seq) is int
+        id_, _, _ = (one.decode() for one in (row.id, row.by, row.at))
+        is_whole = body.get("id", id_) == id_ and type(row.rev) is type(row.seq) is int
     except (ValueError, AttributeError):
         is_whole = False
     return "" if is_whole else "cannot be read"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
-from quarterdeck.store import schema, sums
+from quarterdeck.store import faults, schema, sums
 
 Execute = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 
@@ -81,7 +81,7 @@ def rows(execute: Execute, table: str) -> Iterator[RawRow]:
             yield RawRow(table, *one[1:])
         if len(found) < BATCH:
             return
-        last = found[-1][0]
+        last = _behind(last, found[-1][0], table)
 
 
 def gone(execute: Execute) -> Iterator[RawRow]:
@@ -98,7 +98,14 @@ def gone(execute: Execute) -> Iterator[RawRow]:
             yield RawRow(_text(one[0]), *one[1:])
         if len(found) < BATCH:
             return
-        last = found[-1][:2]
+        last = _behind(last, found[-1][:2], "gone")
+
+
+def _behind(last: Any, now: Any, table: str) -> Any:
+    """Return where a batch ends: behind the one before, or the next would be the same again and again."""
+    if now <= last:
+        raise faults.damaged(f"table {table}", "its rows are out of order")
+    return now
 
 
 def _exactly(content: bytes | None) -> str:

@@ -244,7 +244,9 @@ class SqliteBackend(Database):
                 yield self._read_row(table, row)
             if len(found) < _SCAN:
                 return
-            after = found[-1][0]
+            before, after = after, found[-1][0]
+            if after <= before:  # the next batch would be the same again and again
+                raise faults.damaged(f"table {table}", "its rows are out of order")
 
     def count(self, table: str, where: Sequence[Where] = ()) -> int:
         """Return how many rows match."""

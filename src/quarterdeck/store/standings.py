@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.states import ENDED_BADLY, TERMINAL, RunState
 from quarterdeck.ports.store import Backend, Finding, Row, Where
+from quarterdeck.store import faults
 
 if TYPE_CHECKING:
     from quarterdeck.store.indexes import Indexes
@@ -191,6 +192,8 @@ def _one_run_of_each_job(backend: Backend) -> Iterator[Row]:
     """Yield the last run of each job, job by job: the runs between them are passed over."""
     job = ""
     while found := backend.page("runs", where=[Where("job", ">", job)], order="job", limit=1):
-        job = found[0].body["job"]
+        before, job = job, found[0].body["job"]
+        if job <= before:  # the next would be the same again and again
+            raise faults.damaged("table runs", "its index by job is out of order")
         last = backend.page("runs", where=[Where("job", "=", job)], descending=True, limit=1)
         yield last[0]
