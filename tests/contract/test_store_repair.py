@@ -26,7 +26,7 @@ from quarterdeck.model.job import Draft
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import Act, ActKind, Attempt, Run, RunState
 from quarterdeck.service.bundle import Services
-from quarterdeck.store import guard, head, repair, scan
+from quarterdeck.store import guard, head, pages, repair, scan
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.open import create_store, open_store
 from tests.support.damage import documents, findings, repaired, untold
@@ -302,6 +302,28 @@ def test_a_repair_ends_though_an_index_has_a_number_where_there_was_none(
         database(copy).write_bytes(
             content[:place] + bytes([eight_byte_integer]) + content[place + 1 :]
         )
+        with ends_within(30):
+            assert findings(copy, clock)
+            report = repaired(copy, clock)
+        assert untold(before, documents(copy, clock), report) == []
+        assert is_whole(copy, clock)
+        shutil.rmtree(copy)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_key_of_an_index_that_was_changed_is_told_and_mended(real: Path, clock: Clock) -> None:
+    before, content, index_leaf = documents(real, clock), database(real).read_bytes(), 10
+    keys = [
+        found.start()
+        for id_ in sorted(before["jobs"])
+        for found in re.finditer(id_.encode(), content)
+        if content[found.start() // pages.SIZE * pages.SIZE] == index_leaf
+    ]
+    assert len(keys) > 20
+    copy = real.parent / "copy"
+    for place in keys:
+        shutil.copytree(real, copy)
+        flip(database(copy), place)
         with ends_within(30):
             assert findings(copy, clock)
             report = repaired(copy, clock)

@@ -193,7 +193,7 @@ def _one_run_of_each_job(backend: Backend) -> Iterator[Row]:
     job = ""
     while found := backend.page("runs", where=[Where("job", ">", job)], order="job", limit=1):
         before, job = job, found[0].body["job"]
-        if job <= before:  # the next would be the same again and again
-            raise faults.damaged("table runs", "its index by job is out of order")
         last = backend.page("runs", where=[Where("job", "=", job)], descending=True, limit=1)
+        if job <= before or not last:  # the next would be the same again and again
+            raise faults.damaged("table runs", "its index by job is out of order")
         yield last[0]

@@ -103,12 +103,8 @@ def _checked(backend: Backend, check: Check) -> Iterator[Finding]:
         yield from check(backend)
     except QuarterdeckError as error:
         yield Finding("database", f"cannot be read further: {error.message}")
-    except (
-        TypeError,
-        ValueError,
-        KeyError,
-        AttributeError,
-    ) as error:  # a document is not what it should be
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        # a document is not what it should be
         yield Finding("database", f"cannot be read further: {type(error).__name__}: {error}")
 
 
