@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import tempfile
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from quarterdeck.executors.kubernetes import ending
 from quarterdeck.model.errors import QuarterdeckError
 from quarterdeck.model.run import RunState
 from quarterdeck.service.bundle import Services
@@ -20,6 +22,7 @@ from tests.support.quarterdeck import job
 from tests.support.services import workspace
 
 EVENTS = 50
+ORDERS = int(os.environ.get("QUARTERDECK_TEST_ORDERS", "20000")) // 10
 RETRY = {"attempts": 3, "backoff": "1s", "on": ["preempted", "deleted_externally"]}
 
 
@@ -183,6 +186,12 @@ def hold(seed: int) -> int:
         return len(order.api.starts)
 
 
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing wait for a cluster that answers at once."""
+    monkeypatch.setattr(ending, "POLL_S", 0.0)
+
+
 @pytest.mark.row("F13", "F-3", "F-4", "F-5", "F7")
 def test_with_the_real_executor_an_attempt_starts_once_whatever_the_order() -> None:
     assert sum(map(hold, range(40))) > 15
@@ -191,4 +200,5 @@ def test_with_the_real_executor_an_attempt_starts_once_whatever_the_order() -> N
 @pytest.mark.long
 @pytest.mark.row("F13")
 def test_two_thousand_orders_with_the_real_executor() -> None:
-    assert sum(map(hold, range(2_000))) > 1_000
+    """Or a tenth of what QUARTERDECK_TEST_ORDERS says."""
+    assert sum(map(hold, range(ORDERS))) > ORDERS / 2
