@@ -333,6 +333,19 @@ def test_a_key_of_an_index_that_was_changed_is_told_and_mended(real: Path, clock
 
 
 @pytest.mark.row("H8", "F-38")
+def test_a_run_of_which_a_byte_was_changed_is_told_wherever_it_is(
+    real: Path, clock: Clock
+) -> None:
+    content, copy = database(real).read_bytes(), real.parent / "copy"
+    middle = content.index(b'"archived"')
+    for place in range(middle - 60, middle + 30):
+        shutil.copytree(real, copy)
+        flip(database(copy), place)
+        assert any(one.where.startswith("runs/") for one in findings(copy, clock)), place
+        shutil.rmtree(copy)
+
+
+@pytest.mark.row("H8", "F-38")
 def test_a_look_ends_though_rows_lie_out_of_order(tmp_path: Path, clock: Clock) -> None:
     folder = tmp_path / "store"
     store = create_store(folder, clock)

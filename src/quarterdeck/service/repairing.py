@@ -119,15 +119,20 @@ def damaged_logs(store: Store, logs: RunLogs) -> Iterator[Finding]:
 
 def _damaged_logs(store: Store, logs: RunLogs) -> Iterator[tuple[RunId, LogKept | None, str]]:
     known = set(logs.runs())
-    after = None
-    while rows := store.runs.rows(after=after, limit=PAGE_MOST):
-        after = rows[-1].id
+    after = ""
+    while rows := store.runs.rows(Where("id", ">", after), limit=PAGE_MOST, flawed=True):
+        before, after = after, rows[-1].id
         for row in rows:
-            run, log = RunId(row.id), row.body.get("log")
-            if row.body["archived"] and (log or run in known):
-                kept = from_document(LogKept, log) if log else None
-                if what := logs.flaw(run, kept):
-                    yield run, kept, what
+            run = RunId(row.id)
+            try:
+                log = from_document(LogKept, row.body["log"]) if row.body.get("log") else None
+                is_archived = row.body["archived"]
+            except (ValueError, TypeError, LookupError, AttributeError):
+                continue  # a damaged run, which the store's own checks name
+            if is_archived and (log or run in known) and (what := logs.flaw(run, log)):
+                yield run, log, what
+        if after <= before:
+            return
 
 
 def _logs_of_nobody(store: Store, logs: RunLogs) -> list[RunId]:
