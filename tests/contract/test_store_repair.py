@@ -346,6 +346,29 @@ def test_a_run_of_which_a_byte_was_changed_is_told_wherever_it_is(
 
 
 @pytest.mark.row("H8", "F-38")
+def test_a_table_that_the_list_of_tables_tells_wrongly_is_found_all_the_same(
+    real: Path, clock: Clock
+) -> None:
+    before, content = documents(real, clock), database(real).read_bytes()
+    copy = real.parent / "copy"
+    for name in ("gone", "totals", "t_audit", "t_drafts", "t_runs"):
+        told = re.search(rb"table" + 2 * name.encode() + b".CREATE TABLE", content, re.DOTALL)
+        assert told
+        end = told.end() - len("CREATE TABLE")
+        for place in range(
+            told.start() - 6, end
+        ):  # the head, the word, both names, where it begins
+            shutil.copytree(real, copy)
+            flip(database(copy), place, bit=1)
+            with ends_within(30):
+                assert findings(copy, clock), (name, place)
+                report = repaired(copy, clock)
+            assert untold(before, documents(copy, clock), report) == [], (name, place)
+            for one in real.parent.glob("copy*"):
+                shutil.rmtree(one)
+
+
+@pytest.mark.row("H8", "F-38")
 def test_a_look_ends_though_rows_lie_out_of_order(tmp_path: Path, clock: Clock) -> None:
     folder = tmp_path / "store"
     store = create_store(folder, clock)

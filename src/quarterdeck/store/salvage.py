@@ -27,6 +27,7 @@ _LIKELY: Final = (
     1_000_000  # a row number above it is tried if an index knows it, and not all before it
 )
 _INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
+_KINDS: Final = frozenset({"table", "index", "trigger", "view"})
 _LISTED: Final = ("type", "name", "tbl_name", "rootpage", "sql")  # of a row of `sqlite_schema`
 # What a header says but for the length: https://www.sqlite.org/fileformat2.html#the_database_header
 _FIELDS: Final = {
@@ -36,12 +37,18 @@ _FIELDS: Final = {
 
 
 class Image:
-    """A copy of a damaged database that lies still."""
+    """A copy of a damaged database that lies still.
 
-    def __init__(self, path: Path, tables: Collection[str], format_: int) -> None:
+    `tables` are those that are known by where they begin, and those that must be there all the same (`homeless`).
+    """
+
+    def __init__(
+        self, path: Path, tables: Collection[str], homeless: Collection[str], format_: int
+    ) -> None:
         self.path = path
-        self.tables = sorted(tables)
+        self.tables = sorted({*tables, *homeless})
         self.format = format_
+        self._homeless = frozenset(homeless)
         self._connection = sqlite3.connect(
             path.as_uri() + "?mode=ro&immutable=1", uri=True, isolation_level=None
         )
@@ -68,6 +75,9 @@ class Image:
 
     def rows(self, table: str) -> Iterator[RawRow]:
         """Yield every row of the table that can be read at all, sound or not; some may come twice."""
+        if table in self._homeless:
+            yield from (row for row in self._everywhere(table) if not row.flaw)
+            return
         name, seen = schema.sql_name(table), set[int]()
         columns = scan.COLUMNS if self.format == FORMAT else scan.OLD_COLUMNS
         try:
@@ -103,12 +113,17 @@ class Image:
         if not ids:
             return
         wanted = self._last_changes(schema.sql_name(table), ids)
-        size = len(scan.ROW)
+        for row in self._everywhere(table):
+            if wanted.get((row.id or b"").decode("utf-8", "replace")) == row.seq:
+                yield row
+
+    def _everywhere(self, table: str) -> Iterator[RawRow]:
+        """Yield the records of all pages as if they were rows of this table: only their hash tells which are."""
         with self.path.open("rb") as file:
             for page in iter(lambda: file.read(pages.SIZE), b""):
                 at = file.tell()
                 for record in pages.records(page, more=lambda number: _page(file, number)):
-                    if len(record) >= size - 1 and wanted.get(str(record[0])) == record[4]:
+                    if len(record) >= len(scan.ROW) - 1:
                         yield _raw(table, record)
                 file.seek(at)
 
@@ -181,17 +196,20 @@ def make_image(database: Path, target: Path) -> Image:
     target.chmod(0o600)
     walfile.lay_over(target, content, pages.SIZE)
     roots, count = _roots(target)
-    tables = [name[2:] for kind, name in roots if kind == "table" and name.startswith("t_")]
+    tables = {name[2:] for kind, name in roots if kind == "table" and name.startswith("t_")}
     if not tables:
         raise StoreRefusedError(
             "No table of a store can be found in the database; nothing was changed.",
             advice=guard.RESTORE,
         )
-    format_ = FORMAT if ("table", "totals") in roots else 1
     with target.open("r+b") as file:
+        is_new = ("table", "totals") in roots or _says(file.read(100), FORMAT)
+        format_ = FORMAT if is_new else 1
         file.truncate(count * pages.SIZE)
+        file.seek(0)
         file.write(pages.first_page(_header(count), list(_schema(roots, format_))))
-    return Image(target, tables, format_)
+    homeless = set(INDEXES) - tables if format_ == FORMAT else set()
+    return Image(target, tables, homeless, format_)
 
 
 def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:
@@ -206,23 +224,28 @@ def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:
             count += 1
             page = page.ljust(pages.SIZE, b"\0")
             for record in pages.records(page, 100 if count == 1 else 0):
-                if len(record) == len(_LISTED) and record[0] in ("table", "index"):
-                    kind, name, table, root = record[:4]
-                    known = _named(str(kind), str(name), str(table))
-                    if known and isinstance(root, int):
-                        found[str(kind), known] = root
+                if len(record) == len(_LISTED):
+                    kind, name = _named(*map(str, record[:3]))
+                    if name and isinstance(record[3], int):
+                        found[kind, name] = record[3]
     return {key: root for key, root in found.items() if 1 < root <= count}, count
 
 
-def _named(kind: str, name: str, table: str) -> str:
-    """Return the name of a table or index that rows are read by; empty for another. A table is named twice."""
-    if kind == "index":
-        return name if _INDEX.fullmatch(name) else ""
+def _named(kind: str, name: str, table: str) -> tuple[str, str]:
+    """Return kind and name of a table or index that rows are read by; an empty name for another.
+
+    A table is named twice; where the word of its kind is damaged, that tells what it is.
+    """
+    if kind not in _KINDS:
+        kind = "table" if name == table else "index"
+    if kind != "table":
+        return kind, name if kind == "index" and _INDEX.fullmatch(name) else ""
     declared = {"gone", "totals", *map(schema.sql_name, INDEXES)}
     for one in (name, table):
         if one in declared:
-            return one
-    return name if name == table and re.fullmatch("t_[a-z_][a-z0-9_]*", name) else ""
+            return "table", one
+    is_table = name == table and re.fullmatch("t_[a-z_][a-z0-9_]*", name)
+    return "table", name if is_table else ""
 
 
 def _schema(
@@ -245,6 +268,11 @@ def _schema(
                 if ("index", index) in roots:
                     sql = f"CREATE INDEX {name}_{column} ON {name} ({column})"
                     yield "index", f"{name}_{column}", name, roots["index", index], sql
+
+
+def _says(header: bytes, format_: int) -> bool:
+    """Whether a database says in its header that it is of this format (PRAGMA user_version)."""
+    return header[60:64] == struct.pack(">I", format_)
 
 
 def _header(count: int) -> bytes:
