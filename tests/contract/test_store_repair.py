@@ -337,12 +337,27 @@ def test_a_run_of_which_a_byte_was_changed_is_told_wherever_it_is(
     real: Path, clock: Clock
 ) -> None:
     content, copy = database(real).read_bytes(), real.parent / "copy"
-    middle = content.index(b'"archived"')
-    for place in range(middle - 60, middle + 30):
+    text = content.index(b'"archived"')
+    for place in range(text - 60, text + 30):
         shutil.copytree(real, copy)
         flip(database(copy), place)
         assert any(one.where.startswith("runs/") for one in findings(copy, clock)), place
         shutil.rmtree(copy)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_run_whose_text_is_none_any_more_is_told(real: Path, clock: Clock) -> None:
+    before = documents(real, clock)
+    lax = "replace(sql, 'body TEXT NOT NULL', 'body TEXT')"
+    with closing(sqlite3.connect(database(real))) as connection, connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(f"UPDATE sqlite_schema SET sql = {lax} WHERE name = 't_runs'")  # noqa: S608
+    run = min(before["runs"])
+    changed(real, f"UPDATE t_runs SET body = NULL WHERE id = '{run}'")  # noqa: S608
+    assert any(one.where == f"runs/{run}" for one in findings(real, clock))
+    report = repaired(real, clock)
+    assert {one["where"] for one in report["lost"]} == {f"runs/{run}"}
+    assert is_whole(real, clock)
 
 
 @pytest.mark.row("H8", "F-38")

@@ -321,7 +321,8 @@ class SqliteBackend(Database):
         if not found:
             return None
         rev, by, at, seq, body, sha256 = found[0]
-        return Stored(rev, by, at, seq, body.decode("utf-8", "surrogateescape"), sha256)
+        text = (body or b"").decode("utf-8", "surrogateescape")  # damage may leave none
+        return Stored(rev, by, at, seq, text, sha256)
 
     def _gone(self, table: str, key: str) -> Stored | None:
         found = self._rows(
