@@ -34,7 +34,6 @@ from quarterdeck.tui.screens.draft.desk import perform
 from quarterdeck.tui.screens.draft.protocol import (
     Answer,
     Around,
-    Arrive,
     AskClash,
     AskPublish,
     Call,
@@ -111,7 +110,7 @@ class Editor:
         self.publish: draft.Opened | None = None
         self.shown: draft.Opened | None = None  # by the last dialog of a publish
         self.said: list[str] = []
-        self.has_begun = False
+        self.has_shown = False
         self.heard: list[Event] = []
         self.hear(Ticked())
 
@@ -140,13 +139,12 @@ class Editor:
             self.call = effect
         elif isinstance(effect, Show):
             assert not self.session.is_left
-            assert self.session.is_in_front or not self.has_begun, "what is covered is replaced"
+            assert self.session.is_in_front or not self.has_shown, "what is covered is replaced"
+            self.has_shown = True
             queries = self.session.facts.queries if self.session.facts else {}
             self.before = self.text if effect.has_undo and not self.locked else None
             self.text, _, why = effect.doc.shown(queries)
             self.locked = bool(why)
-        elif isinstance(effect, Arrive):
-            self.has_begun = True
         elif isinstance(effect, AskClash | AskPublish):
             self._ask(effect)
         elif isinstance(effect, OfferUndo):
