@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -381,6 +382,33 @@ def test_a_table_that_the_list_of_tables_tells_wrongly_is_found_all_the_same(
             assert untold(before, documents(copy, clock), report) == [], (name, place)
             for one in real.parent.glob("copy*"):
                 shutil.rmtree(one)
+
+
+@pytest.mark.row("H8", "F-38")
+def test_a_row_that_goes_on_nowhere_keeps_no_other_from_being_found(
+    tmp_path: Path, clock: Clock
+) -> None:
+    store = create_store(tmp_path / "store", clock)
+    with store.transaction("ann") as tx:
+        for number in (101, 102, 103):
+            job = a_job(number, description="x" * 6_000)
+            tx.jobs.put(job, seen=None)
+            tx.versions.put(a_version(job), seen=None)
+            tx.audit.append("job.create", f"job/{job.id}")
+    store.close()
+    before = documents(tmp_path / "store", clock)
+    content = database(tmp_path / "store").read_bytes()
+    last = next(
+        number
+        for number in range(len(content) // pages.SIZE)
+        if content[number * pages.SIZE :][:8] == b"\0\0\0\0xxxx"
+    )
+    content = content.replace(b"x" + struct.pack(">I", last + 1), b"x\0\0\0\0")
+    database(tmp_path / "store").write_bytes(content)
+    flip(database(tmp_path / "store"), content.index(b"tablet_jobst_jobs") - 4, bit=1)
+    report = repaired(tmp_path / "store", clock)
+    assert untold(before, documents(tmp_path / "store", clock), report) == []
+    assert len([one for one in report["lost"] if one["where"].startswith("jobs/")]) <= 1
 
 
 @pytest.mark.row("H8", "F-38")

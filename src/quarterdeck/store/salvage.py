@@ -154,6 +154,8 @@ class Image:
 
 
 def _page(file: BinaryIO, number: int) -> bytes:
+    if number < 1:
+        return b""  # a damaged record goes on nowhere
     file.seek((number - 1) * pages.SIZE)
     return file.read(pages.SIZE)
 
