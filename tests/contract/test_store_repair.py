@@ -412,6 +412,23 @@ def test_a_row_that_goes_on_nowhere_keeps_no_other_from_being_found(
 
 
 @pytest.mark.row("H8", "F-38")
+def test_no_byte_of_the_header_is_lost_unnoticed(real: Path, clock: Clock) -> None:
+    before, copy = documents(real, clock), real.parent / "copy"
+    format_ = range(60, 64)  # another one may be a newer one
+    for place, bit in ((at, bit) for at in range(100) if at not in format_ for bit in (0, 2)):
+        shutil.copytree(real, copy)
+        flip(database(copy), place, bit)
+        if findings(copy, clock):
+            report = repaired(copy, clock)
+            assert untold(before, documents(copy, clock), report) == [], place
+            assert is_whole(copy, clock), place
+        else:
+            assert documents(copy, clock) == before, place
+        for one in real.parent.glob("copy*"):
+            shutil.rmtree(one)
+
+
+@pytest.mark.row("H8", "F-38")
 def test_a_look_ends_though_rows_lie_out_of_order(tmp_path: Path, clock: Clock) -> None:
     folder = tmp_path / "store"
     store = create_store(folder, clock)

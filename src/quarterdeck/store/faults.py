@@ -29,7 +29,8 @@ NO_LOCKS: Final = frozenset({PROTOCOL, IOERR | 9 << 8, IOERR | 14 << 8, IOERR | 
 
 NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})  # the system's, of a disk that is full
 
-TORN: Final = ("malformed JSON", "no such table")  # of a database that is ours by its header
+# Words of a database that is ours by its header, and damaged.
+TORN: Final = ("malformed JSON", "no such table", "unsupported file format")
 
 DAMAGE_ADVICE: Final = (
     "Nothing was written; what is left can be read. See `quarterdeck store verify`, then keep what is left"
