@@ -127,6 +127,7 @@ class Editor:
             self.session, effects = editing.edit(self.session, self.heard[0], self.now)
             for effect in effects:
                 self.obey(effect)
+            self.has_shown |= any(isinstance(effect, Show) for effect in effects)
             self.heard.pop(0)
         if not self.is_covered:
             self.process.seen |= marks(self.text)
@@ -140,7 +141,6 @@ class Editor:
         elif isinstance(effect, Show):
             assert not self.session.is_left
             assert self.session.is_in_front or not self.has_shown, "what is covered is replaced"
-            self.has_shown = True
             queries = self.session.facts.queries if self.session.facts else {}
             self.before = self.text if effect.has_undo and not self.locked else None
             self.text, _, why = effect.doc.shown(queries)
@@ -557,6 +557,8 @@ class Sessions(RuleBasedStateMachine):
             if is_made:
                 self.make(editor)
         since = process.editor.marks() if process.editor else set()
+        if self.is_deleted:  # those that were left were about to keep in files what the store had
+            since |= {mark for editor in process.left for mark in editor.marks()}
         process.remembered = process.look or (
             process.editor.session.typed if process.editor else process.remembered
         )
