@@ -119,9 +119,8 @@ def damaged_logs(store: Store, logs: RunLogs) -> Iterator[Finding]:
 
 def _damaged_logs(store: Store, logs: RunLogs) -> Iterator[tuple[RunId, LogKept | None, str]]:
     known = set(logs.runs())
-    after = ""
-    while rows := store.runs.rows(Where("id", ">", after), limit=PAGE_MOST, flawed=True):
-        before, after = after, rows[-1].id
+    after = None
+    while rows := store.runs.rows(after=after, limit=PAGE_MOST, flawed=True):
         for row in rows:
             run = RunId(row.id)
             try:
@@ -131,8 +130,10 @@ def _damaged_logs(store: Store, logs: RunLogs) -> Iterator[tuple[RunId, LogKept 
                 continue  # a damaged run, which the store's own checks name
             if is_archived and (log or run in known) and (what := logs.flaw(run, log)):
                 yield run, log, what
-        if after <= before:
-            return
+        last: object = rows[-1].id
+        if len(rows) < PAGE_MOST or not isinstance(last, str) or last <= (after or ""):
+            return  # all were seen, or the index is damaged, which the store's own checks name
+        after = last
 
 
 def _logs_of_nobody(store: Store, logs: RunLogs) -> list[RunId]:

@@ -74,7 +74,10 @@ class Image:
     # --- rows
 
     def rows(self, table: str) -> Iterator[RawRow]:
-        """Yield every row of the table that can be read at all, sound or not; some may come twice."""
+        """Yield every row of the table that can be read at all, sound or not; some may come twice.
+
+        Of a homeless table only what is sound: nothing else tells whose a record is. Some may be older ones.
+        """
         if table in self._homeless:
             yield from (row for row in self._everywhere(table) if not row.flaw)
             return
@@ -137,8 +140,8 @@ class Image:
         """Yield the records of what was deleted, as far as they can be read."""
         if self.format < FORMAT:
             return
-        with suppress(sqlite3.Error, StoreRefusedError):
-            yield from scan.gone(self.execute)
+        for table, *values in self._as_far(f"SELECT {scan.GONE} FROM gone"):
+            yield RawRow((table or b"").decode("utf-8", "replace"), *values)
 
     def ids(self, table: str) -> set[str]:
         """Return the ids that an index still knows."""
@@ -178,7 +181,8 @@ def flaw(row: RawRow, *, has_hash: bool) -> str:
     try:
         body = json.loads((row.body or b"").decode())
         id_, _, _ = (one.decode() for one in (row.id, row.by, row.at))
-        is_whole = body.get("id", id_) == id_ and type(row.rev) is type(row.seq) is int
+        is_its_own = row.table not in INDEXES or body["id"] == id_
+        is_whole = is_its_own and type(row.rev) is type(row.seq) is int
     except (ValueError, AttributeError):
         is_whole = False
     return "" if is_whole else "cannot be read"

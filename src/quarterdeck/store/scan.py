@@ -27,6 +27,7 @@ OLD_COLUMNS: Final = (  # of format 1
     "CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, CAST(body AS BLOB), NULL"
 )
 COLUMNS: Final = OLD_COLUMNS.replace("NULL", "sha256")
+GONE: Final = "CAST(tbl AS BLOB), CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq, NULL, sha256"
 
 
 class RawRow(NamedTuple):
@@ -89,8 +90,7 @@ def gone(execute: Execute) -> Iterator[RawRow]:
     last: tuple[bytes, bytes] = (b"", b"")
     while True:
         found = execute(
-            "SELECT CAST(tbl AS BLOB), CAST(id AS BLOB), rev, CAST(by AS BLOB), CAST(at AS BLOB), seq,"
-            " NULL, sha256 FROM gone WHERE (tbl, id) > (CAST(? AS TEXT), CAST(? AS TEXT))"
+            f"SELECT {GONE} FROM gone WHERE (tbl, id) > (CAST(? AS TEXT), CAST(? AS TEXT))"
             " ORDER BY tbl, id LIMIT ?",
             (*last, BATCH),
         )
@@ -98,7 +98,7 @@ def gone(execute: Execute) -> Iterator[RawRow]:
             yield RawRow(_text(one[0]), *one[1:])
         if len(found) < BATCH:
             return
-        last = _behind(last, found[-1][:2], "gone")
+        last = _behind(last, tuple(one or b"" for one in found[-1][:2]), "gone")
 
 
 def _behind(last: Any, now: Any, table: str) -> Any:

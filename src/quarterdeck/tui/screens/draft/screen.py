@@ -165,7 +165,7 @@ class DraftPage(JobActs):
         self.draw_frame()
 
     def _show_troubles(self) -> None:
-        if (facts := self.session.facts) is not None:
+        if self._is_here and (facts := self.session.facts) is not None:
             self.troubles.show(facts, is_own=self.session.doc.pane == self.session.doc.own)
 
     def look_in(self) -> None:
