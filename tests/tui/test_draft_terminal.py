@@ -240,7 +240,6 @@ def test_undo_is_offered_by_a_key_that_undoes_where_letters_are_text(deck: Quart
         terminal.until("was discarded")
         assert "u undoes" not in terminal.text
         until(lambda: rows(terminal) == ["SELECT 1 AS v"])
-        assert not has_draft(deck)
         offered = re.search(r"\^p undo", terminal.text)
         assert offered, terminal.text
         palette(terminal, "undo", "undo")
