@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from textual import events
+from textual.screen import ModalScreen
+from textual.widget import Widget
 
+from quarterdeck.present.table import Cell
 from quarterdeck.tui import app, routes
+from quarterdeck.tui.widgets.choice_field import Pick, Word
+from quarterdeck.tui.widgets.dialog import Choice, Dialog
+from quarterdeck.tui.widgets.menu import Menu
+from quarterdeck.tui.widgets.panel import Panel
 from tests.support.services import workspace
 from tests.tui.pages import held, running
 
@@ -99,3 +109,52 @@ async def test_the_patience_for_one_page_does_not_end_that_for_the_next(
         for key in ("e", "X", "Y"):
             ui.post(key)
         await ui.until("1  XYSELECT 1 AS v", deadline_s=5)
+
+
+DIALOGS: dict[str, Callable[[], ModalScreen[Any]]] = {
+    "menu": lambda: Menu("Which?", [Choice("a", "The first"), Choice("b", "The second")]),
+    "pick": lambda: Pick("Which?", [Word("first"), Word("second")]),
+    "dialog": lambda: Dialog("Sure?", [], [Choice("a", "Yes", "y")], opened_by="r"),
+    "panel": lambda: Panel("Seen", [(Cell("this"),)]),
+}
+
+
+@pytest.mark.row("T1")
+@pytest.mark.parametrize("kind", DIALOGS)
+async def test_keys_wait_for_a_dialog_that_is_not_drawn_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It is made on a task of its own, which a busy machine lets wait."""
+    services, _ = workspace(tmp_path)
+    dialog = DIALOGS[kind]()
+    answers: list[object] = []
+
+    async def compose(self: ModalScreen[Any]) -> None:
+        await asyncio.sleep(0.4)
+        await Widget._compose(self)
+
+    async with running(services) as ui:
+        monkeypatch.setattr(type(dialog), "_compose", compose)
+        ui.app.push_screen(dialog, answers.append)
+        await asyncio.sleep(0.1)
+        await ui.app._on_key(events.Key("down", None))  # on its way from the page behind
+        for key in ("down", "up", "escape"):
+            ui.post(key)
+        await asyncio.sleep(0.1)
+        assert answers == []
+        for _ in range(100):
+            await asyncio.sleep(0 if answers else 0.05)
+        assert answers == [None]
+        assert ui.app.screen is ui.page
+
+
+@pytest.mark.row("T1")
+@pytest.mark.parametrize("kind", DIALOGS)
+async def test_a_dialog_that_is_left_before_it_is_drawn_is_gone(tmp_path: Path, kind: str) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        dialog = DIALOGS[kind]()
+        ui.app.push_screen(dialog)
+        dialog.dismiss(None)
+        await ui.settle()
+        assert ui.app.screen is ui.page

@@ -194,7 +194,7 @@ class Quarterdeck(AtWorkspace):
     async def _on_key(self, event: events.Key) -> None:
         """Do what a key is bound to that no widget took, and then hand on the next."""
         event.prevent_default()  # Textual's own comes here, if at all
-        if self._ahead.is_held:
+        if self._ahead.is_early:
             self._ahead.meant(event)
         elif not self._is_taken_by_line(event):
             await super()._on_key(event)

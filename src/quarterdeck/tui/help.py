@@ -89,6 +89,8 @@ class Filtered(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Draw."""
+        if not self.query("#text"):
+            return  # it was left before it was drawn
         self.draw()
 
     @property

@@ -72,6 +72,7 @@ class TypeAhead:
         self._is_asked = False
         self._awaited: object = None
         self._since = 0.0
+        self._is_looked_after = False
         self.is_held = False
 
     async def take(self, event: Typed) -> None:
@@ -89,7 +90,7 @@ class TypeAhead:
 
     async def hand_on(self) -> None:
         """Hand on keys, each when the one before is done with."""
-        while self._waiting and not self.is_held and self._is_free(self._waiting[0]):
+        while self._waiting and not self.is_early and self._is_free(self._waiting[0]):
             event = self._waiting.popleft()
             self._number += 1
             self._target = target = self._app.focused or self._app.screen
@@ -98,6 +99,19 @@ class TypeAhead:
             await self._app.hand_on(event)
             if not event.is_forwarded:  # done with by the application itself
                 self._target = None
+        if self._waiting and self.is_early and not self.is_held and not self._is_looked_after:
+            self._is_looked_after = True
+            self._app.set_timer(IDLE_S, self._look_again)
+
+    @property
+    def is_early(self) -> bool:
+        """Whether keys wait for what is in front: a page that is being opened, a dialog that is not drawn yet."""
+        screen = self._app.screen
+        return self.is_held or (screen.is_modal and not screen.is_mounted)
+
+    async def _look_again(self) -> None:
+        self._is_looked_after = False
+        await self.hand_on()
 
     def _is_free(self, event: Typed) -> bool:
         """Whether this key may be handed on: the last one is done with, or both are text. Else it is told when."""

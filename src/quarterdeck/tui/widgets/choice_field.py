@@ -80,6 +80,8 @@ class Pick(ModalScreen[Picked | None]):
 
     def on_mount(self) -> None:
         """Draw."""
+        if not self.query("#keys"):
+            return  # it was left before it was drawn
         self.query_one("#box").border_title = inert.line(self._title).replace("[", "\\[")
         how = "Space marks, Enter takes" if self._several else "Enter takes it"
         self.query_one("#keys", LineBox).show([Cell(f"type to filter, {how}, Esc leaves", "dim")])

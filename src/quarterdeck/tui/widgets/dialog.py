@@ -132,6 +132,8 @@ class Dialog(ModalScreen[Answer | None]):
 
     def on_mount(self) -> None:
         """Draw, and put the cursor into the first field."""
+        if not self.query("#text"):
+            return  # it was left before it was drawn
         box = self.query_one("#box")
         box.border_title = None
         box.border_title = self._plain_title()

@@ -63,6 +63,8 @@ class Menu(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Draw."""
+        if not self.query("#keys"):
+            return  # it was left before it was drawn
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
         self.query_one("#keys", LineBox).show([Cell("Enter takes it, Esc leaves", "dim")])
         self._draw()

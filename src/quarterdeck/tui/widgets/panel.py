@@ -56,6 +56,8 @@ class Panel(ModalScreen[None]):
 
     def on_mount(self) -> None:
         """Draw title and keys."""
+        if not self.query("#keys"):
+            return  # it was left before it was drawn
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
         self.query_one("#keys", LineBox).show([Cell("Esc closes, j k scroll", "dim")])
 

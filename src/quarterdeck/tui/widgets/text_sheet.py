@@ -63,6 +63,8 @@ class TextSheet(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         """Draw, and begin to edit."""
+        if not self.query("#keys"):
+            return  # it was left before it was drawn
         self._draw()
         said = [self.editor.why] if self.editor.why else self._notes[:4]
         if said:
