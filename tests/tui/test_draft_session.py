@@ -19,7 +19,7 @@ from quarterdeck.model.errors import StoreFaultError
 from quarterdeck.service.bundle import Services
 from quarterdeck.tui.app import Quarterdeck
 from quarterdeck.tui.place import Place
-from quarterdeck.tui.screens.draft import keeping
+from quarterdeck.tui.screens.draft import conflict, keeping
 from quarterdeck.tui.screens.draft.editing import AGAIN_S, LONGEST_S, QUIET_S, edit
 from quarterdeck.tui.screens.draft.protocol import (
     Elsewhere,
@@ -35,6 +35,7 @@ from quarterdeck.tui.screens.draft.protocol import (
 )
 from quarterdeck.tui.screens.draft.reading import PAUSE_S
 from quarterdeck.tui.screens.draft.session import Session
+from quarterdeck.tui.widgets.dialog import DEAF_S
 from tests.support.quarterdeck import job, sql
 from tests.support.services import FakePorts, workspace
 from tests.tui.pages import Ui, held, running
@@ -379,7 +380,9 @@ async def test_with_read_only_what_is_typed_is_kept_and_saved_once_that_is_lifte
 
 
 @pytest.mark.row("B7")
-async def test_a_question_does_not_come_among_keys(services: Services) -> None:
+async def test_a_question_does_not_come_among_keys(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The letters of its answers are text until there was a pause."""
     other = ben(services)
     async with running(services, places=[DRAFT]) as ui:
@@ -391,9 +394,11 @@ async def test_a_question_does_not_come_among_keys(services: Services) -> None:
             assert ui.app.screen is ui.page
         assert editor(ui).text == "A" + "mtk" * 20 + "SELECT 1 AS v"
         assert "NOT SAVED: ben saved this draft" in ui.screen
+        monkeypatch.setattr(conflict, "DEAF_S", 60.0)  # however busy the machine is
         await ui.until("Somebody else saved meanwhile", deadline_s=PAUSE_S + 3)
         await ui.pilot.press("m")  # too early: it was meant for the text
         assert stored(services) == "SELECT 'ben'"
+        monkeypatch.setattr(conflict, "DEAF_S", DEAF_S)
         await ui.confirm("m")
         await until(ui, lambda: stored(services) == editor(ui).text)
 
