@@ -467,6 +467,18 @@ def test_a_repair_of_an_old_store_ends_though_the_number_of_a_record_was_changed
     assert is_whole(folder, clock)
 
 
+@pytest.mark.row("H8", "F-38")
+@pytest.mark.parametrize("body", ["'[1]'", """replace(body, '"id":', '"ie":')"""])
+def test_a_row_of_an_old_store_that_is_no_document_is_named(
+    tmp_path: Path, clock: Clock, body: str
+) -> None:
+    folder = old_store(tmp_path / "store")  # its rows carry no hash
+    changed(folder, f"UPDATE t_audit SET body = {body} WHERE id = '000000000003'")  # noqa: S608
+    report = repaired(folder, clock)
+    assert "audit/000000000003" in {one["where"] for one in report["lost"]}
+    assert is_whole(folder, clock)
+
+
 @pytest.mark.row("H8")
 def test_a_text_of_which_a_byte_was_changed_is_kept_and_does_not_run(
     real: Path, clock: Clock

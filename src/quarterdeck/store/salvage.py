@@ -181,8 +181,8 @@ def flaw(row: RawRow, *, has_hash: bool) -> str:
     try:
         body = json.loads((row.body or b"").decode())
         id_, _, _ = (one.decode() for one in (row.id, row.by, row.at))
-        is_its_own = row.table not in INDEXES or body["id"] == id_
-        is_whole = is_its_own and type(row.rev) is type(row.seq) is int
+        is_own = isinstance(body, dict) and (row.table not in INDEXES or body.get("id") == id_)
+        is_whole = is_own and type(row.rev) is type(row.seq) is int
     except (ValueError, AttributeError):
         is_whole = False
     return "" if is_whole else "cannot be read"
