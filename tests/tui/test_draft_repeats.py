@@ -26,6 +26,7 @@ from tests.tui.test_terminal import deck, opened, until
 
 __all__ = ["deck"]
 
+WIDE = 70  # characters of a line that fit
 SOON_S = 1.0  # whatever is typed is saved by then
 
 
@@ -43,7 +44,9 @@ def publish_and_look_again(deck: Quarterdeck, times: int) -> None:
             terminal.press("\r", "y")
             terminal.until(f"version {number + 2} is live")
             time.sleep(SOON_S)
-            assert rows(terminal)[0] in text, terminal.text  # a long line is scrolled
+            (shown,) = rows(terminal)
+            assert shown == text[-len(shown) :], terminal.text  # of a long line its end
+            assert len(shown) >= min(len(text), WIDE), terminal.text
             assert not has_draft(deck)
             live = deck.ok("job", "show", "orders")
             assert (live["live_version"], live["spec"]["source"]["text"]) == (number + 2, text)

@@ -57,6 +57,13 @@ def has_draft(deck: Quarterdeck, name: str = "orders") -> bool:
     return deck.ok("job", "show", name)["draft_version"] is not None
 
 
+def drafts(deck: Quarterdeck) -> int:
+    """Return how many drafts the store has, at once: a command would take a part of what is timed."""
+    with closing(sqlite3.connect(deck.store / "quarterdeck.db")) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM t_drafts").fetchone()
+    return int(count)
+
+
 def palette(terminal: Terminal, words: str, shown: str) -> None:
     """Do what the palette finds under these words."""
     terminal.press(PALETTE)
@@ -240,6 +247,7 @@ def test_undo_is_offered_by_a_key_that_undoes_where_letters_are_text(deck: Quart
         terminal.until("was discarded")
         assert "u undoes" not in terminal.text
         until(lambda: rows(terminal) == ["SELECT 1 AS v"])
+        assert drafts(deck) == 0
         offered = re.search(r"\^p undo", terminal.text)
         assert offered, terminal.text
         palette(terminal, "undo", "undo")
