@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell, wrap
 from quarterdeck.tui.actions import ACTIONS
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def command_of(page: BasePage, action: Action) -> str:
     return action.twin.format_map(Known(facts))
 
 
-class Filtered(ModalScreen[None]):
+class Filtered(Modal[None]):
     """Lines with a filter above them: what is typed narrows them, up and down move, Enter takes, Esc leaves."""
 
     BINDINGS: ClassVar = [
@@ -87,10 +87,8 @@ class Filtered(ModalScreen[None]):
             yield LineBox(id="filter")
             yield LinesView(id="text")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw."""
-        if not self.query("#text"):
-            return  # it was left before it was drawn
         self.draw()
 
     @property

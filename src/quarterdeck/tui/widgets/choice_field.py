@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present import inert, table
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from textual import events
@@ -34,7 +34,7 @@ class Picked(NamedTuple):
     new: bool = False
 
 
-class Pick(ModalScreen[Picked | None]):
+class Pick(Modal[Picked | None]):
     """Asks for one of the words, or with `several` for any number; the answer is None for Esc.
 
     Letters filter. With `several` Space marks, and the number beside a word is its place. `make`: what the last
@@ -78,10 +78,8 @@ class Pick(ModalScreen[Picked | None]):
             yield LinesView(id="words", wraps=False)
             yield LineBox(id="keys")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw."""
-        if not self.query("#keys"):
-            return  # it was left before it was drawn
         self.query_one("#box").border_title = inert.line(self._title).replace("[", "\\[")
         how = "Space marks, Enter takes" if self._several else "Enter takes it"
         self.query_one("#keys", LineBox).show([Cell(f"type to filter, {how}, Esc leaves", "dim")])

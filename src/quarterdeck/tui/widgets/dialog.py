@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present.table import Cell, width
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from textual import events
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 CANCEL: Final = Choice("", "Cancel", "n")
 
 
-class Dialog(ModalScreen[Answer | None]):
+class Dialog(Modal[Answer | None]):
     """Asks; the answer is None for Cancel and Esc.
 
     `harmful`: Cancel has the focus, and the letter of the act is another than `opened_by`. `typed`: the act
@@ -130,10 +130,8 @@ class Dialog(ModalScreen[Answer | None]):
                     yield field
             yield LineBox(id="choices")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw, and put the cursor into the first field."""
-        if not self.query("#text"):
-            return  # it was left before it was drawn
         box = self.query_one("#box")
         box.border_title = None
         box.border_title = self._plain_title()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quarterdeck.tui.widgets.dialog import Choice
 
 
-class Menu(ModalScreen[str | None]):
+class Menu(Modal[str | None]):
     """Asks for one of several; the answer is its value, None for Esc."""
 
     DEFAULT_CSS = """
@@ -61,10 +61,8 @@ class Menu(ModalScreen[str | None]):
             yield LinesView(id="choices", wraps=False)
             yield LineBox(id="keys")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw."""
-        if not self.query("#keys"):
-            return  # it was left before it was drawn
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
         self.query_one("#keys", LineBox).show([Cell("Enter takes it, Esc leaves", "dim")])
         self._draw()

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.widgets.frame import LineBox
 from quarterdeck.tui.widgets.lines import LinesView
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quarterdeck.present.table import Line
 
 
-class Panel(ModalScreen[None]):
+class Panel(Modal[None]):
     """Lines to read; j, k and the page keys scroll."""
 
     DEFAULT_CSS = """
@@ -54,10 +54,8 @@ class Panel(ModalScreen[None]):
             yield LinesView(self._text, id="text")
             yield LineBox(id="keys")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw title and keys."""
-        if not self.query("#keys"):
-            return  # it was left before it was drawn
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
         self.query_one("#keys", LineBox).show([Cell("Esc closes, j k scroll", "dim")])
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.widgets.editor import CodeEditor
 from quarterdeck.tui.widgets.frame import LineBox
+from quarterdeck.tui.widgets.modal import Modal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from textual.widgets import TextArea
 
 
-class TextSheet(ModalScreen[str | None]):
+class TextSheet(Modal[str | None]):
     """An editor over the form. However it is left, the text is kept: the answer is the text as it stands.
 
     `most` is the number of characters allowed, counted while one types; 0: none is said. `told` hears of every
@@ -61,10 +61,8 @@ class TextSheet(ModalScreen[str | None]):
             yield LineBox(id="notes")
             yield LineBox(id="keys")
 
-    def on_mount(self) -> None:
+    def begin(self) -> None:
         """Draw, and begin to edit."""
-        if not self.query("#keys"):
-            return  # it was left before it was drawn
         self._draw()
         said = [self.editor.why] if self.editor.why else self._notes[:4]
         if said:
