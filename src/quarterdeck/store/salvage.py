@@ -23,9 +23,8 @@ from quarterdeck.store.scan import RawRow
 from quarterdeck.store.sums import Totals
 
 _BEYOND: Final = 2_000  # row numbers that are tried behind the last one that is known
-_LIKELY: Final = (
-    1_000_000  # a row number above it is tried if an index knows it, and not all before it
-)
+# A row number above it is tried if an index knows it, and not all before it.
+_LIKELY: Final = 1_000_000
 _INDEX: Final = re.compile("sqlite_autoindex_t_[a-z0-9_]+_1|t_[a-z0-9_]+_seq")
 _KINDS: Final = frozenset({"table", "index", "trigger", "view"})
 _LISTED: Final = ("type", "name", "tbl_name", "rootpage", "sql")  # of a row of `sqlite_schema`
@@ -39,16 +38,14 @@ _FIELDS: Final = {
 class Image:
     """A copy of a damaged database that lies still.
 
-    `tables` are those that are known by where they begin, and those that must be there all the same (`homeless`).
+    Its tables are those that are known by where they begin, and the homeless ones: declared, but not among them.
     """
 
-    def __init__(
-        self, path: Path, tables: Collection[str], homeless: Collection[str], format_: int
-    ) -> None:
+    def __init__(self, path: Path, tables: set[str], format_: int) -> None:
         self.path = path
-        self.tables = sorted({*tables, *homeless})
         self.format = format_
-        self._homeless = frozenset(homeless)
+        self._homeless = set(INDEXES) - tables if format_ == FORMAT else set()
+        self.tables = sorted(tables | self._homeless)
         self._connection = sqlite3.connect(
             path.as_uri() + "?mode=ro&immutable=1", uri=True, isolation_level=None
         )
@@ -91,11 +88,10 @@ class Image:
         except sqlite3.Error:
             sql = f"SELECT {columns} FROM {name} WHERE rowid = ?"
             for number in self._others(name, seen):  # on the way to one row less is read
-                with suppress(sqlite3.Error):
-                    for values in self._connection.execute(sql, (number,)):
-                        yield RawRow(table, *values)
+                for values in self._as_far(sql, number):
+                    yield RawRow(table, *values)
 
-    def _others(self, name: str, seen: Collection[int]) -> Iterator[int]:
+    def _others(self, name: str, seen: set[int]) -> Iterator[int]:
         """Yield the row numbers that are worth a try: a damaged one may say anything, so not all up to it are."""
         known = set[int]()
         for order in ("id", "seq", "rowid DESC"):
@@ -104,12 +100,12 @@ class Image:
             )
         last = max((one for one in (*known, *seen) if one <= _LIKELY), default=0)
         yield from (one for one in range(1, last + _BEYOND + 1) if one not in seen)
-        yield from sorted(one for one in known - set(seen) if one > last + _BEYOND)
+        yield from sorted(one for one in known - seen if one > last + _BEYOND)
 
-    def _as_far(self, sql: str) -> Iterator[tuple[Any, ...]]:
+    def _as_far(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """Yield rows up to where the damage is in the way."""
         with suppress(sqlite3.Error):
-            yield from self._connection.execute(sql)
+            yield from self._connection.execute(sql, values)
 
     def stray(self, table: str, ids: Collection[str]) -> Iterator[RawRow]:
         """Yield rows that no way leads to any more, of those that an index knows as they were last written."""
@@ -117,7 +113,7 @@ class Image:
             return
         wanted = self._last_changes(schema.sql_name(table), ids)
         for row in self._everywhere(table):
-            if wanted.get((row.id or b"").decode("utf-8", "replace")) == row.seq:
+            if wanted.get(scan.text(row.id)) == row.seq:
                 yield row
 
     def _everywhere(self, table: str) -> Iterator[RawRow]:
@@ -140,8 +136,8 @@ class Image:
         """Yield the records of what was deleted, as far as they can be read."""
         if self.format < FORMAT:
             return
-        for table, *values in self._as_far(f"SELECT {scan.GONE} FROM gone"):
-            yield RawRow((table or b"").decode("utf-8", "replace"), *values)
+        for one in self._as_far(f"SELECT {scan.GONE} FROM gone"):
+            yield scan.deletion(*one)
 
     def ids(self, table: str) -> set[str]:
         """Return the ids that an index still knows."""
@@ -150,7 +146,7 @@ class Image:
             f"SELECT CAST(id AS BLOB) FROM {name} WHERE typeof(id) IN ('text', 'blob') ORDER BY id"
         )
         return {
-            one.decode("utf-8", "replace")
+            scan.text(one)
             for order in ("ASC", "DESC")
             for (one,) in self._as_far(f"{sql} {order}")
         }
@@ -214,8 +210,7 @@ def make_image(database: Path, target: Path) -> Image:
         file.truncate(count * pages.SIZE)
         file.seek(0)
         file.write(pages.first_page(_header(count), list(_schema(roots, format_))))
-    homeless = set(INDEXES) - tables if format_ == FORMAT else set()
-    return Image(target, tables, homeless, format_)
+    return Image(target, tables, format_)
 
 
 def _roots(path: Path) -> tuple[dict[tuple[str, str], int], int]:

@@ -48,7 +48,7 @@ class RawRow(NamedTuple):
     @property
     def where(self) -> str:
         """Its name for people: table/id."""
-        return f"{self.table}/{_text(self.id)}"
+        return f"{self.table}/{text(self.id)}"
 
     @property
     def hashed(self) -> str:
@@ -95,10 +95,15 @@ def gone(execute: Execute) -> Iterator[RawRow]:
             (*last, BATCH),
         )
         for one in found:
-            yield RawRow(_text(one[0]), *one[1:])
+            yield deletion(*one)
         if len(found) < BATCH:
             return
         last = _behind(last, tuple(one or b"" for one in found[-1][:2]), "gone")
+
+
+def deletion(table: bytes | None, *values: Any) -> RawRow:
+    """Return the record of a deletion, from the columns `GONE`."""
+    return RawRow(text(table), *values)
 
 
 def _behind(last: Any, now: Any, table: str) -> Any:
@@ -113,5 +118,6 @@ def _exactly(content: bytes | None) -> str:
     return (content or b"").decode("utf-8", "surrogateescape")
 
 
-def _text(content: object) -> str:
+def text(content: object) -> str:
+    """Return bytes of the file as a text to be shown or compared."""
     return content.decode("utf-8", "replace") if isinstance(content, bytes) else str(content)
