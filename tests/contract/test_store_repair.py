@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from quarterdeck.service.bundle import Services
 from quarterdeck.store import guard, head, pages, repair, scan
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.open import create_store, open_store
-from tests.support.damage import documents, findings, repaired, untold
+from tests.support.damage import Documents, documents, findings, repaired, untold
 from tests.support.fakes import CrashError, FakeExecutor
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
@@ -259,8 +260,28 @@ def ends_within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
+def hold(
+    folder: Path, clock: Clock, before: Documents, spoil: Callable[[Path], object], *,
+    may_be_nothing: bool = False,
+) -> None:  # fmt: skip
+    """Spoil a copy's database: it is found and repaired, nothing is lost untold; or nothing is another."""
+    copy = folder.parent / "copy"
+    shutil.copytree(folder, copy)
+    spoil(database(copy))
+    with ends_within(60):
+        if findings(copy, clock):
+            report = repaired(copy, clock)
+            assert untold(before, documents(copy, clock), report) == [], spoil
+            assert is_whole(copy, clock), spoil
+        else:
+            assert may_be_nothing, spoil
+            assert documents(copy, clock) == before, spoil
+    for one in folder.parent.glob("copy*"):
+        shutil.rmtree(one)
+
+
 def sweep(folder: Path, clock: Clock, seed: int, count: int) -> None:
-    """Flip one bit in each of so many copies: it changes nothing, or it is found; then it is repaired."""
+    """Flip one bit in each of so many copies."""
     before = documents(folder, clock)
     used = [
         place
@@ -268,20 +289,9 @@ def sweep(folder: Path, clock: Clock, seed: int, count: int) -> None:
         if byte or place < 4096  # most of the rest is room for what is still to come
     ]
     chance = random.Random(seed)  # noqa: S311  # the same every time
-    copy = folder.parent / "copy"
     for _ in range(count):
         place, bit = chance.choice(used), chance.randrange(8)
-        shutil.copytree(folder, copy)
-        flip(database(copy), place, bit)
-        with ends_within(60):
-            if findings(copy, clock):
-                report = repaired(copy, clock)
-                assert untold(before, documents(copy, clock), report) == [], (place, bit)
-                assert is_whole(copy, clock), (place, bit)
-            else:
-                assert documents(copy, clock) == before, (place, bit)
-        for one in folder.parent.glob("copy*"):
-            shutil.rmtree(one)
+        hold(folder, clock, before, partial(flip, at=place, bit=bit), may_be_nothing=True)
 
 
 @pytest.mark.row("H8", "F-38")
@@ -296,19 +306,9 @@ def test_a_repair_ends_though_an_index_has_a_number_where_there_was_none(
             bytes([3, 13 + 2 * len(id_)]) + b"[\x00-\x09]" + re.escape(id_.encode())
         )
         (found,) = entry.finditer(content)
-        copy = real.parent / "copy"
-        shutil.copytree(real, copy)
-        eight_byte_integer = 6
-        place = found.start() + at
-        database(copy).write_bytes(
-            content[:place] + bytes([eight_byte_integer]) + content[place + 1 :]
-        )
-        with ends_within(30):
-            assert findings(copy, clock)
-            report = repaired(copy, clock)
-        assert untold(before, documents(copy, clock), report) == []
-        assert is_whole(copy, clock)
-        shutil.rmtree(copy)
+        place, eight_byte_integer = found.start() + at, 6
+        other = content[:place] + bytes([eight_byte_integer]) + content[place + 1 :]
+        hold(real, clock, before, partial(Path.write_bytes, data=other))
 
 
 @pytest.mark.row("H8", "F-38")
@@ -321,16 +321,8 @@ def test_a_key_of_an_index_that_was_changed_is_told_and_mended(real: Path, clock
         if content[found.start() // pages.SIZE * pages.SIZE] == index_leaf
     ]
     assert len(keys) > 20
-    copy = real.parent / "copy"
     for place in keys:
-        shutil.copytree(real, copy)
-        flip(database(copy), place)
-        with ends_within(30):
-            assert findings(copy, clock)
-            report = repaired(copy, clock)
-        assert untold(before, documents(copy, clock), report) == []
-        assert is_whole(copy, clock)
-        shutil.rmtree(copy)
+        hold(real, clock, before, partial(flip, at=place))
 
 
 @pytest.mark.row("H8", "F-38")
@@ -366,22 +358,12 @@ def test_a_table_that_the_list_of_tables_tells_wrongly_is_found_all_the_same(
     real: Path, clock: Clock
 ) -> None:
     before, content = documents(real, clock), database(real).read_bytes()
-    copy = real.parent / "copy"
     for name in ("gone", "totals", "t_audit", "t_drafts", "t_runs"):
         told = re.search(rb"table" + 2 * name.encode() + b".CREATE TABLE", content, re.DOTALL)
         assert told
-        end = told.end() - len("CREATE TABLE")
-        for place in range(
-            told.start() - 6, end
-        ):  # the head, the word, both names, where it begins
-            shutil.copytree(real, copy)
-            flip(database(copy), place, bit=1)
-            with ends_within(30):
-                assert findings(copy, clock), (name, place)
-                report = repaired(copy, clock)
-            assert untold(before, documents(copy, clock), report) == [], (name, place)
-            for one in real.parent.glob("copy*"):
-                shutil.rmtree(one)
+        # The head, the word of its kind, both names, where it begins.
+        for place in range(told.start() - 6, told.end() - len("CREATE TABLE")):
+            hold(real, clock, before, partial(flip, at=place, bit=1))
 
 
 @pytest.mark.row("H8", "F-38")
@@ -416,19 +398,10 @@ def test_a_row_that_goes_on_nowhere_keeps_no_other_from_being_found(
 
 @pytest.mark.row("H8", "F-38")
 def test_no_byte_of_the_header_is_lost_unnoticed(real: Path, clock: Clock) -> None:
-    before, copy = documents(real, clock), real.parent / "copy"
+    before = documents(real, clock)
     format_ = range(60, 64)  # another one may be a newer one
     for place, bit in ((at, bit) for at in range(100) if at not in format_ for bit in (0, 2)):
-        shutil.copytree(real, copy)
-        flip(database(copy), place, bit)
-        if findings(copy, clock):
-            report = repaired(copy, clock)
-            assert untold(before, documents(copy, clock), report) == [], place
-            assert is_whole(copy, clock), place
-        else:
-            assert documents(copy, clock) == before, place
-        for one in real.parent.glob("copy*"):
-            shutil.rmtree(one)
+        hold(real, clock, before, partial(flip, at=place, bit=bit), may_be_nothing=True)
 
 
 @pytest.mark.row("H8", "F-38")
