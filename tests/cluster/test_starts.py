@@ -180,9 +180,9 @@ MEDDLING: dict[Callable[[Chaos], Job], tuple[Ends, set[int]]] = {
     word_without_an_answer: ({("failed", "start_fenced")}, {1}),
     pod_deleted_after_the_release: ({("failed", "deleted_externally")}, {0}),
     pod_deleted_before_the_word: ({("failed", "start_fenced")}, {0}),
-    # it may be over before it is asked to go
+    # it may be over before its grace is, and its last word gone with the pod before anybody looks
     pod_deleted_after_the_word: (
-        {("failed", "deleted_externally"), ("succeeded", None)},
+        {("failed", "deleted_externally"), ("succeeded", None), ("lost", "lost")},
         {0, 1},
     ),
     another_pod_beside_it: ({("succeeded", None)}, {1}),
@@ -208,6 +208,9 @@ def test_whatever_others_do_while_nobody_looks_it_starts_once(
     if shown["reason"] == "preempted":
         assert shown["object"] == f"Job {names.k8s_job(RunId(job.run), 1)}"
         assert f"was last set by {SOMEBODY}" in " ".join(shown["evidence"])
+    if shown["reason"] == "lost":
+        assert "is complete and its pod is gone" in shown["timeline"][-1]["because"]
+        assert job.starts == 1
     chosen = shown["receipt"]["chosen"]
     assert (chosen is not None) is (meddling is not pod_deleted_after_the_release)
     assert kubernetes.left(chaos.namespace) == []

@@ -194,8 +194,8 @@ def test_a_log_that_no_node_gives_is_asked_for_ever_more_rarely_until_its_contai
     logs.close()
 
 
-@pytest.mark.parametrize("is_evicted", [True, False])
-def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(is_evicted: bool) -> None:
+@pytest.mark.parametrize("what", ["evicted", "deleted", "two minutes ago"])
+def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(what: str) -> None:
     api, moved = Api(), [timedelta(0)]
     logs = Logs(api, lambda _: None, lambda: now() + moved[0])  # type: ignore[arg-type]
     for name, role in ((DRIVER, names.DRIVER), (ONE, names.WORKER)):
@@ -204,10 +204,12 @@ def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(is_evicted: bool)
         [container] = api.pods[name]["status"]["containerStatuses"]
         container["state"]["terminated"]["finishedAt"] = "2026-11-28T10:00:59Z"
         api.lines[name] = [b"unable to retrieve container logs for containerd://7c\n"]
-    if is_evicted:
-        for pod in api.pods.values():
+    for pod in api.pods.values():
+        if what == "evicted":
             pod["status"]["reason"] = "Evicted"
-    else:
+        elif what == "deleted":  # the node removes its containers before it lets the object go
+            pod["metadata"]["deletionTimestamp"] = "2026-11-28T10:01:29Z"
+    if what == "two minutes ago":
         with pytest.raises(UnreachableError, match="unable to retrieve"):
             look(logs, Cursor())
         moved[0] = timedelta(minutes=3)  # its runtime was down for a moment, or for good
