@@ -214,6 +214,7 @@ def test_whatever_others_do_while_nobody_looks_it_starts_once(
     chosen = shown["receipt"]["chosen"]
     assert (chosen is not None) is (meddling is not pod_deleted_after_the_release)
     assert kubernetes.left(chaos.namespace) == []
+    assert chaos.deck.ok("store", "verify") == {"ok": True, "findings": []}
 
 
 def test_the_gated_pod_of_a_resumed_job_is_shown_as_what_it_is_and_goes(chaos: Chaos) -> None:

@@ -67,6 +67,16 @@ def test_a_run_without_a_log_has_no_lines(logs: FolderRunLogs) -> None:
         logs.lines(RunId("../etc"))
 
 
+@pytest.mark.row("H8")
+def test_a_log_to_which_nobody_wrote_is_no_damaged_one(logs: FolderRunLogs) -> None:
+    with logs.writer(RUN) as writer:
+        assert writer is not None
+        kept = writer.kept()
+    assert kept.lines == 0
+    assert logs.flaw(RUN, kept) == logs.flaw(RUN, None) == ""
+    assert logs.lines(RUN) == []
+
+
 def test_lines_come_back_as_they_were(logs: FolderRunLogs) -> None:
     texts = ["plain", 'tab\t"quote" \\ ü 世 😀', "\u2028\x00\x1b[31m", "\ud800 half", ""]
     given_lines = tuple(

@@ -57,7 +57,8 @@ def shape(folder: Path, expected: int = 0) -> Shape:
     """Return what can be read of the log in `folder`, of which `expected` lines were archived."""
     state = disk.read_state(folder)
     if state is None:
-        is_whole = not expected and not (folder / disk.LINES).exists()
+        # A writer makes the file of lines when it opens, the state with the first line.
+        is_whole = not expected and not _size(folder / disk.LINES)
         return Shape() if is_whole else scanned(folder, disk.State(count=expected))
     entries = -(-state.count // disk.STEP)
     wanted = (
