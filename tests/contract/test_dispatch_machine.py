@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -386,8 +387,12 @@ TestDispatching.settings = settings(max_examples=60, stateful_step_count=40, dea
 
 
 class LongDispatching(Dispatching):
-    """The same, more often."""
+    """The same, more often: a tenth of QUARTERDECK_TEST_ORDERS times."""
 
 
 TestLongDispatching = pytest.mark.long(LongDispatching.TestCase)
-TestLongDispatching.settings = settings(max_examples=2_000, stateful_step_count=60, deadline=None)
+TestLongDispatching.settings = settings(
+    max_examples=int(os.environ.get("QUARTERDECK_TEST_ORDERS", "20000")) // 10,
+    stateful_step_count=60,
+    deadline=None,
+)
