@@ -71,12 +71,12 @@ def instant(text: str | None) -> datetime | None:
 def is_log_gone(pod: Json, now: datetime) -> bool:
     """Whether a log that the node cannot give will not be given any more.
 
-    With an evicted pod its containers go, and before a pod that was deleted; else a node whose runtime is down
-    gives it again, when that is back.
+    With an evicted pod its containers go, and before a driver's pod that was deleted; else a node whose runtime
+    is down gives it again, when that is back. A worker's pod is gone soon, and its stream says what was read.
     """
     ended = instant((terminated(pod) or {}).get("finishedAt"))
     is_evicted = (pod.get("status") or {}).get("reason") == "Evicted"
-    is_going = bool(pod["metadata"].get("deletionTimestamp"))
+    is_going = names.is_driver(pod) and bool(pod["metadata"].get("deletionTimestamp"))
     return is_evicted or (ended is not None and (is_going or now - ended > LOG_PATIENCE))
 
 
