@@ -205,8 +205,8 @@ def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(what: str) -> Non
         container["state"]["terminated"]["finishedAt"] = "2026-11-28T10:00:59Z"
         api.lines[name] = [b"unable to retrieve container logs for containerd://7c\n"]
     lost = {RECEIPT.id, f"{RECEIPT.id}/worker-1.abc"}
-    for pod in api.pods.values():
-        if what == "evicted":
+    if what == "evicted":
+        for pod in api.pods.values():
             pod["status"]["reason"] = "Evicted"
     if what == "deleted":  # the node removes its containers before it lets the object go
         api.pods[DRIVER]["metadata"]["deletionTimestamp"] = "2026-11-28T10:01:29Z"
@@ -222,4 +222,30 @@ def test_a_log_that_the_node_lost_is_a_gap_and_holds_up_no_end(what: str) -> Non
         lost, "the node does not have the rest of the log any more"
     )
     assert marked[-1].ended
+    logs.close()
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_stream_that_ended_says_that_a_log_was_whole_only_once_its_node_will_not_give_it_again(
+    is_deleted: bool,
+) -> None:
+    api = Api()
+    logs = Logs(api, lambda _: None, now)  # type: ignore[arg-type]
+    api.add(DRIVER, names.DRIVER)
+    api.say(DRIVER, 1, "all")
+    _, cursor, _ = look(logs, Cursor())
+    _, cursor, _ = look(logs, cursor)  # which opens a stream
+    api.ended.set()
+    threading.Event().wait(0.2)  # until it has ended
+    api.end(DRIVER)
+    api.lines[DRIVER] = [b"unable to retrieve container logs for containerd://7c\n"]
+    [container] = api.pods[DRIVER]["status"]["containerStatuses"]
+    container["state"]["terminated"]["finishedAt"] = "2026-11-28T10:00:59Z"
+    if is_deleted:
+        api.pods[DRIVER]["metadata"]["deletionTimestamp"] = "2026-11-28T10:01:29Z"
+        _, _, [end] = look(logs, cursor)
+        assert (end.ended, end.gap) == (True, "")
+    else:  # its runtime may be down for a moment, and have cut the stream off
+        with pytest.raises(UnreachableError, match="unable to retrieve"):
+            look(logs, cursor)
     logs.close()

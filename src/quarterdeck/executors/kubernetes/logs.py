@@ -238,11 +238,10 @@ class Reader:
         try:
             yield from pieces(self._client, pod, source, follow=False, has_ended=has_ended)
         except sources.NoLogError:
-            if source.name in self._read_out:  # nothing of it is missing
-                return
             if not podfacts.is_log_gone(pod, self._clock()):
                 raise
-            self._gone.add(source.name)
+            if source.name not in self._read_out:
+                self._gone.add(source.name)
 
     def _opened(self, pod: Json) -> Stream | None:
         """Open a stream; None for a container that has ended, which is read to its end at once."""
