@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -26,6 +25,7 @@ from quarterdeck.model.receipt import AttemptId, Receipt, attempt_id
 from quarterdeck.model.run import TERMINAL, Attempt, CancelStep, Entered, Run, RunState
 from quarterdeck.service.bundle import Services
 from quarterdeck.service.context import ALL
+from tests.support.again import ORDERS
 from tests.support.fakes import CrashError
 from tests.support.quarterdeck import job
 from tests.support.services import workspace
@@ -392,7 +392,7 @@ class LongDispatching(Dispatching):
 
 TestLongDispatching = pytest.mark.long(LongDispatching.TestCase)
 TestLongDispatching.settings = settings(
-    max_examples=int(os.environ.get("QUARTERDECK_TEST_ORDERS", "20000")) // 10,
+    max_examples=ORDERS // 10,
     stateful_step_count=60,
     deadline=None,
 )

@@ -7,7 +7,6 @@ UID is stored. *gated pod*: a pod with a gate, and no controller. What is counte
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -39,12 +38,12 @@ from quarterdeck.model.observation import (
 from quarterdeck.model.receipt import Chosen, ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Cancel, CancelStep, Run, RunState
 from quarterdeck.ports.executor import FencedError
+from tests.support.again import ORDERS
 from tests.support.builders import NOW, a_run, a_spec
 
 RETRY = {"attempts": 2, "backoff": 1.0, "on": ["preempted", "evicted", "deleted_externally"]}
 EVENTS = 120  # of one order, before everything is let come to its end
 HOLDERS = 2
-ORDERS = int(os.environ.get("QUARTERDECK_TEST_ORDERS", "20000"))
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """How often a test of what did harm is done: five times, or QUARTERDECK_TEST_AGAIN times.
 
-`tests.bench.again` does 50.
+`tests.bench.again` does 50. Orders of a start are counted by QUARTERDECK_TEST_ORDERS.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 TIMES: Final = int(os.environ.get("QUARTERDECK_TEST_AGAIN", "5"))
+ORDERS: Final = int(os.environ.get("QUARTERDECK_TEST_ORDERS", "20000"))
 again = pytest.mark.parametrize("turn", range(TIMES))
 once_or_again = pytest.mark.parametrize(
     "turn", [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, TIMES))]

@@ -15,7 +15,7 @@ from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
 from quarterdeck.model.receipt import attempt_id
 from quarterdeck.service.bundle import Services
-from tests.support.quarterdeck import Answer, job, sql
+from tests.support.quarterdeck import Answer, job, outer_environ, sql
 from tests.support.services import workspace
 
 REASONS: dict[str, dict[str, Any]] = {
@@ -45,9 +45,9 @@ class Door:
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         self._monkeypatch, self._capsys = monkeypatch, capsys
+        for name in os.environ.keys() - outer_environ().keys():
+            monkeypatch.delenv(name)
         monkeypatch.setenv("QUARTERDECK_ACTOR", "ana")
-        for name in [name for name in os.environ if name.startswith("QUARTERDECK_TEST_")]:
-            monkeypatch.delenv(name)  # commands refuse what only tests know
         self.ana, self.ports = workspace(folder, on_disk=True)
         self.ana.definitions.edit("team", "ana", {"members": ["ana", "ben"]})
         self.ben = Services(self.ports, "ben")
