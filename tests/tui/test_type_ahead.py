@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import app, routes
+from quarterdeck.tui.type_ahead import IDLE_S, Passed, TypeAhead
 from quarterdeck.tui.widgets.choice_field import Pick, Word
 from quarterdeck.tui.widgets.dialog import Choice, Dialog
 from quarterdeck.tui.widgets.menu import Menu
@@ -109,6 +110,30 @@ async def test_the_patience_for_one_page_does_not_end_that_for_the_next(
         for key in ("e", "X", "Y"):
             ui.post(key)
         await ui.until("1  XYSELECT 1 AS v", deadline_s=5)
+
+
+@pytest.mark.row("T1")
+async def test_a_key_that_overtakes_the_word_of_the_one_before_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What says that the first is done with stands behind the third in the application's queue."""
+    services, _ = workspace(tmp_path)
+    passed, behind = TypeAhead.passed, ["i"]
+
+    async with running(services) as ui:
+
+        async def passed_late(self: TypeAhead, message: Passed) -> None:
+            while behind:
+                ui.post(behind.pop())
+                await asyncio.sleep(5 * IDLE_S)
+            await passed(self, message)
+
+        await ui.press("colon")
+        monkeypatch.setattr(TypeAhead, "passed", passed_late)
+        for key in "da":
+            ui.post(key)
+        await ui.until("/ dai_", deadline_s=5)
+        assert not behind
 
 
 DIALOGS: dict[str, Callable[[], ModalScreen[Any]]] = {

@@ -93,6 +93,7 @@ class TypeAhead:
         while self._waiting and not self.is_early and self._is_free(self._waiting[0]):
             event = self._waiting.popleft()
             self._number += 1
+            self._is_asked = False  # what was asked about the key before is no word about this one
             self._target = target = self._app.focused or self._app.screen
             self._is_text = _is_text(event, target)
             self._handed_at = time.monotonic()
