@@ -61,14 +61,17 @@ class Ui:
         await self.settle()
 
     async def until(self, words: str, *, deadline_s: float = DEADLINE_S) -> str:
-        """Wait until the screen shows these words, and return the screen."""
+        """Wait until the screen shows these words, and return the screen, all on it laid out."""
         end = time.monotonic() + deadline_s
         while words not in (shown := self.screen):
             if time.monotonic() > end:
                 raise AssertionError(f"{words!r} is not on the screen:\n{shown}")
             await self.settle()
             await asyncio.sleep(0.02)
-        return shown
+        # A line that changes is painted at once; what came to be shown with it has its place a round later.
+        for _ in range(2):
+            await self.pilot.pause()
+        return drawn if words in (drawn := self.screen) else shown
 
     async def confirm(self, key: str) -> None:
         """Take a dialog's choice by its letter, after the dialog listens."""
