@@ -272,7 +272,8 @@ def _demand_file(content: IO[bytes], file: Path, shown: ToRestore) -> None:
 def _demand_place(path: Path, old: SqliteBackend | None, shown: ToRestore) -> None:
     """Refuse a store in place that is not the one that was shown, or that somebody wrote to since.
 
-    The scheduler's lease is no content, and is written every few seconds; nor is what is known of clocks.
+    No content are the scheduler's lease, which is written every few seconds, what is known of clocks, and a
+    definition alone: that is what a check of its cluster found. Who edits one writes a revision and audit as well.
     """
     there = None if old is None else path.stat().st_ino
     if there != shown.folder:
@@ -280,7 +281,8 @@ def _demand_place(path: Path, old: SqliteBackend | None, shown: ToRestore) -> No
         raise OvertakenError(text, advice=_ASK_AGAIN)
     if old is None or shown.change is None:
         return
-    found = [one for one in old.changes(shown.change) if one.table not in ("leases", "clocks")]
+    upkeep = ("leases", "clocks", "definitions")
+    found = [one for one in old.changes(shown.change) if one.table not in upkeep]
     if found:
         last = found[-1]
         raise OvertakenError(
