@@ -154,14 +154,13 @@ class World:
         return last[0]
 
     def watch(self, receipt: Receipt) -> None:
-        """Look until the watches answer: looks cost no request any more."""
+        """Look until the watches answer: looks cost no request any more, and are no failure that is known."""
 
         def is_free() -> bool:
             before = len(self.proxy.asked)
-            self.look(receipt)
-            return len(self.proxy.asked) == before
+            is_answered = isinstance(self.look(receipt), Observation)
+            return is_answered and len(self.proxy.asked) == before
 
-        self.seen(receipt)
         assert kubernetes.eventually(is_free, 10), self.proxy.counts()
 
 
