@@ -145,7 +145,7 @@ class TypeAhead:
         if not message.is_last:
             self.follow(message.number)
             return
-        self._target, self._is_asked = None, False
+        self._target = None
         await self.hand_on()
 
     # --- a page that is being opened
