@@ -421,6 +421,22 @@ def test_a_context_that_leads_elsewhere_answers_for_nobody(world: World, tmp_pat
         other.close()
 
 
+def test_what_failed_at_one_context_is_no_answer_at_another(world: World, tmp_path: Path) -> None:
+    receipt = world.running()
+    world.watch(receipt)
+    (tmp_path / "other").mkdir()
+    other = World(world.namespace, tmp_path / "other")
+    try:
+        theirs = other.running()
+        world.proxy.away()
+        time.sleep(3)  # several lists in vain: it is known now, and the next is not tried at once
+        assert is_silent(world.look(receipt))
+        world.proxy.kubeconfig.write_text(other.proxy.kubeconfig.read_text())
+        assert is_running(world.look(theirs))
+    finally:
+        other.close()
+
+
 def test_a_deleted_namespace_ends_its_attempts(world: World) -> None:
     receipt = world.running()
     world.watch(receipt)

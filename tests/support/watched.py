@@ -161,6 +161,7 @@ class World:
             is_answered = isinstance(self.look(receipt), Observation)
             return is_answered and len(self.proxy.asked) == before
 
+        self.seen(receipt)
         assert kubernetes.eventually(is_free, 10), self.proxy.counts()
 
 

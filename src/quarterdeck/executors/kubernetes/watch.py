@@ -127,6 +127,7 @@ class Watch:
         self._target: Target | None = None
         self._news = uptime().up_s  # goes on while the machine sleeps
         self._failure: UnreachableError | PrerequisiteError | None = None
+        self._failed: Target | None = None  # where: it says nothing of another
         self._failures = 0  # since there was progress: how long the next try waits
         self._in_vain = 0  # since a list was answered
         self._defect: Exception | None = None
@@ -147,7 +148,7 @@ class Watch:
     def shown(self, target: Target) -> tuple[list[Json], float] | None:
         """Return the objects and how old the news is, in seconds; None unless it is fresh and of this target.
 
-        Raises what kept it from listing while it waits before it tries again.
+        Raises what kept it from listing there while it waits before it tries again.
         """
         with self._lock:
             self._looked_at = time.monotonic()
@@ -155,7 +156,7 @@ class Watch:
             if defect is not None:
                 raise defect
             failure = self._failure
-            if failure is not None and self._in_vain >= KNOWN:
+            if failure is not None and self._failed == target and self._in_vain >= KNOWN:
                 raise type(failure)(failure.message, advice=failure.advice)
             if failure is not None or self._is_over or self._version is None:
                 return None
@@ -196,9 +197,11 @@ class Watch:
 
     def _turn(self) -> None:
         """List if need be, and follow one stream to its end; wait after a failure."""
+        target = None
         try:
-            if self._version is None or self._client.target() != self._target:
-                self._list()
+            target = self._client.target()
+            if self._version is None or target != self._target:
+                self._list(target)
             self._follow()
         except ExpiredError:
             with self._lock:
@@ -206,20 +209,21 @@ class Watch:
             # It is listed at once, but not without end where the server forgets faster than we follow.
             self._ended.wait(random.uniform(0, FIRST_S))  # noqa: S311  # no secret
         except (UnreachableError, PrerequisiteError, ApiError) as error:
-            self._fail(error)
+            self._fail(error, target)
 
-    def _fail(self, error: UnreachableError | PrerequisiteError | ApiError) -> None:
+    def _fail(
+        self, error: UnreachableError | PrerequisiteError | ApiError, target: Target | None
+    ) -> None:
         failure = refused(error) if isinstance(error, ApiError) else error
         with self._lock:
-            self._failure = failure
+            self._failure, self._failed = failure, target
             self._failures += 1
             self._in_vain += 1
             self._version = None
             wait_s = min(LONGEST_S, FIRST_S * 2.0 ** (self._failures - 1))
         self._ended.wait(wait_s * random.uniform(0.5, 1))  # noqa: S311  # no secret
 
-    def _list(self) -> None:
-        target = self._client.target()
+    def _list(self, target: Target) -> None:
         found = self._client.get(self._path, self._selector)
         objects = dict(map(_kept, _items(found)))
         version = _version(found)
