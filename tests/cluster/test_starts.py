@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ STARTS_WITHIN_S = 4.0  # a pod that may start does so within two seconds
 SLEEPS = "import time; time.sleep(8)"
 CONTROLLER = "kube-controller-manager"
 SOMEBODY = "kubectl-patch"
+ONE_AT_A_TIME = threading.Lock()  # who dispatches begins the older ones in the line, too
 Json = dict[str, Any]
 
 
@@ -101,7 +103,8 @@ class Job:
 
 def dispatched(chaos: Chaos, moment: object = 1_000) -> Job:
     """Dispatch a run in a process that is killed at that moment, or has ended: nobody of ours looks on."""
-    run = chaos.dispatch("counted", moment)
+    with ONE_AT_A_TIME:
+        run = chaos.dispatch("counted", moment)
     assert run is not None
     return Job(chaos, run)
 
