@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.lists import services
-from tests.bench.tui_spaces import REFERENCE
+from tests.bench.tui_spaces import reference
 from tests.bench.windows import fill
 from tests.support.quarterdeck import Quarterdeck, sql
 from tests.support.screen import Terminal
@@ -58,10 +57,11 @@ def start(deck: Quarterdeck) -> dict[str, float]:
 
 def reference_start(deck: Quarterdeck) -> float:
     """Return how long the smallest application with a table of a hundred rows takes to its first paint."""
-    environ = {**deck.environ(), "TERM": "xterm-256color", "TEXTUAL_ANIMATIONS": "none"}
+    program = reference("table", "100")
+    environ = {**deck.environ(), "TERM": "xterm-256color", **program.environ}
     begun = time.monotonic()
-    with Terminal([sys.executable, REFERENCE, "table", "100"], environ) as terminal:
-        terminal.until("job-0000")
+    with Terminal(program.command, environ) as terminal:
+        terminal.until(program.ready)
         return time.monotonic() - begun
 
 
