@@ -157,8 +157,6 @@ def test_two_viewers_and_a_scheduler_double_nothing(deck: Quarterdeck, namespace
     assert kubernetes.left(namespace) == []
 
 
-LAG_S = 3.0  # G1's bound
-TRIES = 3
 FLOOD = """
 import sys, time
 each, rate = 100, 5000
@@ -173,9 +171,17 @@ for first in range(0, {count}, each):
 """
 
 
-def most_lag(deck: Quarterdeck, proxy: Cutting, count: int, cuts: int) -> float:
-    """Follow a run of so many lines through so many cuts, lose none, and return the seconds of the latest line."""
-    before = proxy.cuts
+@pytest.mark.row("F-48")
+@pytest.mark.parametrize(
+    ("count", "cuts"),
+    [(20_000, 1), pytest.param(200_000, 3, marks=pytest.mark.long)],
+)
+def test_a_fast_log_comes_whole_through_cut_connections(
+    tmp_path: Path, namespace: str, count: int, cuts: int
+) -> None:
+    proxy = Cutting(tmp_path)
+    deck = a_deck(tmp_path, namespace, kubeconfig=str(proxy.kubeconfig))
+    deck.create("flood", cluster="kube", source=python(FLOOD.format(count=count)), timeout="10m")
     run = deck.ok("run", "flood")["id"]
     seconds = count / 5000
     lags: list[float] = []
@@ -201,7 +207,7 @@ def most_lag(deck: Quarterdeck, proxy: Cutting, count: int, cuts: int) -> float:
                 lags.append((now - datetime.fromisoformat(line["at"])).total_seconds())
         assert viewer.wait(60) == 0
     cutter.join()
-    assert proxy.cuts == before + cuts
+    assert proxy.cuts == cuts
     assert deck.until(run)["state"] == "succeeded"
     numbers = [int(text.split()[1]) for text in texts(lines)]
     repeated, missing = len(numbers) - len(set(numbers)), count - len(set(numbers))
@@ -217,24 +223,7 @@ def most_lag(deck: Quarterdeck, proxy: Cutting, count: int, cuts: int) -> float:
     # Nothing is lost but what was rotated away while a connection was cut.
     assert all(gap["why"] == ROTATED for gap in found), figures
     assert count > 100_000 or not found, figures  # which is written long before 10 MiB are
-    return lags[-1]
-
-
-@pytest.mark.row("F-48")
-@pytest.mark.parametrize(
-    ("count", "cuts"),
-    [(20_000, 1), pytest.param(200_000, 3, marks=pytest.mark.long)],
-)
-def test_a_fast_log_comes_whole_through_cut_connections(
-    tmp_path: Path, namespace: str, count: int, cuts: int
-) -> None:
-    proxy = Cutting(tmp_path)
-    deck = a_deck(tmp_path, namespace, kubeconfig=str(proxy.kubeconfig))
-    deck.create("flood", cluster="kube", source=python(FLOOD.format(count=count)), timeout="10m")
-    lags: list[float] = []
-    while not lags or min(lags) > LAG_S:  # the machine has others to serve
-        assert len(lags) < TRIES, lags
-        lags.append(most_lag(deck, proxy, count, cuts))
+    assert lags[-1] <= 3, figures  # G1's bound
     proxy.close()
 
 
