@@ -17,7 +17,7 @@ from quarterdeck.present.table import Cell
 from quarterdeck.tui import app, routes
 from quarterdeck.tui.type_ahead import IDLE_S, Passed, TypeAhead
 from quarterdeck.tui.widgets.choice_field import Pick, Word
-from quarterdeck.tui.widgets.dialog import Choice, Dialog
+from quarterdeck.tui.widgets.dialog import DEAF_S, Answer, Choice, Dialog, Field
 from quarterdeck.tui.widgets.menu import Menu
 from quarterdeck.tui.widgets.panel import Panel
 from tests.support.services import workspace
@@ -134,6 +134,45 @@ async def test_a_key_that_overtakes_the_word_of_the_one_before_stops_no_other(
             ui.post(key)
         await ui.until("/ dai_", deadline_s=5)
         assert not behind
+
+
+@pytest.mark.row("T4")
+async def test_a_key_right_behind_enter_goes_where_enter_leads(tmp_path: Path) -> None:
+    """Of a dialog's line to its choices: a letter that takes one is none of the line's text."""
+    services, _ = workspace(tmp_path)
+    answers: list[Answer | None] = []
+    async with running(services) as ui:
+        for number in range(10):
+            dialog = Dialog(
+                "Sure?",
+                [],
+                [Choice("a", "Yes", "y")],
+                harmful=True,
+                fields=[Field("note", "Note")],
+            )
+            ui.app.push_screen(dialog, answers.append)
+            await ui.until("Note")
+            await asyncio.sleep(DEAF_S)
+            for key in ("x", "enter", "y"):
+                ui.post(key)
+            for _ in range(40):
+                await asyncio.sleep(0 if len(answers) > number else 0.05)
+            assert answers[number:] == [Answer("a", {"note": "x"})], dialog.query_one(
+                "Input"
+            ).value  # type: ignore[attr-defined]
+
+
+@pytest.mark.row("T4")
+async def test_a_key_right_behind_a_filter_s_enter_is_the_list_s(tmp_path: Path) -> None:
+    services, _ = workspace(tmp_path)
+    async with running(services) as ui:
+        for _ in range(5):
+            for key in ("slash", "d", "a", "enter", "e"):
+                ui.post(key)
+            await ui.until("1  SELECT 1 AS v", deadline_s=5)
+            await ui.press("escape")
+            await ui.until("filter: da   1 of 1")
+            await ui.press("escape")
 
 
 DIALOGS: dict[str, Callable[[], ModalScreen[Any]]] = {

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PATIENCE_S: Final = 2.0  # so long a page may take before Esc leaves it at once
 PASSED_S: Final = 0.25  # so long a key may take before the next is handed on all the same
 IDLE_S: Final = 0.02  # after this a key is done with if nothing waits anywhere on its way
+TURNS: Final = 2  # a key's way, and that of what it made its target say
 LEAVING: Final = ("escape", "ctrl+q")
 Typed = events.Key | events.Paste
 
@@ -32,12 +33,14 @@ class Passed(Message):
     """A fact: the key with this number, behind which this went the same way, is done with.
 
     `is_last`: what the key set going on the application's own task is done with, too: another focus, above all.
+    Then it goes the way a second time, behind what that posted there: a line says so that it is entered.
     """
 
-    def __init__(self, number: int, *, is_last: bool = False) -> None:
+    def __init__(self, number: int, *, is_last: bool = False, turn: int = 1) -> None:
         super().__init__()
         self.number = number
         self.is_last = is_last
+        self.turn = turn
 
 
 class Arrived(Message, bubble=False):
@@ -125,7 +128,7 @@ class TypeAhead:
             if not target.post_message(Passed(self._number)):
                 return True  # it is closing
             self._is_asked = True
-            self._app.set_timer(PASSED_S, partial(self.follow, self._number))
+            self._app.set_timer(PASSED_S, partial(self.follow, self._number, turn=TURNS))
         return False
 
     def _is_idle(self, target: Widget) -> bool:
@@ -134,19 +137,25 @@ class TypeAhead:
         way = target.ancestors_with_self
         return not any(node.message_queue_size for node in way if isinstance(node, Widget))
 
-    def follow(self, number: int | None = None) -> None:
+    def follow(self, number: int | None = None, *, turn: int = 1) -> None:
         """Go on behind what this key has set going on the application's task; None: the last key."""
-        self._app.post_message(Passed(self._number if number is None else number, is_last=True))
+        found = self._number if number is None else number
+        self._app.post_message(Passed(found, is_last=True, turn=turn))
 
     async def passed(self, message: Passed) -> None:
         """Go on, if it is the last key that is done with."""
-        if message.number != self._number:
+        number, turn, target = message.number, message.turn, self._target
+        if number != self._number:
             return
         if not message.is_last:
-            self.follow(message.number)
-            return
-        self._target = None
-        await self.hand_on()
+            self.follow(number, turn=turn)
+        elif (
+            turn == TURNS
+            or target is None
+            or not target.post_message(Passed(number, turn=turn + 1))
+        ):
+            self._target = None
+            await self.hand_on()
 
     # --- a page that is being opened
 
