@@ -11,7 +11,7 @@ from quarterdeck.model.logline import LogChunk
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import Run
 from quarterdeck.service import logs as service_logs
-from quarterdeck.service.archiving import Archiving
+from quarterdeck.service.archiving import UNWRITTEN, Archiving
 from quarterdeck.service.bundle import Services
 from tests.support.services import FakePorts, workspace
 
@@ -79,6 +79,45 @@ def test_a_follower_shows_what_is_kept_before_it_fetches_more(
     assert ports.logs.count(run) < 3_000
     ports.fake.end(name)
     assert texts([first, *lines]) == [str(n) for n in range(5_000)]
+
+
+@pytest.mark.row("G1")
+def test_a_follower_tells_the_last_lines_before_it_clears_away(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    waits: list[float] = []
+
+    def end(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            ports.fake.say(name, "two")
+            ports.fake.end(name, lines=7)
+        assert len(waits) < 20
+
+    lines = services.logs.follow(run, wait=end)
+    cleared = [(texts([line])[0], "reap" in ports.fake.calls) for line in lines]
+    assert cleared == [("one", False), ("two", False), ("gap: " + UNWRITTEN, True)]
+    assert services.runs.get(run).archived
+    assert ports.fake.attempts == {}
+
+
+@pytest.mark.row("G1")
+def test_a_follower_ends_when_nothing_can_be_cleared_away(
+    made: tuple[Services, FakePorts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+
+    def refuses(*_: object) -> bool:
+        raise StoreFaultError("The disk is full.")
+
+    monkeypatch.setattr(Archiving, "finish", refuses)
+    ports.fake.end(name)
+    waits: list[float] = []
+    assert texts(services.logs.follow(run, wait=waits.append)) == ["one"]
+    assert len(waits) < 5
 
 
 def test_lines_that_the_last_word_counts_and_nobody_has_are_a_gap(

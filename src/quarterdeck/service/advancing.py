@@ -65,11 +65,16 @@ TURNS: Final = 20
 """How often one look serves the line: each turn may make room for another."""
 
 
+CLEARING: Final = (ActKind.REAP, ActKind.NEXT_ATTEMPT)
+"""These wait for what an attempt leaves behind to be gone."""
+
+
 @dataclass(slots=True)
 class _Patience:
-    """How long places may still take to make what begins, all runs of one look together."""
+    """How long places may still take to make what begins, all runs of a look together; whether it clears away."""
 
     left_s: float
+    clears: bool = True
 
 
 class Advancing:
@@ -85,15 +90,18 @@ class Advancing:
         found = self._context.readable(self._context.ports.store.runs, OPEN)
         return [kept.value for kept in found]
 
-    def reconcile(self, runs: Iterable[Run], patience_s: float = ROUND_S) -> list[Run]:
+    def reconcile(
+        self, runs: Iterable[Run], patience_s: float = ROUND_S, *, clears: bool = True
+    ) -> list[Run]:
         """Bring each open run to where it really stands; one question per cluster. Returns them all.
 
         Those that are queued come last: what has ended by then makes room. A run whose document is damaged stays
         where it is, and holds up no other: a note of it says so.
-        `patience_s`: how long all of it waits at most for places to make what begins.
+        `patience_s`: how long all of it waits at most for places to make what begins. Without `clears` what an
+        attempt leaves behind stays for the next look.
         """
         runs = list(runs)
-        patience = _Patience(patience_s)
+        patience = _Patience(patience_s, clears)
         facts = self._observe([run for run in runs if run.is_open])
         moved = {
             run.id: self._looked_at(run, facts.get(run.id), patience)
@@ -105,10 +113,10 @@ class Advancing:
         moved |= self._serve(queued, patience) if queued else {}
         return [moved.get(run.id, run) for run in runs]
 
-    def step(self, run_id: RunId, patience_s: float = ROUND_S) -> Run:
-        """Move one run on as far as it goes without waiting for anything but what it begins with; return it."""
+    def step(self, run_id: RunId, patience_s: float = ROUND_S, *, clears: bool = True) -> Run:
+        """Move one run on as far as it goes, waiting for what it begins with and for what it leaves; return it."""
         run = self._context.ports.store.runs.get(run_id).value
-        return self.reconcile([run], patience_s)[0]
+        return self.reconcile([run], patience_s, clears=clears)[0]
 
     def standing(self, run: Run) -> Standing:
         """Return what is shown of the run besides itself."""
@@ -146,6 +154,8 @@ class Advancing:
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
+            if act.kind in CLEARING and not patience.clears:
+                break
             outcome = self._do(run, act, patience)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
@@ -209,7 +219,7 @@ class Advancing:
         try:
             return self._act(run, act, patience)
         except DeniedError as error:
-            if act.kind in (ActKind.REAP, ActKind.NEXT_ATTEMPT):  # asked again without end
+            if act.kind in CLEARING:  # asked again without end
                 return Silent(None, error.message)
             return denying.denied(self._context, run, error)
         except UnreachableError as error:

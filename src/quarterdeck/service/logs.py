@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.logline import SHOWN_STREAMS, UNCOUNTED, StoredLine, is_of
+from quarterdeck.service.advancing import CLEARING
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL
 
@@ -106,15 +107,18 @@ class Logs:
     ) -> Iterator[dict[str, Any]]:
         """Yield lines as they come, until the run has ended and all was told.
 
-        `wait` is called with the seconds to the next look. `events` adds the runner's events.
+        `wait` is called with the seconds to the next look. `events` adds the runner's events. What an attempt
+        wrote is told before what it leaves behind is cleared away, for that may take seconds.
         """
         run = self._runs.get(run_id)
-        after, idle_s = 0, 0.0
+        after, idle_s, told = 0, 0.0, True
         failing_since: float | None = None
         while True:
             if run.is_open and not self._context.read_only:
-                run = self._runs.advancing.step(run.id)
+                clears = not told and _is_to_be_cleared(run)
+                run = self._runs.advancing.step(run.id, clears=clears)
             else:
+                clears = True
                 run = self._runs.get(run_id)
             try:
                 is_whole = self.collect(run, most=TURN_CHUNKS)
@@ -128,10 +132,16 @@ class Logs:
             while lines := self._context.ports.logs.lines(run.id, after=after):
                 after, told = lines[-1].seq, True
                 yield from (view(x) for x in lines if _is_shown(x, origin, events=events))
-            if run.is_terminal and (run.archived or (is_whole and not told)):
+            if run.is_terminal and (run.archived or (is_whole and not told and clears)):
                 return
+            if not clears and _is_to_be_cleared(run):
+                continue
             idle_s = 0.1 if told else min(1.0, idle_s + 0.1)
             wait(idle_s)
+
+
+def _is_to_be_cleared(run: Run) -> bool:
+    return run.act is not None and run.act.kind in CLEARING
 
 
 def view(line: StoredLine) -> dict[str, Any]:
