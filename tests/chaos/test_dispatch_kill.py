@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.again import share
 from tests.support.quarterdeck import outer_environ
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,4 +100,4 @@ def test_killed_at_each_step_of_a_dispatch_once(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.row("F13")
 def test_killed_a_hundred_times(tmp_path: Path) -> None:
-    kill_at(Workspace(tmp_path), [1 + n % 26 for n in range(100)])
+    kill_at(Workspace(tmp_path), [1 + n % 26 for n in range(share(100))])

@@ -18,6 +18,7 @@ import pytest
 from quarterdeck.model.ids import Rev
 from quarterdeck.store import head
 from quarterdeck.store.open import create_store, open_store
+from tests.support.again import share
 from tests.support.stores import Clock, a_job
 
 ROOT = Path(__file__).parents[2]
@@ -184,7 +185,7 @@ def test_a_killed_writer_loses_nothing_acknowledged(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_200_killed_writers_lose_nothing_acknowledged(tmp_path: Path) -> None:
-    rounds(tmp_path / "store", 200)
+    rounds(tmp_path / "store", share(200))
 
 
 def ended_around_the_head(folder: Path, count: int) -> None:

@@ -31,6 +31,7 @@ from quarterdeck.service.bundle import Services
 from quarterdeck.store import guard, head, pages, repair, scan
 from quarterdeck.store.documents import DocumentStore
 from quarterdeck.store.open import create_store, open_store
+from tests.support.again import share
 from tests.support.damage import Documents, documents, findings, repaired, untold
 from tests.support.fakes import CrashError, FakeExecutor
 from tests.support.quarterdeck import job
@@ -241,7 +242,7 @@ def test_no_bit_of_the_database_is_lost_unnoticed_nor_unnamed(
 @pytest.mark.long
 @pytest.mark.row("H8", "F-38")
 def test_no_bit_of_2000_is_lost_unnoticed_nor_unnamed(real: Path, clock: Clock) -> None:
-    sweep(real, clock, 99, 2_000)
+    sweep(real, clock, 99, share(2_000))
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from quarterdeck.service.bundle import Services
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.draft import editing
 from quarterdeck.tui.widgets.editor import CodeEditor
+from tests.support.again import share
 from tests.support.quarterdeck import sql
 from tests.support.services import workspace
 from tests.tui.pages import Ui, running
@@ -54,7 +55,7 @@ async def autosaved(ui: Ui, services: Services, text: str) -> None:
 
 
 @pytest.mark.row("T4")
-@pytest.mark.parametrize("count", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [20, pytest.param(share(200), marks=pytest.mark.long)])
 def test_any_text_goes_through_editor_and_autosave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
