@@ -87,19 +87,33 @@ def test_a_follower_tells_the_last_lines_before_it_clears_away(
 ) -> None:
     services, ports = made
     run, name = begun(services, ports, "one")
-    waits: list[float] = []
+    waits: list[tuple[float, bool]] = []
 
     def end(seconds: float) -> None:
-        waits.append(seconds)
+        waits.append((seconds, "reap" in ports.fake.calls))
         if len(waits) == 3:
             ports.fake.say(name, "two")
             ports.fake.end(name, lines=7)
         assert len(waits) < 20
 
     lines = services.logs.follow(run, wait=end)
-    cleared = [(texts([line])[0], "reap" in ports.fake.calls) for line in lines]
-    assert cleared == [("one", False), ("two", False), ("gap: " + UNWRITTEN, True)]
+    told = [(texts([line])[0], "reap" in ports.fake.calls) for line in lines]
+    assert told == [("one", False), ("two", False), (f"gap: {UNWRITTEN}", False)]
+    assert waits[3:] == [(0.0, False)]  # what was told is on the screen before
     assert services.runs.get(run).archived
+    assert ports.fake.attempts == {}
+
+
+@pytest.mark.row("G1")
+def test_a_follower_clears_away_what_another_process_left_behind_its_archived_log(
+    made: tuple[Services, FakePorts],
+) -> None:
+    services, ports = made
+    run, name = begun(services, ports, "one")
+    ports.fake.end(name)
+    assert services.runs.advancing.step(run, clears=False).archived  # and then it was killed
+    assert name in ports.fake.attempts
+    assert texts(services.logs.follow(run, wait=lambda _: None)) == ["one"]
     assert ports.fake.attempts == {}
 
 

@@ -66,15 +66,14 @@ TURNS: Final = 20
 
 
 CLEARING: Final = (ActKind.REAP, ActKind.NEXT_ATTEMPT)
-"""These wait for what an attempt leaves behind to be gone."""
+"""These keep an attempt's log, and then wait for what the attempt leaves behind to be gone."""
 
 
 @dataclass(slots=True)
 class _Patience:
-    """How long places may still take to make what begins, all runs of a look together; whether it clears away."""
+    """How long places may still take to make what begins, all runs of one look together."""
 
     left_s: float
-    clears: bool = True
 
 
 class Advancing:
@@ -97,14 +96,14 @@ class Advancing:
 
         Those that are queued come last: what has ended by then makes room. A run whose document is damaged stays
         where it is, and holds up no other: a note of it says so.
-        `patience_s`: how long all of it waits at most for places to make what begins. Without `clears` what an
-        attempt leaves behind stays for the next look.
+        `patience_s`: how long all of it waits at most for places to make what begins. Without `clears` the log of
+        an attempt that has ended is kept, and what the attempt leaves behind stays for the next look.
         """
         runs = list(runs)
-        patience = _Patience(patience_s, clears)
+        patience = _Patience(patience_s)
         facts = self._observe([run for run in runs if run.is_open])
         moved = {
-            run.id: self._looked_at(run, facts.get(run.id), patience)
+            run.id: self._looked_at(run, facts.get(run.id), patience, clears=clears)
             for run in runs
             if run.is_open and run.state is not RunState.QUEUED
         }
@@ -143,20 +142,20 @@ class Advancing:
                 moved[run.id] = self._looked_at(seen, rooms.get(run.id), patience)
         return {known: run for known, run in moved.items() if known in ids}
 
-    def _looked_at(self, run: Run, fact: Fact | None, patience: _Patience) -> Run:
+    def _looked_at(
+        self, run: Run, fact: Fact | None, patience: _Patience, *, clears: bool = True
+    ) -> Run:
         try:
-            return self._settle(run, fact, patience)
+            return self._settle(run, fact, patience, clears=clears)
         except DamagedDocumentError as error:
             return replace(run, notes=(*run.notes, error.message))
 
-    def _settle(self, seen: Run, fact: Fact | None, patience: _Patience) -> Run:
+    def _settle(self, seen: Run, fact: Fact | None, patience: _Patience, *, clears: bool) -> Run:
         """Decide and act until there is nothing to do but wait: an act that is asked for again waits."""
         run, act = self._decide(seen, fact)
         done: Act | None = None
         while act is not None and act != done:
-            if act.kind in CLEARING and not patience.clears:
-                break
-            outcome = self._do(run, act, patience)
+            outcome = self._do(run, act, patience, clears=clears)
             if outcome is None:
                 return self._context.ports.store.runs.get(run.id).value
             if isinstance(outcome, Refused | Denied):
@@ -214,10 +213,10 @@ class Advancing:
 
     # --- acts
 
-    def _do(self, run: Run, act: Act, patience: _Patience) -> Fact | None:
-        """Do the act that was saved and say what came of it; None: it cannot be done now."""
+    def _do(self, run: Run, act: Act, patience: _Patience, *, clears: bool) -> Fact | None:
+        """Do the act that was saved and say what came of it; None: it cannot be done now, or not yet."""
         try:
-            return self._act(run, act, patience)
+            return self._act(run, act, patience, clears=clears)
         except DeniedError as error:
             if act.kind in CLEARING:  # asked again without end
                 return Silent(None, error.message)
@@ -227,7 +226,7 @@ class Advancing:
                 return PutBack(SILENT, error.message)
             return Silent(None, error.message)
 
-    def _act(self, run: Run, act: Act, patience: _Patience) -> Fact | None:
+    def _act(self, run: Run, act: Act, patience: _Patience, *, clears: bool) -> Fact | None:
         doing: dict[ActKind, Callable[[], Fact | None]] = {
             ActKind.FREEZE: lambda: freezing.resolve(self._context, run),
             ActKind.CHECK: lambda: self._check(run),
@@ -235,8 +234,8 @@ class Advancing:
             ActKind.RELEASE: lambda: self._release(run, patience),
             ActKind.START: lambda: self._start(run),
             ActKind.CANCEL: lambda: self._cancel(run, act),
-            ActKind.REAP: lambda: self._reap(run),
-            ActKind.NEXT_ATTEMPT: lambda: self._reap(run),
+            ActKind.REAP: lambda: self._reap(run, clears=clears),
+            ActKind.NEXT_ATTEMPT: lambda: self._reap(run, clears=clears),
         }
         return doing[act.kind]()
 
@@ -318,8 +317,8 @@ class Advancing:
             return Stepped(error.message)
         return Stepped()
 
-    def _reap(self, run: Run) -> Fact | None:
-        """Archive the log, then leave nothing behind of any attempt."""
+    def _reap(self, run: Run, *, clears: bool) -> Fact | None:
+        """Archive the log, then leave nothing behind of any attempt, unless that is for a later look."""
         executor = self.executor(run)
         receipts = [attempt.receipt for attempt in run.attempts if attempt.receipt is not None]
         try:
@@ -327,6 +326,8 @@ class Advancing:
                 return None
         except StoreFaultError as error:  # the attempts stay until their log is kept
             return Silent(None, error.message)
+        if not clears:
+            return None
         reports = [executor.reap(receipt) for receipt in receipts]
         removed = tuple(name for report in reports for name in report.removed)
         left = tuple(name for report in reports for name in report.left)

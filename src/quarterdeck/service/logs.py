@@ -111,11 +111,10 @@ class Logs:
         wrote is told before what it leaves behind is cleared away, for that may take seconds.
         """
         run = self._runs.get(run_id)
-        after, idle_s, told = 0, 0.0, True
+        after, idle_s, clears = 0, 0.0, False
         failing_since: float | None = None
         while True:
             if run.is_open and not self._context.read_only:
-                clears = not told and _is_to_be_cleared(run)
                 run = self._runs.advancing.step(run.id, clears=clears)
             else:
                 clears = True
@@ -132,16 +131,15 @@ class Logs:
             while lines := self._context.ports.logs.lines(run.id, after=after):
                 after, told = lines[-1].seq, True
                 yield from (view(x) for x in lines if _is_shown(x, origin, events=events))
-            if run.is_terminal and (run.archived or (is_whole and not told and clears)):
-                return
-            if not clears and _is_to_be_cleared(run):
+            if not clears and run.act is not None and run.act.kind in CLEARING:
+                clears = True
+                wait(0.0)
                 continue
+            if run.is_terminal and (run.archived or (is_whole and not told)):
+                return
+            clears = False
             idle_s = 0.1 if told else min(1.0, idle_s + 0.1)
             wait(idle_s)
-
-
-def _is_to_be_cleared(run: Run) -> bool:
-    return run.act is not None and run.act.kind in CLEARING
 
 
 def view(line: StoredLine) -> dict[str, Any]:
