@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.again import share
 from tests.support.quarterdeck import Quarterdeck, job, sql
 
 WRITERS = 4
@@ -58,7 +59,7 @@ def test_creates_killed_at_random_leave_a_whole_store(tmp_path: Path) -> None:
 @pytest.mark.long
 @pytest.mark.row("R1")
 def test_creates_killed_a_hundred_times(tmp_path: Path) -> None:
-    kill_commands(Quarterdeck(tmp_path), 100)
+    kill_commands(Quarterdeck(tmp_path), share(100))
 
 
 @pytest.mark.row("R2", "I47")

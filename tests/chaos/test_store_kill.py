@@ -221,7 +221,7 @@ def test_who_is_ended_between_commit_and_acknowledgement_leaves_no_damage(tmp_pa
 @pytest.mark.long
 @pytest.mark.row("R1", "F-38")
 def test_200_ended_between_commit_and_acknowledgement_leave_no_damage(tmp_path: Path) -> None:
-    ended_around_the_head(tmp_path / "store", 50)
+    ended_around_the_head(tmp_path / "store", share(50))
 
 
 def increments(folder: Path, each: int) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from quarterdeck.service.bundle import Services
 from tests.bench.lists import services
+from tests.support.again import share
 from tests.support.quarterdeck import ROOT, job
 
 # Saves, publishes and goes back as often as asked, and says what was acknowledged.
@@ -71,7 +72,7 @@ def kept_texts(made: Services) -> set[str]:
 
 @pytest.mark.row("F-40")
 @pytest.mark.row("B7")
-@pytest.mark.parametrize("tries", [60, pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("tries", [60, pytest.param(share(500), marks=pytest.mark.long)])
 def test_two_processes_at_one_draft_lose_nothing(tmp_path: Path, tries: int) -> None:
     folder = tmp_path / "store"
     made = services(folder)
