@@ -224,6 +224,56 @@ def test_a_pod_that_says_it_was_told_to_go_while_its_job_is_suspended_was_preemp
     assert "kubectl-edit suspended" in seen.because
 
 
+@pytest.mark.row("F-28")
+@pytest.mark.parametrize("is_gone", [False, True])
+@pytest.mark.parametrize("has_failed", [False, True])
+def test_a_controller_that_notes_its_start_late_suspended_nothing(
+    api: FakeApi, executor: KubernetesExecutor, is_gone: bool, has_failed: bool
+) -> None:
+    """It makes the pod before it writes `startTime`, and may be killed between."""
+    receipt = begun(executor)
+    [pod] = api.of("pods")
+    job, name = api.job(), pod["metadata"]["name"]
+    job["status"]["startTime"] = "2026-11-22T06:00:04Z"
+    tick(api)
+    pod["metadata"]["deletionTimestamp"] = "2026-11-22T06:00:05Z"
+    api.end_pod(name, code=143)
+    if has_failed:
+        api.work()
+    api.makes = False
+    if is_gone:
+        del api.objects["pods", name]
+        if not has_failed:
+            api.make_another()
+    seen = look(an_executor(api), receipt)
+    assert seen.phase is Phase.ENDED
+    assert seen.failure is not Reason.PREEMPTED, seen
+    assert "suspended" not in seen.because
+    if not (is_gone and has_failed):  # else nothing tells who took the pod
+        assert seen.failure is Reason.DELETED_EXTERNALLY
+
+
+@pytest.mark.row("F-28")
+@pytest.mark.parametrize("is_before", [False, True])
+def test_a_suspension_counts_until_its_job_has_failed(
+    api: FakeApi, executor: KubernetesExecutor, is_before: bool
+) -> None:
+    receipt = begun(executor)
+    [pod] = api.of("pods")
+    job, name = api.job(), pod["metadata"]["name"]
+    tick(api)
+    pod["metadata"]["deletionTimestamp"] = "2026-11-22T06:00:05Z"
+    api.end_pod(name, code=143)
+    api.work()
+    [failed] = job["status"]["conditions"]
+    failed["lastTransitionTime"] = "2026-11-22T06:00:12Z"
+    tick(api, 5 if is_before else 10)
+    api.suspend(True, "kubectl-edit")
+    api.suspend(False, "kubectl-edit")
+    seen = look(executor, receipt)
+    assert seen.failure is (Reason.PREEMPTED if is_before else Reason.DELETED_EXTERNALLY)
+
+
 def test_a_second_pod_of_the_controllers_never_begins_and_disturbs_nothing(
     api: FakeApi, executor: KubernetesExecutor
 ) -> None:

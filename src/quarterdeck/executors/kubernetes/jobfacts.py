@@ -48,17 +48,16 @@ def has_completed(job: Json) -> bool:
 def was_suspended(job: Json, made_at: datetime | None) -> bool:
     """Whether others have suspended it since a pod was made then, and perhaps resumed it.
 
-    What is done to one that has completed or failed takes no pod away.
+    What is done to one that has completed or failed takes no pod away. Its `startTime` does not tell: its
+    controller writes it after it made the pod, and much later if it is killed between.
     """
     if has_completed(job):
         return False
-    status = job.get("status") or {}
-    started = podfacts.instant(status.get("startTime"))
-    if made_at is not None and started is not None and started > made_at:
+    failed = podfacts.condition(job, "Failed")
+    if failed is None and job["spec"].get("suspend") and is_released(job):
         return True
-    if any(one["type"] == "Failed" for one in status.get("conditions") or ()):
-        return False
     who, at = suspender(job)
-    is_later = at is not None and made_at is not None and at > made_at
-    is_suspended = bool(job["spec"].get("suspend")) and is_released(job)
-    return is_suspended or (who != names.PRODUCT and is_later)
+    if who == names.PRODUCT or at is None or made_at is None:
+        return False
+    failed_at = podfacts.instant(failed.get("lastTransitionTime")) if failed is not None else None
+    return at > made_at and (failed is None or (failed_at is not None and at <= failed_at))
