@@ -163,6 +163,8 @@ class End:
     evidence: tuple[str, ...] = ()
     line: int | None = None
     column: int | None = None
+    headline: str = ""  # the error itself in one line
+    place: Json | None = None  # {what, number, of, line, column, file, text}; see model/failure
 
 
 class EndedError(Exception):
@@ -1157,6 +1159,7 @@ def last_word(facts: Json) -> bytes:
     word["statements_done"] = facts["statements_done"][:200]
     for key in ("message", "object"):
         word[key] = facts[key] and facts[key][:1_000]
+    word["headline"] = (facts.get("headline") or "")[:300]
     while len(data := compact(word).encode("utf-8", "backslashreplace")) > LAST_WORD_LIMIT:
         if word["evidence"]:
             word["evidence"] = word["evidence"][:-1]
@@ -1968,6 +1971,8 @@ class Runner:
             "object": self.mask(end.object) if end.object else end.object,
             "message": self.mask(end.message),
             "evidence": tuple(map(self.mask, end.evidence)),
+            "headline": self.mask(end.headline),
+            "place": end.place and {**end.place, "text": self.mask(end.place["text"])},
         }
         end = End(**{name: getattr(end, name) for name in End.__slots__} | told)
         if end.reason == "start_fenced":
@@ -1999,6 +2004,8 @@ class Runner:
                 "statement": [self.current, len(self.statements)] if self.current else None,
                 "line": end.line,
                 "column": end.column,
+                "headline": end.headline,
+                "place": end.place,
                 "result": self.result.facts(),
                 "lines": self.log.number,
                 "began_ms": self.began_ms,

@@ -237,7 +237,9 @@ def _next_attempt(run: Run, fact: Fact | None, now: datetime) -> Decision:
         ended = attempt.ended_at or now
         if now < ended + SILENCE or attempt.state is None or attempt.reason is None:
             return run, run.act
-        failure = Failure(attempt.reason, attempt.object, attempt.evidence)
+        failure = Failure(
+            attempt.reason, attempt.object, attempt.evidence, attempt.headline, attempt.place
+        )
         because = f"no next attempt: attempt {attempt.number} cannot be cleared away"
         return steps.end(run, End(attempt.state, because, failure), now)
     before = run.attempts[-2].next_at if len(run.attempts) > 1 else None

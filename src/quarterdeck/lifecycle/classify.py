@@ -18,6 +18,8 @@ class End:
     failure: Failure | None = None
 
 
+_OF_CODE = frozenset({Reason.USER_ERROR, Reason.CONFIG_ERROR})
+"""Reasons for which the error that the code met is the answer; for others it is only what followed from it."""
 _BY_REASON = {
     Reason.TIMEOUT: RunState.TIMED_OUT,
     Reason.CANCELLED: RunState.CANCELLED,
@@ -75,4 +77,9 @@ def _from_word(word: Mapping[str, Any], seen: Observation) -> End:
     if word.get("line"):
         said.append(f"line {word['line']}, column {word.get('column') or 1}")
     evidence = tuple(dict.fromkeys((*said, *word.get("evidence", ()), *seen.evidence)))
-    return End(state, because, Failure(reason, word.get("object") or "", evidence))
+    headline = str(word.get("headline") or "") if reason in _OF_CODE else ""
+    return End(
+        state,
+        because,
+        Failure(reason, word.get("object") or "", evidence, headline, word.get("place") or None),
+    )

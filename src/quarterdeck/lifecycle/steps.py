@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from quarterdeck.lifecycle import nodes, retry
 from quarterdeck.lifecycle.classify import End
 from quarterdeck.lifecycle.states import FOLLOWS
+from quarterdeck.model.failure import Failure
 from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.observation import Happened, PutBack
 from quarterdeck.model.run import (
@@ -129,15 +130,14 @@ def pend(run: Run, act: Act) -> Decision:
 
 def closed(attempt: Attempt, end: End, now: datetime) -> Attempt:
     """Return the attempt as ended."""
-    failure = end.failure
-    return replace(
-        attempt,
-        ended_at=now,
-        state=end.state,
-        reason=failure.reason if failure else None,
-        object=failure.object if failure else "",
-        evidence=failure.evidence if failure else (),
-    )
+    return replace(attempt, ended_at=now, state=end.state, **_why(end.failure))
+
+
+def _why(failure: Failure | None) -> dict[str, Any]:
+    """Return what an attempt and its run keep of a failure; nothing of none."""
+    if failure is None:
+        return {"reason": None, "object": "", "evidence": (), "headline": "", "place": None}
+    return {name: getattr(failure, name) for name in Failure.__slots__}
 
 
 def end(run: Run, end: End, now: datetime) -> Decision:
@@ -146,15 +146,8 @@ def end(run: Run, end: End, now: datetime) -> Decision:
     if run.attempts and run.attempts[-1].state is None:
         run = with_attempt(run, closed(run.attempts[-1], end, at))
     run = enter(run, end.state, at, end.because)
-    failure = end.failure
     run = replace(
-        run,
-        act=None,
-        waiting=None,
-        ended_at=run.timeline[-1].at,
-        reason=failure.reason if failure else None,
-        object=failure.object if failure else "",
-        evidence=failure.evidence if failure else (),
+        run, act=None, waiting=None, ended_at=run.timeline[-1].at, **_why(end.failure)
     )
     if not any(attempt.receipt for attempt in run.attempts):
         return replace(run, archived=True, is_open=False), None

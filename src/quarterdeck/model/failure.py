@@ -1,7 +1,9 @@
 """Why a run ended badly: the reasons of the design, and the object and evidence of one failure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Reason(StrEnum):
@@ -31,8 +33,15 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A reason with what it is about (pod, statement 2 of 3, package) and what was seen."""
+    """A reason with what it is about (pod, statement 2 of 3, package) and what was seen.
+
+    `headline`: the error itself in one line, where the runner knew it. `place`: where in the source text:
+    {"what": "statement" or "file", "number", "of", "line", "column", "file", "text", "text_from"}; lines and columns
+    count from 1 in the whole text, `text` is the line, or the part of it that begins at column `text_from`.
+    """
 
     reason: Reason
     object: str = ""
     evidence: tuple[str, ...] = ()
+    headline: str = ""
+    place: Mapping[str, Any] | None = None

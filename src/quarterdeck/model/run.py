@@ -82,6 +82,8 @@ class Attempt:
     reason: Reason | None = None
     object: str = ""
     evidence: tuple[str, ...] = ()
+    headline: str = ""  # as in `Failure`
+    place: Mapping[str, Any] | None = None
     rule: str = ""  # why a next attempt was or was not made
     next_at: datetime | None = None
     node: str = ""  # where its containers run, as the cluster calls it
@@ -187,6 +189,8 @@ class Run:
     reason: Reason | None = None
     object: str = ""
     evidence: tuple[str, ...] = ()
+    headline: str = ""  # as in `Failure`
+    place: Mapping[str, Any] | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     frozen_sha256: str | None = None
