@@ -385,7 +385,7 @@ def test_a_dropped_draft_keeps_its_number_and_one_that_gives_way_is_told(door: D
     assert "quarterdeck job bring-back daily 6 brings it back" in said.words
     door.save(door.ben, "SELECT 'ben again'")
     said = door.call("job", "discard", "daily")
-    assert "the draft by ben of 2026-11-22 06:00:00 is gone" in said.words
+    assert "the draft by ben of 2026-11-22 06:00:00 UTC is gone" in said.words
     assert "quarterdeck job bring-back daily 8 brings it back" in said.words
 
 

@@ -101,19 +101,29 @@ VERSION = {
     "job": str, "number": int, "state": re.compile("draft|live|past"), "live": bool, "author": str,
     "at": TIME, "note": str, "based_on": Maybe(int),
 }  # fmt: skip
-PAST = {**VERSION, "changed": [str]}
+MADE_LIVE = {"by": str, "at": TIME, "from": Maybe(int)}
+PAST = {**VERSION, "changed": [str], "made_live": Maybe(MADE_LIVE)}
 DRAFT = {**VERSION, "stale": bool, "live_version": int, "rev": int, "spec": SPEC}
 DROPPED = {
     "job": str, "number": int, "based_on": int, "author": str, "at": TIME, "dropped_by": str, "dropped_at": TIME,
 }  # fmt: skip
 DIFFERENCE = {"path": str, "a": ANY, "b": ANY, "lines": [str]}
+FAILURE = {
+    "headline": str,
+    "place": Maybe({
+        "what": re.compile("statement|file"), "number": Maybe(int), "of": Maybe(int), "line": int,
+        "column": Maybe(int), "file": Maybe(str),
+    }),
+    "lines": [{"number": int, "text": str, "caret": Maybe(int)}],
+    "next": [{"key": str, "command": str, "text": str}],
+}  # fmt: skip
 RUN = {
     "id": RUN_ID, "job": str, "version": Maybe(int), "draft": bool, "based_on": Maybe(int), "trigger": WORD,
     "actor": str, "state": WORD, "reason": Maybe(WORD), "object": Maybe(str), "evidence": [str],
     "retry_of": Maybe(RUN_ID), "exact_of": Maybe(RUN_ID), "retried_by": [RUN_ID], "queued_at": TIME,
     "submitted_at": Maybe(TIME), "started_at": Maybe(TIME), "ended_at": Maybe(TIME), "phase": Maybe(str),
     "placement": Maybe(str), "advice": Maybe(str), "deadline": Maybe(TIME), "stale": bool,
-    "waiting_for": Maybe(dict), "position": Maybe(int), "attempt": Maybe(int),
+    "failure": Maybe(FAILURE), "waiting_for": Maybe(dict), "position": Maybe(int), "attempt": Maybe(int),
 }  # fmt: skip
 MADE_AGAIN = {**RUN, "will_run_again": [{"number": int, "head": str}]}
 STATEMENT = {
@@ -275,7 +285,8 @@ STEPS: tuple[tuple[str, str, Any, Any], ...] = (
     ("rerun", "OTHER --exact", None, MADE_AGAIN),
     ("cancel", "RUN --wait", None, WHOLE),
     ("compare", "RUN OTHER", None, {
-        "a": RUN_ID, "b": RUN_ID, "differences": [{"path": str, "a": ANY, "b": ANY}], "equal_count": int,
+        "a": RUN_ID, "b": RUN_ID, "seconds": [Maybe(float)], "equal_count": int,
+        "differences": [{"path": str, "a": ANY, "b": ANY, "lines?": [str]}],
     }),
     ("scheduler", "--once", None, {
         "fired": list, "skipped": list,

@@ -111,13 +111,35 @@ async def test_any_two_versions_are_compared(deck: tuple[Services, FakePorts]) -
     services, _ = deck
     async with running(services, places=[VERSIONS]) as ui:
         await ui.press("j")
-        await ui.until("diff v3 (live) -> v2")
+        await ui.until("v3 (live) -> v2")
         assert "+SELECT 2" in ui.screen
         await ui.press("space")
-        await ui.until("diff v2 -> v1")
+        await ui.until("--- v2 -> v1")
         await ui.press("d")
         assert "v2 -> v1" in ui.dialog.text
         assert "+SELECT 1 AS v" in ui.dialog.text
+
+
+@pytest.mark.row("B9")
+async def test_the_live_version_is_compared_with_the_one_that_it_is_based_on(
+    deck: tuple[Services, FakePorts],
+) -> None:
+    services, _ = deck
+    async with running(services, places=[VERSIONS]) as ui:
+        await ui.until("v3 (live), based on v2")
+        assert "1 field: 4 lines of source.text" in ui.screen
+        assert "made live by ana just now, in place of v2" in ui.status
+        await ui.press("d")
+        assert "v2 -> v3" in ui.dialog.text
+        assert "+SELECT 3" in ui.dialog.text
+        await ui.press("escape", "G", "a")
+        await ui.confirm("y")
+        await ui.until("v1 is live (before: v3)")
+        await ui.until("Nothing to compare it with")
+        first = services.publishing.history("daily")[-1]
+        assert (first["made_live"]["by"], first["made_live"]["from"]) == ("ana", 3)
+        await ui.press("d")
+        assert "v1 is based on no other version" in ui.status
 
 
 @pytest.mark.row("B10")

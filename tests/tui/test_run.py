@@ -59,8 +59,9 @@ async def test_a_failed_run_says_why_first_and_opens_at_its_first_error(
     async with running(services) as ui:
         await ui.press("l")
         shown = await ui.until("ValueError: no such column")
-        assert "! failed · user_error" in shown
-        assert "Mend the statement" in shown
+        assert "! The code failed: line 12." in shown
+        assert "user_error · line 12   e edit   r run again" in shown
+        assert "Fix it in a draft" in shown
         assert log(ui).current is not None
         assert log(ui).current.text == "ValueError: no such column"  # type: ignore[union-attr]
         assert "FOLLOW off" in shown

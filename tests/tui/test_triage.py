@@ -56,11 +56,12 @@ async def test_why_did_it_fail_in_one_key_or_six(night: tuple[Services, FakePort
     services, _, run = night
     async with running(services) as ui:
         assert "| orders" in ui.screen
-        assert "user_error: line 3" in ui.status
+        assert "! The code failed: line 3." in ui.status
+        assert "e edit" in ui.status
         assert await pressed(ui, "l") == 1
         shown = await ui.until("ValueError: bad day")
         assert f"run {run}" in shown
-        assert "! failed · user_error · line 3" in shown
+        assert "user_error · line 3" in shown
     async with running(services) as ui:
         assert await pressed(ui, *FIND, "l") == 6
         await ui.until("ValueError: bad day")
@@ -165,7 +166,7 @@ async def test_the_reason_for_a_ticket_in_seven_keys(
     async with running(services) as ui:
         assert await pressed(ui, *FIND, "l", "y") == 7
         assert "orders v2 run " + run in ui.app.clipboard
-        assert "user_error: line 3" in ui.app.clipboard
+        assert "failed: The code failed: line 3." in ui.app.clipboard
 
 
 @pytest.mark.row("G3")

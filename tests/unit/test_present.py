@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -25,11 +26,23 @@ def test_every_state_has_a_word_and_marks_differ_from_good_to_bad() -> None:
     ("seconds", "text"),
     [
         (0, "just now"), (-3, "just now"), (40, "40 s ago"), (200, "3 min ago"), (-7_300, "by a clock 2 h ahead"),
-        (90_000, "25 h ago"), (3 * 86_400, "3 days ago"), (40 * 86_400, "2026-10-13"),
+        (86_399, "23 h ago"), (90_000, "05:00 yesterday"),
+        (3 * 86_400, "19 Nov 06:00"), (400 * 86_400, "18 Oct 2025"),
     ],
 )  # fmt: skip
-def test_an_age_is_told_in_one_unit(seconds: int, text: str) -> None:
+def test_a_time_is_told_in_one_way(seconds: int, text: str) -> None:
     assert ages.age(format_instant(NOW - timedelta(seconds=seconds)), NOW) == text
+
+
+def test_what_is_shown_is_told_in_the_zone_of_the_reader() -> None:
+    now = NOW.astimezone(ZoneInfo("Asia/Kolkata"))
+    at = "2026-11-20T20:40:05.000000Z"
+    assert ages.age(at, now) == "02:10 yesterday"
+    assert ages.moment(at, now) == "2026-11-21 02:10:05"
+    assert ages.moment(at, NOW) == "2026-11-20 20:40:05 UTC"
+    said = f"ben made v3 live at {at}. Asked again until 2026-11-20 20:41:00 UTC."
+    told = "ben made v3 live at 2026-11-21 02:10:05. Asked again until 2026-11-21 02:11:00."
+    assert ages.localised(said, now.tzinfo) == told
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from quarterdeck.present import ages
 
 
-def whose(found: Mapping[str, Any]) -> str:
+def whose(found: Mapping[str, Any], now: datetime) -> str:
     """Return whose draft was dropped, and when that was saved."""
     gone = found["dropped"]
-    return f"the draft by {gone['author']} of {ages.moment(gone['at'])}"
+    return f"the draft by {gone['author']} of {ages.moment(gone['at'], now)}"
 
 
 def way_back(found: Mapping[str, Any]) -> str:

@@ -98,7 +98,7 @@ def _words(document: dict[str, Any]) -> Iterator[str]:
     fields = document["fields"]
     first = document["message"].removesuffix(f" (and {len(fields) - 1} more)")
     if first != document["message"]:  # all of them follow
-        first = f"{len(fields)} things to mend"
+        first = f"{len(fields)} things to fix"
     yield inert.line(f"error: {first}")
     if len(fields) > 1:
         for one in fields:

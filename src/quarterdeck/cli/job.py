@@ -264,7 +264,7 @@ def _edited(changed: Mapping[str, Any]) -> list[str]:
 def discard(session: Session, name: str, expect_rev: int | None) -> None:
     """Remove the draft; runs of it keep their text."""
     found = session.services.drafts.discard(name, expect_rev=expect_rev)
-    gone = f"{name}: {dropped.whose(found)} is gone, version {found['live_version']} is live"
+    gone = f"{name}: {dropped.whose(found, session.now())} is gone, version {found['live_version']} is live"
     session.words(found, gone, dropped.way_back(found))
 
 
@@ -276,7 +276,9 @@ def reset(session: Session, name: str, expect_rev: int | None) -> None:
     """Make the draft equal to the live version again, and based on it."""
     found = session.services.drafts.reset(name, expect_rev=expect_rev)
     now = f"{name}: the draft is as live version {found['live_version']} again"
-    session.words(found, f"{now}, {dropped.whose(found)} is gone", dropped.way_back(found))
+    session.words(
+        found, f"{now}, {dropped.whose(found, session.now())} is gone", dropped.way_back(found)
+    )
 
 
 @job.command(name="bring-back", example="quarterdeck job bring-back daily-sales 1")
@@ -296,7 +298,7 @@ def bring_back(session: Session, name: str, number: int | None, expect_rev: int 
     found = drafts.bring_back(name, number, expect_rev=expect_rev)
     said = [f"{name}: draft {number} is back, not live"]
     if found["dropped"]:
-        said += [f"{dropped.whose(found)} gave way to it", dropped.way_back(found)]
+        said += [f"{dropped.whose(found, session.now())} gave way to it", dropped.way_back(found)]
     session.words(found, *said)
 
 

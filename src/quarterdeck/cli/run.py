@@ -117,7 +117,7 @@ def cancel(session: Session, run_id: str, wait: bool) -> int:
     look = session.look()
 
     def page() -> list[Line]:
-        return [run_page.headline(shown, look), *run_page.second(shown, look)]
+        return list(run_page.banner(shown, look, session.out.width))
 
     session.answer(shown, page)
     return 0 if not wait or shown["state"] == "cancelled" else 1

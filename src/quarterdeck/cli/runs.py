@@ -75,7 +75,10 @@ def runs(session: Session, /, since: str | None, until: str | None, **chosen: An
 )
 @pass_session
 def run_show(session: Session, run_id: str, of_pods: bool) -> None:
-    """Show a run: state, reason and advice first, then inputs, timeline, result. Times are UTC."""
+    """Show a run: what happened and what to do first, then inputs, timeline, result.
+
+    Times are local on a terminal, UTC elsewhere.
+    """
     if of_pods:
         _show_pods(session, run_id)
         return
@@ -99,7 +102,6 @@ def _show_pods(session: Session, run_id: str) -> None:
 def compare(session: Session, a: str, b: str) -> None:
     """Show what differs between two runs; what is equal is only counted."""
     found = session.services.runs.compare(a, b)
-    if session.out.as_json or found["differences"]:
-        session.answer(found, lambda: job_page.differences(found["differences"]))
+    session.answer(found, lambda: job_page.compared(found))
     if not session.out.as_json:
         session.out.say(f"{found['equal_count']} parts are equal.")

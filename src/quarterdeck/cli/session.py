@@ -99,8 +99,9 @@ class Session:
     # --- answers
 
     def look(self) -> Look:
-        """Return the time and whether a person reads."""
-        return Look(self.now(), self.out.is_terminal)
+        """Return the time, in the zone of the terminal for a person who reads there, and whether one does."""
+        person = self.out.is_terminal
+        return Look(self.now().astimezone() if person else self.now(), person)
 
     def now(self) -> datetime:
         """Return the clock's time."""

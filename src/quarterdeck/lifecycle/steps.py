@@ -146,9 +146,7 @@ def end(run: Run, end: End, now: datetime) -> Decision:
     if run.attempts and run.attempts[-1].state is None:
         run = with_attempt(run, closed(run.attempts[-1], end, at))
     run = enter(run, end.state, at, end.because)
-    run = replace(
-        run, act=None, waiting=None, ended_at=run.timeline[-1].at, **_why(end.failure)
-    )
+    run = replace(run, act=None, waiting=None, ended_at=run.timeline[-1].at, **_why(end.failure))
     if not any(attempt.receipt for attempt in run.attempts):
         return replace(run, archived=True, is_open=False), None
     return pend(replace(run, reap=Reap(next_at=now)), Act(ActKind.REAP))

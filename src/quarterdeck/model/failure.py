@@ -36,8 +36,8 @@ class Failure:
     """A reason with what it is about (pod, statement 2 of 3, package) and what was seen.
 
     `headline`: the error itself in one line, where the runner knew it. `place`: where in the source text:
-    {"what": "statement" or "file", "number", "of", "line", "column", "file", "text", "text_from"}; lines and columns
-    count from 1 in the whole text, `text` is the line, or the part of it that begins at column `text_from`.
+    {"what": "statement" or "file", "number", "of", "line", "column", "file", "text", "text_from"}; lines and
+    columns count from 1 in the whole text, `text` is the line, or its part that begins at column `text_from`.
     """
 
     reason: Reason

@@ -116,6 +116,21 @@ class RunShown(NamedTuple):
     parameters: Mapping[str, Any] | None = None
 
 
+class Fix(NamedTuple):
+    """Where what failed can be edited: `kind` is "draft", "query", "text" (read-only, the run's own) or "none".
+
+    `name` is the job's or the query's; line and column count from 1, line 0 is no place; `why` it is read-only or
+    nowhere.
+    """
+
+    kind: str
+    name: str = ""
+    line: int = 0
+    column: int = 1
+    text: str = ""
+    why: str = ""
+
+
 class Done(NamedTuple):
     """A statement that a run had completed; `head` is its first line, empty where its text is not known."""
 

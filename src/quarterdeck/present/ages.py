@@ -1,37 +1,70 @@
-"""Instants and lengths of time in words for people. `--json` and files have their own forms: `model`."""
+"""Instants and lengths of time in words for people. `--json` and files have their own forms: `model`.
 
-from datetime import datetime
+Instants are told in the zone of `now`: on screens and terminals the reader's.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, tzinfo
+from typing import Final
 
 from quarterdeck.model.instants import parse_instant
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+_UTC: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|\+00:00)|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"
+)
 
 
 def age(at: str, now: datetime) -> str:
-    """Return how long ago the instant was: `just now`, `3 min ago`; after 30 days its date.
+    """Return when the instant was: `just now`, `3 min ago`; from a day on `02:14 yesterday`, then its date.
 
     What happened cannot lie before us: of an instant that does it is said how far its clock is ahead of this one.
     """
-    seconds = (now - parse_instant(at)).total_seconds()
+    moment = parse_instant(at)
+    seconds = (now - moment).total_seconds()
     away = abs(seconds)
     if away < 10:  # noqa: PLR2004  # a glance
         return "just now"
-    if away >= 30 * DAY_S:
-        return at[:10]
+    if seconds >= DAY_S:
+        return _date(moment.astimezone(now.tzinfo), now)
     if away < MINUTE_S:
         text = f"{away:.0f} s"
     elif away < HOUR_S:
         text = f"{away // MINUTE_S:.0f} min"
-    elif away < 2 * DAY_S:
-        text = f"{away // HOUR_S:.0f} h"
     else:
-        text = f"{away // DAY_S:.0f} days"
+        text = f"{away // HOUR_S:.0f} h"
     return f"{text} ago" if seconds >= 0 else f"by a clock {text} ahead"
 
 
-def moment(at: str) -> str:
-    """Return the instant to the second, in UTC: `2026-11-22 06:00:00`."""
-    return f"{at[:10]} {at[11:19]}"
+def _date(local: datetime, now: datetime) -> str:
+    if local.date() == (now - timedelta(days=1)).date():
+        return f"{local:%H:%M} yesterday"
+    if local.year == now.year:
+        return f"{local.day} {local:%b %H:%M}"
+    return f"{local.day} {local:%b %Y}"
+
+
+def moment(at: str, now: datetime) -> str:
+    """Return the instant to the second in the zone of `now`: `2026-11-22 07:00:00`; in UTC it says so."""
+    local = parse_instant(at).astimezone(now.tzinfo)
+    return f"{local:%Y-%m-%d %H:%M:%S}" + (" UTC" if local.tzname() == "UTC" else "")
+
+
+def clock(at: str, now: datetime) -> str:
+    """Return the time of day to the second in the zone of `now`."""
+    return f"{parse_instant(at).astimezone(now.tzinfo):%H:%M:%S}"
+
+
+def localised(text: str, zone: tzinfo | None) -> str:
+    """Return a sentence with each instant that stands in it in UTC told in this zone (None: the machine's)."""
+
+    def told(found: re.Match[str]) -> str:
+        local = parse_instant(found[0].replace(" UTC", "Z")).astimezone(zone)
+        return f"{local:%Y-%m-%d %H:%M:%S}"
+
+    return _UTC.sub(told, text)
 
 
 def span(seconds: float) -> str:

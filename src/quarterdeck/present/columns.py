@@ -22,10 +22,10 @@ def _names(key: str) -> _Of:
 
 
 def when(at: str | None, look: Look) -> Cell:
-    """Return an instant as an age for a person, to the second in UTC for a script."""
+    """Return when it was for a person, to the second for a script."""
     if at is None:
         return Cell("")
-    return Cell(ages.age(at, look.now) if look.person else ages.moment(at), "dim")
+    return Cell(ages.age(at, look.now) if look.person else ages.moment(at, look.now), "dim")
 
 
 def _some(key: str) -> _Of:

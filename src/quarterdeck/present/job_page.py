@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from quarterdeck.model.instants import format_instant
-from quarterdeck.present import ages, columns, inert, lists, states, tree
+from quarterdeck.present import ages, columns, failure, inert, lists, states, tree
 from quarterdeck.present.table import Cell, Line, Look, text
 
 if TYPE_CHECKING:
@@ -94,8 +95,11 @@ def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Li
     else:
         at = lists.when(last["ended_at"] or last["started_at"], look)
         yield (columns.state(last["state"], last["reason"], look), Cell(f"  {at}", "dim"))
-        if last.get("object"):
-            yield (Cell(inert.line(last["object"]), "bad"),)
+        if told := last.get("failure"):
+            yield failure.sentence(last)
+            if place := failure.where(told["place"]):
+                yield (Cell(inert.line(place), "dim"),)
+            yield from failure.quoted(told, None)
         if last.get("advice"):
             yield (Cell(inert.line(last["advice"])),)
     if marks:
@@ -239,6 +243,15 @@ def standing(job: Document) -> str:
     return f"live v{job['live_version']}{draft}"
 
 
+def made_live(one: Document, look: Look) -> str:
+    """Return who made a version live last, when, and in place of which; empty where nobody did."""
+    made = one.get("made_live")
+    if not made:
+        return ""
+    before = f", in place of v{made['from']}" if made["from"] else ""
+    return f"made live by {inert.line(made['by'])} {columns.when(made['at'], look).text}{before}"
+
+
 def version(one: Document, look: Look) -> Iterator[Line]:
     """Yield a version or a draft with its spec."""
     based = f", based on v{one['based_on']}" if one["based_on"] else ""
@@ -246,10 +259,56 @@ def version(one: Document, look: Look) -> Iterator[Line]:
     head = f"v{one['number']} of {one['job']}"
     yield (text(head), Cell(f"  {one['state']}", "good" if one.get("live") else "busy"))
     yield (text(f"by {one['author']}, "), columns.when(one["at"], look), Cell(based + stale))
+    if made := made_live(one, look):
+        yield (Cell(made),)
     if one.get("note"):
         yield (text(one["note"]),)
     yield ()
     yield from tree.lines(one["spec"])
+
+
+_IN_WORDS: Final = 3  # fields that are told in the first line
+
+
+def in_words(found: Sequence[Document]) -> str:
+    """Return what differs in one sentence: `timeout 2h -> 1h, 14 lines of source.text`; empty for nothing."""
+    told = []
+    for one in found:
+        path = one["path"].removeprefix("frozen.")
+        if "sha256" in path:
+            continue
+        if one.get("lines"):
+            changed = sum(line[:1] in "+-" for line in one["lines"][2:])
+            told.append(f"{ages.count(changed, 'line')} of {path}")
+        elif isinstance(one["a"], (list, dict)) or isinstance(one["b"], (list, dict)):
+            told.append(path)
+        else:
+            told.append(
+                f"{path} {_value(one['path'], one['a'])} -> {_value(one['path'], one['b'])}"
+            )
+    shown = told[:_IN_WORDS]
+    if len(told) > len(shown):
+        shown.append(f"{len(told) - len(shown)} more")
+    return inert.line(", ".join(shown))
+
+
+def compared(found: Document) -> Iterator[Line]:
+    """Yield two runs beside each other: in words first, then each part, the hashes in one line at the end."""
+    lengths = [None if one is None else ages.span(one) for one in found["seconds"]]
+    if all(lengths):
+        yield (Cell("TOOK      ", "dim"), Cell(f"{lengths[0]} -> {lengths[1]}"))
+    words = in_words(found["differences"])
+    if not found["differences"]:
+        yield (Cell("Nothing differs.", "good"),)
+        return
+    yield (Cell("DIFFERS   ", "dim"), Cell(words or "only hashes"))
+    yield ()
+    hashes = [one["path"] for one in found["differences"] if "sha256" in one["path"]]
+    yield from differences([one for one in found["differences"] if one["path"] not in hashes])
+    if hashes:
+        yield ()
+        several = ages.count(len(hashes), "hash").replace("hashs", "hashes")
+        yield (Cell(f"{several} too: {inert.line(', '.join(hashes))}", "dim"),)
 
 
 def differences(found: Sequence[Document]) -> Iterator[Line]:
@@ -261,8 +320,29 @@ def differences(found: Sequence[Document]) -> Iterator[Line]:
                 tone = {"+": "good", "-": "bad"}.get(line[:1], "dim")
                 yield (Cell("  " + inert.line(line), tone),)
             continue
-        yield (Cell("  - " + _value(one["path"], one["a"]), "bad"),)
-        yield (Cell("  + " + _value(one["path"], one["b"]), "good"),)
+        if (
+            one["path"].endswith(".rows")
+            and isinstance(one["a"], list)
+            and isinstance(one["b"], list)
+        ):
+            yield from _rows(one["a"], one["b"])
+            continue
+        for sign, side, tone in (("-", one["a"], "bad"), ("+", one["b"], "good")):
+            for line in _value(one["path"], side).split("\n"):
+                yield (Cell(f"  {sign} {inert.line(line)}", tone),)
+
+
+def _rows(a: Sequence[Any], b: Sequence[Any]) -> Iterator[Line]:
+    """Yield the first row of a result in which two runs differ."""
+    place = next(
+        (n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b))
+    )
+    yield (Cell(f"  first at row {place + 1}; {len(a):,} and {len(b):,} rows are kept", "dim"),)
+    for sign, rows, tone in (("-", a, "bad"), ("+", b, "good")):
+        if place < len(rows):
+            yield (
+                Cell(f"  {sign} {inert.line(json.dumps(rows[place], ensure_ascii=False))}", tone),
+            )
 
 
 def _value(path: str, value: object) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from quarterdeck.model.instants import parse_instant
-from quarterdeck.present import ages, columns, inert, table
+from quarterdeck.present import ages, columns, failure, inert, table
 from quarterdeck.present.table import Cell, Line, Look, text
 
 Row = Mapping[str, Any]
@@ -121,20 +121,15 @@ def short_age(at: str | None, look: Look) -> str:
 
 
 def when(at: str | None, look: Look) -> str:
-    """Return the local clock time of the last day with its age, the date before that."""
-    if at is None:
-        return ""
-    moment = parse_instant(at)
-    local = moment.astimezone(look.now.tzinfo)
-    if (look.now - moment).total_seconds() < ages.DAY_S:
-        return f"{local:%H:%M} {short_age(at, look)}"
-    return f"{local.day} {local:%b %H:%M}"
+    """Return when it was, as everywhere; nothing for None."""
+    return "" if at is None else ages.age(at, look.now)
 
 
 def why(run: Row) -> Line:
-    """Return reason, object and advice of a run that ended badly."""
-    of = f": {inert.line(run['object'])}" if run.get("object") else ""
-    return Cell(f"{run['reason']}{of}. ", "bad"), Cell(inert.line(run.get("advice") or ""))
+    """Return what happened to a run that ended badly, and the next key."""
+    if run.get("failure"):
+        return failure.brief(run)
+    return Cell(f"{run['reason']}. ", "bad"), Cell(inert.line(run.get("advice") or ""))
 
 
 def off(row: Row) -> Line:
@@ -208,7 +203,7 @@ def _job_name(row: Row, _: Look) -> Cell:
 JOBS: Final = (
     ListColumn("JOB", _job_name, 22, grows=True, middle=True),
     ListColumn("STATE", _job_state, 14),
-    ListColumn("LAST RUN", _last_at, 14, drop=1),
+    ListColumn("LAST RUN", _last_at, 16, drop=1),
     ListColumn("REASON", _reason, 16, drop=2),
     ListColumn("LIVE", _live, 8, drop=4),
     ListColumn("TYPE", _key("type", "dim"), 7, drop=5, wide_from=90),
@@ -219,7 +214,7 @@ RUNS: Final = (
     ListColumn("VER", lambda row, _: Cell(columns.version(row)), 6, drop=5),
     ListColumn("STATE", lambda row, look: columns.state(row["state"], None, look), 14),
     ListColumn("REASON", _run_reason, 16, drop=2),
-    ListColumn("QUEUED", _when("queued_at"), 14, drop=1),
+    ListColumn("QUEUED", _when("queued_at"), 16, drop=1),
     ListColumn("TOOK", _took, 12, drop=4, wide_from=80),
     ListColumn("TRIGGER", _key("trigger", "dim"), 10, drop=6, wide_from=94),
     ListColumn("BY", _key("actor", "dim"), 12, drop=7, wide_from=106),
@@ -230,13 +225,13 @@ JOB_RUNS: Final = (
     ListColumn("VER", lambda row, _: Cell(columns.version(row)), 6),
     ListColumn("STATE", lambda row, look: columns.state(row["state"], None, look), 14, grows=True),
     ListColumn("REASON", _run_reason, 16, drop=2),
-    ListColumn("QUEUED", _when("queued_at"), 14, drop=1),
+    ListColumn("QUEUED", _when("queued_at"), 16, drop=1),
     ListColumn("TOOK", _took, 10, drop=3),
     ListColumn("BY", _key("actor", "dim"), 10, drop=7, wide_from=100),
 )  # fmt: skip
 VERSIONS: Final = (
     ListColumn("V", lambda row, _: Cell(f"v{row['number']}"), 6),
-    ListColumn("WHEN", _when("at"), 14),
+    ListColumn("WHEN", _when("at"), 16),
     ListColumn("WHO", _key("author"), 10, drop=2),
     ListColumn("NOTE", _key("note"), 16, grows=True),
     ListColumn("STATE", lambda row, _: Cell("LIVE", "good") if row["live"] else Cell(row["state"], "dim"), 7),
@@ -248,7 +243,7 @@ PROFILES: Final = (
     ListColumn("MODE", _key("mode"), 12),
     ListColumn("REV", _key("revision"), 5),
     ListColumn("OWNER", _key("team", "dim"), 16, drop=2),
-    ListColumn("EDITED", _when("at"), 14, drop=1),
+    ListColumn("EDITED", _when("at"), 16, drop=1),
     ListColumn("BY", _key("author", "dim"), 12, drop=3),
 )  # fmt: skip
 QUERIES: Final = (
@@ -256,7 +251,7 @@ QUERIES: Final = (
     ListColumn("NAME", _key("name"), 18, drop=3),
     ListColumn("REV", _key("revision"), 5),
     ListColumn("OWNER", _key("team", "dim"), 14, drop=2),
-    ListColumn("EDITED", _when("at"), 14, drop=1),
+    ListColumn("EDITED", _when("at"), 16, drop=1),
     ListColumn("BY", _key("author", "dim"), 10, drop=4, wide_from=90),
 )  # fmt: skip
 CLUSTERS: Final = (
@@ -264,15 +259,15 @@ CLUSTERS: Final = (
     ListColumn("WHAT", _key("what", "dim"), 9),
     ListColumn("KIND", _key("kind"), 13),
     ListColumn("STATUS", lambda row, _: _status(row), 14),
-    ListColumn("CHECKED", _when("checked_at"), 14, drop=1),
+    ListColumn("CHECKED", _when("checked_at"), 16, drop=1),
 )  # fmt: skip
 TEAMS: Final = (
     ListColumn("TEAM", _key("name"), 20, grows=True, middle=True),
     ListColumn("MEMBERS", _names("members"), 34),
-    ListColumn("EDITED", _when("at"), 14, drop=1),
+    ListColumn("EDITED", _when("at"), 16, drop=1),
 )  # fmt: skip
 AUDIT: Final = (
-    ListColumn("WHEN", _when("at"), 14, drop=1),
+    ListColumn("WHEN", _when("at"), 16, drop=1),
     ListColumn("BY", _key("actor"), 12, drop=2),
     ListColumn("ACTION", _key("action"), 17),
     ListColumn("SUBJECT", lambda row, _: text(row["subject_name"] or row["subject"]), 15, grows=True, middle=True),

@@ -1,4 +1,4 @@
-"""One run for a person: state and reason first, then advice, then what it was and how it went."""
+"""One run for a person: what happened first, then what to do, then what it was and how it went."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from quarterdeck.present import ages, columns, inert, states, tree
+from quarterdeck.present import ages, columns, failure, inert, states, tree
 from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
 
 Document = Mapping[str, Any]
@@ -15,7 +15,7 @@ AGAIN_SHOWN: Final = 8  # statements that will run again
 _NAMES: Final = ("pid", "folder", "name", "uid")
 _HELD_BY: Final = ("start_ticks", "isolation")
 _TIMELINE: Final = (
-    Column("AT", lambda row, _: Cell(row["at"][11:19], "dim")),
+    Column("AT", lambda row, look: Cell(ages.clock(row["at"], look.now), "dim")),
     Column("STATE", lambda row, look: columns.state(row["state"], None, look)),
     Column("FOR", lambda row, _: Cell(ages.span(row["seconds"])), right=True),
     Column("BECAUSE", lambda row, _: text(row["because"]), least=20),
@@ -23,10 +23,8 @@ _TIMELINE: Final = (
 
 
 def lines(run: Document, look: Look, most: int | None) -> Iterator[Line]:
-    """Yield the page; the first line is state, reason and object, the second what to do next."""
-    yield headline(run, look)
-    yield from second(run, look)
-    yield from problems(run)
+    """Yield the page: what happened, in which state, at which place and what to do; then what was seen."""
+    yield from banner(run, look, most)
     if not run["problems"]:
         for found in run["evidence"]:
             yield from ((Cell("  " + one),) for one in inert.block(found))
@@ -68,13 +66,26 @@ def executed(found: Document, frozen: Document | None) -> Iterator[Line]:
         yield from tree.lines({"text as it was frozen": f"{text_of}\n"})
 
 
-def headline(run: Document, look: Look) -> Line:
-    """Return state, reason and object in one line."""
+def banner(run: Document, look: Look, wide: int | None) -> Iterator[Line]:
+    """Yield what happened in one sentence, its place with the lines that stand there, and what to do next."""
+    if run["failure"] is None:
+        yield standing(run, look)
+    else:
+        yield failure.sentence(run, is_marked=look.person)
+        yield standing(run, look, place=failure.where(run["failure"]["place"]))
+        yield from failure.quoted(run["failure"], wide)
+    yield from second(run, look)
+    yield from problems(run)
+
+
+def standing(run: Document, look: Look, *, place: str = "") -> Line:
+    """Return state, reason and place, or what it is about, in one line."""
     shown = states.shown(run["state"])
-    parts = [shown.word, *(inert.line(run[key]) for key in ("reason", "object") if run[key])]
-    if len(parts) > 1 and parts[1] == parts[0]:
-        del parts[1]
+    about = place or inert.line(run["object"] or "")
+    parts = dict.fromkeys(filter(None, [shown.word, run["reason"], about]))
     words = " · ".join(parts)
+    if run["failure"] is not None:
+        return (Cell(words, "dim"),)
     mark = f"{shown.mark} " if look.person else ""
     stale = "  (no fact for over 30 s)" if run["stale"] else ""
     return (Cell(mark + words, shown.tone), Cell(stale, "busy"))
@@ -87,7 +98,7 @@ def second(run: Document, look: Look) -> Iterator[Line]:
         yield (Cell("→ " + inert.line(run["advice"])),)
     waiting = run["waiting_for"]
     if waiting:
-        due = f"; until {ages.moment(waiting['deadline'])}" if waiting["deadline"] else ""
+        due = f"; until {ages.clock(waiting['deadline'], look.now)}" if waiting["deadline"] else ""
         since = ages.age(waiting["last_fact_at"], look.now)
         words = f"waits for {waiting['what']}: {waiting['last_fact']} ({since}){due}"
         yield (Cell(inert.line(words)),)
@@ -118,10 +129,10 @@ def steps(run: Document) -> Line:
     return (*cells, Cell(f"  sum {ages.span(total)}", "dim"))
 
 
-def due(run: Document) -> Iterator[Cell]:
+def due(run: Document, look: Look) -> Iterator[Cell]:
     """Yield until when a run that goes on may run."""
     if run["deadline"] and not run["ended_at"]:
-        yield Cell(f"  deadline {ages.moment(run['deadline'])} UTC", "dim")
+        yield Cell(f"  deadline {ages.moment(run['deadline'], look.now)}", "dim")
 
 
 def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
@@ -135,11 +146,13 @@ def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
             text(f"  {state or 'under way'}  {reason or ''}"),
         )
         rows: list[tuple[str, object]] = [
-            ("claimed", attempt["claimed_at"]), ("released", attempt["released_at"]),
+            ("claimed", _moment(attempt["claimed_at"], look)),
+            ("released", _moment(attempt["released_at"], look)),
             ("receipt", _receipt(attempt["receipt"], (*_NAMES, *_HELD_BY))),
             ("pod", _pod(attempt["receipt"])),
             ("frozen", (run["frozen"] or {}).get("sha256")), ("object", attempt["object"]),
-            ("node", attempt["node"]), ("rule", attempt["rule"]), ("next at", attempt["next_at"]),
+            ("node", attempt["node"]), ("rule", attempt["rule"]),
+            ("next at", _moment(attempt["next_at"], look)),
             ("cleared by", attempt["cleared_by"]),
         ]  # fmt: skip
         rows += [("evidence", one) for one in attempt["evidence"]]
@@ -150,12 +163,13 @@ def timeline(run: Document, look: Look, most: int | None) -> Iterator[Line]:
         rows += [
             (
                 "cancel",
-                f"asked by {cancel['asked_by']} at {cancel['asked_at']}, step {cancel['step']}",
+                f"asked by {cancel['asked_by']} at {_moment(cancel['asked_at'], look)}, step {cancel['step']}",
             ),
             ("left", ", ".join(cancel["left"]) or None),
             (
                 "next step",
-                cancel["next_step"] and f"{cancel['next_step']} at {cancel['next_step_at']}",
+                cancel["next_step"]
+                and f"{cancel['next_step']} at {_moment(cancel['next_step_at'], look)}",
             ),
         ]
     rows += [
@@ -190,6 +204,10 @@ def inputs(run: Document, look: Look) -> Iterator[Line]:
     yield from tree.lines(frozen)
 
 
+def _moment(at: str | None, look: Look) -> str | None:
+    return None if at is None else ages.moment(at, look.now)
+
+
 def _named(rows: Sequence[tuple[str, object]]) -> Iterator[Line]:
     for name, value in rows:
         if value not in (None, ""):
@@ -202,11 +220,11 @@ def _facts(run: Document, look: Look) -> Iterator[Line]:
         ("run", run["id"]),
         ("job", f"{run['job']} {columns.version(run)}"),
         ("started by", f"{run['actor']} ({run['trigger']})"),
-        ("queued", f"{ages.moment(run['queued_at'])} UTC, {ages.age(run['queued_at'], look.now)}"),
+        ("queued", f"{_moment(run['queued_at'], look)}, {ages.age(run['queued_at'], look.now)}"),
         ("retry of", run["retry_of"]),
         ("exactly as", run["exact_of"]),
         ("run again by", ", ".join(run["retried_by"])),
-        ("deadline", ages.moment(run["deadline"]) + " UTC" if run["deadline"] else None),
+        ("deadline", _moment(run["deadline"], look)),
         ("attempts", len(attempts) if len(attempts) > 1 else None),
         ("placement", run["placement"]),
         ("receipt", _receipt(run["receipt"])),

@@ -14,7 +14,7 @@ from quarterdeck.model.errors import (
     StaleError,
     StoreRefusedError,
 )
-from quarterdeck.model.ids import JobId, Rev, RunId, TeamId, behind
+from quarterdeck.model.ids import DefinitionId, JobId, Rev, RunId, TeamId, behind
 from quarterdeck.model.instants import format_instant
 from quarterdeck.policy import access
 from quarterdeck.ports.store import Documents, Kept, Where
@@ -125,6 +125,16 @@ class Context:
         found = self.ports.store.unsound((table, known))
         self.passed_over |= {where: f"{where} {what}." for where, what in found}
         return bool(found)
+
+    def last_name_of(self, definition: str) -> str:
+        """Return what the definition of this id is called, or was last; empty if nobody knows."""
+        kept = self.ports.store.definitions.find(DefinitionId(definition))
+        if kept is not None:
+            return kept.value.name
+        found = self.ports.store.revisions.page(
+            Where("definition", "=", definition), descending=True, limit=1
+        )
+        return found[0].value.name if found else ""
 
     @contextmanager
     def transaction(self, act: str, *, dry_run: bool = False) -> Iterator[Documents]:

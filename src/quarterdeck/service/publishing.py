@@ -156,7 +156,7 @@ class Publishing:
         for one in versions:
             match = _match(one, world, search) if search else None
             if not search or match is not None:
-                row = {"job": job.name, **views.version(one, job.live_version)}
+                row = {"job": job.name, **views.version(one, job)}
                 rows.append(row if match is None else {**row, "match": match})
         return rows
 
@@ -166,7 +166,7 @@ class Publishing:
         job = context.get_job(context.actor(), name).value
         one = context.get_version(job, number)
         spec = references.to_names(World(context), one.spec)
-        return {"job": job.name, **views.version(one, job.live_version), "spec": spec}
+        return {"job": job.name, **views.version(one, job), "spec": spec}
 
     def diff(self, name: str, a: str, b: str) -> dict[str, Any]:
         """Return what differs between two versions, or a version and `draft`."""

@@ -47,8 +47,7 @@ class World:
         one = self.by_id(kind, known)
         if one is not None:
             return one.name
-        kept = self.context.ports.store.definitions.find(known)
-        return f"<{kept.value.name}>" if kept is not None else f"<{known}>"
+        return f"<{self.context.last_name_of(known) or known}>"
 
     def missing(self, kind: str, name: str, path: str) -> Problem:
         """Return the problem of a reference to nothing, with the nearest name.

@@ -19,6 +19,7 @@ from quarterdeck.model.errors import (
     raise_problems,
 )
 from quarterdeck.model.ids import DefinitionId, RunId
+from quarterdeck.model.instants import parse_instant, seconds_between
 from quarterdeck.model.run import Cancel, Entered, Run, RunState, Trigger
 from quarterdeck.ports.store import Where
 from quarterdeck.service import choosing, freezing, lost_nodes, remains, views
@@ -27,7 +28,7 @@ from quarterdeck.service.context import NO_DRAFT, Context
 
 if TYPE_CHECKING:
     from quarterdeck.model.job import Job
-    from quarterdeck.model.shown import Again, Runnable, RunShown
+    from quarterdeck.model.shown import Again, Fix, Runnable, RunShown
 
 
 class Runs:
@@ -109,7 +110,7 @@ class Runs:
             kept = definitions.find(known)
             path = "spec.source.query_id" if kind == "query" else f"spec.{kind}"
             if kept is None or kept.value.deleted:
-                name = kept.value.name if kept else known
+                name = self._context.last_name_of(known) or known
                 found.append(Problem(path, f"{kind} {name} is gone", "prerequisite"))
             elif kind == "cluster" and kept.value.status != "active":
                 name = kept.value.name
@@ -160,6 +161,12 @@ class Runs:
         run = self.get(run_id)
         spec = references.to_names(World(self._context), run.spec)
         return {"job": run.job_name, "version": run.version, "draft": run.draft, "spec": spec}
+
+    def fix(self, run_id: str) -> Fix:
+        """Return where what failed in the run can be edited now."""
+        from quarterdeck.service import failing
+
+        return failing.fix(self._context, self.get(run_id))
 
     def last_good(self, run_id: str) -> str:
         """Return the newest other run of the same job that succeeded and is no draft's; empty for none."""
@@ -219,27 +226,24 @@ class Runs:
         return views.run_row(run, self._job_name(run), self.advancing.standing(run))
 
     def compare(self, a: str, b: str) -> dict[str, Any]:
-        """Return what differs between two runs: frozen specs, ends and results."""
+        """Return what differs between two runs: what was decided and what came of it first, hashes last.
+
+        A text has the `lines` of a unified diff. How long each took stands in `seconds`: no two are alike.
+        """
         from quarterdeck.versions import diff
 
-        left, right = self._comparable(a), self._comparable(b)
-        found = diff.differences(left, right)
-        rows = [{"path": d.path, "a": d.a, "b": d.b} for d in found]
-        return {"a": a, "b": b, "differences": rows, "equal_count": len(left) - len(rows)}
-
-    def _comparable(self, run_id: str) -> dict[str, Any]:
-        shown = self._whole(self.get(run_id))
-        for statement in (shown["result"] or {}).get("statements", ()):
-            del statement["seconds"]  # no two are alike
-        frozen = shown["frozen"] or {}
-        kept = {f"frozen.{key}": value for key, value in frozen.items()}
+        shown = [self._whole(self.get(one)) for one in (a, b)]
+        left, right = map(_comparable, shown)
+        found = sorted(diff.differences(left, right), key=lambda one: "sha256" in one.path)
+        rows = [
+            {"path": d.path, "a": d.a, "b": d.b} | ({"lines": list(d.lines)} if d.lines else {})
+            for d in found
+        ]
+        parts = {path.split(".")[0] for path in diff.paths(left, right)}
         return {
-            **kept,
-            **{
-                key: shown[key]
-                for key in ("job", "version", "state", "reason", "object", "result")
-            },
-        }
+            "a": a, "b": b, "seconds": [_seconds(one) for one in shown], "differences": rows,
+            "equal_count": len({*left, *right} - parts),
+        }  # fmt: skip
 
     # --- acts on a run
 
@@ -372,3 +376,24 @@ class Runs:
 
             raise reruns.job_gone(run)
         return run, job
+
+
+def _comparable(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parts of a run that can be alike in two, in the order in which they are told."""
+    failure = shown["failure"] or {}
+    found = {key: shown[key] for key in ("job", "version", "state", "reason", "object")}
+    found |= {"failure": failure.get("headline"), "place": failure.get("place")}
+    found |= {f"frozen.{key}": value for key, value in (shown["frozen"] or {}).items()}
+    for one in (shown["result"] or {}).get("statements", ()):
+        kept = {key: value for key, value in one.items() if key not in ("number", "seconds")}
+        found[f"statement {one['number']}"] = kept
+    return found
+
+
+def _seconds(shown: Mapping[str, Any]) -> float | None:
+    """Return how long a run took from its start to its end."""
+    if shown["started_at"] is None or shown["ended_at"] is None:
+        return None
+    return round(
+        seconds_between(parse_instant(shown["started_at"]), parse_instant(shown["ended_at"])), 3
+    )

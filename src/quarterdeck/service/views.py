@@ -131,8 +131,11 @@ def job(
     }
 
 
-def version(one: Version, live: int) -> dict[str, Any]:
-    """Return one line of a job's history."""
+def version(one: Version, job: Job) -> dict[str, Any]:
+    """Return one line of a job's history; `made_live` is who made it live last, and in place of which."""
+    live = job.live_version
+    last = next((act for act in reversed(job.activations) if act.number == one.number), None)
+    made = last and {"by": last.actor, "at": format_instant(last.at), "from": last.previous}
     return {
         "number": one.number,
         "state": "live" if one.number == live else "past",
@@ -142,6 +145,7 @@ def version(one: Version, live: int) -> dict[str, Any]:
         "note": one.note,
         "based_on": one.based_on,
         "changed": list(one.changed),
+        "made_live": made,
         **({"doubt": one.doubt} if one.doubt else {}),
     }
 
@@ -184,14 +188,28 @@ def advice(raw: Mapping[str, Any]) -> str | None:
     return ADVICE[raw["reason"]].replace("RUN", raw["id"])
 
 
+def failure(
+    raw: Mapping[str, Any], job_name: str, frozen: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Return why a run ended badly, from its document: headline, place, lines, next steps; None if it did not."""
+    if not raw["reason"]:
+        return None
+    from quarterdeck.present import failure
+
+    text = ((frozen or {}).get("source") or {}).get("text")
+    known = {**raw, "job": job_name, "frozen": frozen}
+    return failure.of(known, text if isinstance(text, str) else None)
+
+
 def raw_run_row(raw: Mapping[str, Any], job_name: str) -> dict[str, Any]:
     """Return a run that has ended as lists show it, straight from its document."""
     shown = {name: raw[name] for name in ROW}
     for name in ("object", "phase", "placement"):
         shown[name] = shown[name] or None
     return {
-        "id": raw["id"], "job": job_name, **shown, "advice": advice(raw), "deadline": None,
-        "stale": False, "position": None, "waiting_for": waiting(raw["waiting"], None),
+        "id": raw["id"], "job": job_name, **shown, "advice": advice(raw),
+        "failure": failure(raw, job_name), "deadline": None, "stale": False, "position": None,
+        "waiting_for": waiting(raw["waiting"], None),
         "attempt": raw["attempts"][-1]["number"] if raw["attempts"] else None,
     }  # fmt: skip
 
@@ -264,7 +282,7 @@ def run_whole(
     """Return everything that is known of a run."""
     from quarterdeck.model.codec import to_document
 
-    attempts = [to_document(attempt) for attempt in run.attempts]
+    attempts = [_attempt(to_document(attempt)) for attempt in run.attempts]
     cancel = None if run.cancel is None else to_document(run.cancel)
     return {
         **run_row(run, job_name, standing),
@@ -274,10 +292,16 @@ def run_whole(
         "cancel": cancel,
         "reap": to_document(run.reap),
         "frozen": None if frozen is None else {"sha256": run.frozen_sha256, **frozen},
+        "failure": failure(to_document(run), job_name, frozen),
         "receipt": attempts[-1]["receipt"] if attempts else None,
         "attempts": attempts,
         "result": result,
     }
+
+
+def _attempt(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attempt without what `failure` says of the run."""
+    return {key: value for key, value in raw.items() if key not in ("headline", "place")}
 
 
 def slept(run: Run) -> Iterator[str]:

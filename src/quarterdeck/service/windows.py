@@ -99,7 +99,7 @@ class Windows:
             offset = 0
             if len(found) == limit:
                 break
-        return self._placed(
+        return self._told(
             self._context.shown("standings", found, lambda row: _job(actor, names, row))
         )
 
@@ -134,11 +134,26 @@ class Windows:
         actor, names = self._context.actor(), self._context.team_names()
         where = Where("id", "in", list(ids)), LISTED, *readers(actor)
         found = self._context.ports.store.standings.rows(*where, limit=len(ids), flawed=True)
-        shown = self._placed(
+        shown = self._told(
             self._context.shown("standings", found, lambda row: _job(actor, names, row))
         )
         rows = {row["id"]: row for row in shown}
         return {one: rows.get(one) for one in ids}
+
+    def _told(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add why the last run ended badly, as `failure`, and which cluster takes no runs."""
+        wanted = [row["last_run"]["id"] for row in rows if (row["last_run"] or {}).get("reason")]
+        if wanted:
+            found = self._context.ports.store.runs.rows(
+                Where("id", "in", wanted), limit=len(wanted), flawed=True
+            )
+            runs = dict(self._context.shown("runs", found, lambda row: (row.id, row.body)))
+            for row in rows:
+                last = row["last_run"]
+                if last is not None:
+                    body = runs.get(last["id"])
+                    last["failure"] = body and views.failure(body, row["name"])
+        return self._placed(rows)
 
     def _placed(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Add to each job whose cluster takes no runs which one that is, and its status, as `cluster`."""

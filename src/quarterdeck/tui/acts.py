@@ -94,9 +94,17 @@ class JobActs(Page):
             self.open("job", name, "versions")
 
     def action_job_edit(self) -> None:
-        """Open the draft in the editor."""
-        if name := self._named():
+        """Open the draft in the editor; of a run that failed at a known place its text, with the cursor there."""
+        if run := self.failed_run():
+            from quarterdeck.tui import fixing
+
+            fixing.fix(self, run)
+        elif name := self._named():
             self.open("draft", name)
+
+    def failed_run(self) -> str:
+        """Return the run that failed at a known place and is looked at; empty for none."""
+        return ""
 
     def action_job_plan(self) -> None:
         """Show what a run of live would be."""
@@ -210,17 +218,18 @@ class JobActs(Page):
                 f"no draft of {name} was dropped in the period that is kept", "dim", keep=False
             )
             return
+        now = self.shell.now()
         choices = [
             Choice(
                 str(one["number"]),
-                f"by {one['author']} {one['at'][:16]}, on v{one['based_on']}; "
-                f"dropped by {one['dropped_by']} {one['dropped_at'][:16]}",
+                f"by {one['author']}, saved {ages.age(one['at'], now)}, on v{one['based_on']}; "
+                f"dropped by {one['dropped_by']} {ages.age(one['dropped_at'], now)}",
             )
             for one in dropped
         ]
         lines = list(told)
         if there is not None:
-            when = f"{there.at:%Y-%m-%dT%H:%M}"
+            when = ages.age(format_instant(there.at), now)
             lines.append(
                 (
                     Cell(

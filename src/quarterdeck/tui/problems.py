@@ -13,7 +13,7 @@ from quarterdeck.model.errors import (
     QuarterdeckError,
     UnreachableError,
 )
-from quarterdeck.present import inert
+from quarterdeck.present import ages, inert
 from quarterdeck.present.table import Cell, Line
 
 if TYPE_CHECKING:
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
 
 
 TITLES = {
-    InvalidInputError: "To mend",
+    InvalidInputError: "To fix",
     NotAllowedError: "Not allowed",
     NotFoundError: "Not there",
     ConflictError: "Conflict",
     PrerequisiteError: "Something is missing",
     UnreachableError: "No answer",
 }
+
+
+def here(text: str) -> str:
+    """Return a sentence of the service, inert, with its instants in the zone of this machine."""
+    return inert.line(ages.localised(text, None))
 
 
 def lines(error: BaseException) -> Iterator[Line]:
@@ -37,17 +42,17 @@ def lines(error: BaseException) -> Iterator[Line]:
         return
     found = getattr(error, "problems", None) or error.facts.get("problems") or []
     if len(found) > 1:
-        yield (Cell(f"{len(found)} things to mend:"),)
+        yield (Cell(f"{len(found)} things to fix:"),)
         for one in found:
             path = f"{inert.line(one.path)}: " if one.path else ""
-            yield (Cell(f"  {path}", "head"), Cell(inert.line(one.message)))
+            yield (Cell(f"  {path}", "head"), Cell(here(one.message)))
     else:
-        yield (Cell(inert.line(error.message)),)
+        yield (Cell(here(error.message)),)
     for name in error.facts.get("used_by", ()):
         yield (Cell(f"  used by {inert.line(str(name))}"),)
     if error.advice:
         yield ()
-        yield (Cell(inert.line(error.advice), "key"),)
+        yield (Cell(here(error.advice), "key"),)
 
 
 def title(error: BaseException) -> str:
@@ -61,5 +66,5 @@ def title(error: BaseException) -> str:
 def brief(error: BaseException) -> str:
     """Return message and advice in one inert line."""
     if isinstance(error, QuarterdeckError):
-        return inert.line(f"{error.message} {error.advice}".strip())
+        return here(f"{error.message} {error.advice}".strip())
     return inert.line(f"{type(error).__name__}: {error}")

@@ -43,10 +43,11 @@ class Panel(Modal[None]):
     ]
     AUTO_FOCUS: ClassVar[str | None] = ""
 
-    def __init__(self, title: str, lines: Sequence[Line]) -> None:
+    def __init__(self, title: str, lines: Sequence[Line], *, at: int = 0) -> None:
         super().__init__()
         self._title = title
         self._text = list(lines)
+        self._at = at  # the line that stands first
 
     def compose(self) -> ComposeResult:
         """Yield the box."""
@@ -58,6 +59,8 @@ class Panel(Modal[None]):
         """Draw title and keys."""
         self.query_one("#box").border_title = self._title.replace("[", "\\[")
         self.query_one("#keys", LineBox).show([Cell("Esc closes, j k scroll", "dim")])
+        if self._at:
+            self.call_after_refresh(self.query_one("#text", LinesView).go_to, self._at)
 
     @property
     def text(self) -> str:

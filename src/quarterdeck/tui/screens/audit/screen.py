@@ -114,7 +114,7 @@ class AuditPage(ListPage):
         """Return subject, team and time to the second."""
         team = f" of {inert.line(row['team'])}" if row["team"] else ""
         times = f"{row['times']} times, last " if row["times"] > 1 else ""
-        told = f"{times}{ages.moment(row['at'])} UTC  {inert.line(row['subject'])}{team}"
+        told = f"{times}{ages.moment(row['at'], self.shell.now())}  {inert.line(row['subject'])}{team}"
         return [Cell(told, "dim")]
 
     # --- acts

@@ -155,6 +155,8 @@ class QueryPage(Page):
         if not self._is_filled:
             self.row, self._began = row, int(row["rev"])
             self._fill(self._saved)
+            if isinstance(line := self.opened.more.get("line"), int):
+                self.editor.go_to(line, int(self.opened.more.get("column", 1)))
             self._arrive()
         elif self._is_saving:
             return  # its answer says what is there

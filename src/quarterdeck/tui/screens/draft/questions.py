@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from quarterdeck.present import inert, job_page
 from quarterdeck.present.table import Cell
+from quarterdeck.tui import problems
 from quarterdeck.tui.messages import Later
 from quarterdeck.tui.screens.draft.protocol import (
     AskClash,
@@ -55,7 +56,7 @@ class Questions:
 
         def ask(found: tuple[Any, Any]) -> None:
             if self._page.is_in_front:
-                self._page.app.push_screen(Conflict(clash.what, *found), answered)
+                self._page.app.push_screen(Conflict(problems.here(clash.what), *found), answered)
             else:
                 answered(None)
 

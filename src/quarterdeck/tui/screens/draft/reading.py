@@ -148,7 +148,7 @@ def _clash(s: Session, found: draft.Opened, *, live_before: int) -> tuple[Sessio
     """Ask which text it is to be: nobody's is overwritten unseen."""
     at = found.at if found.is_draft else found.live_at
     clash = Clash(
-        f"{_did(found, live_before)} at {(at or '')[:19]}.",
+        f"{_did(found, live_before)} at {at or ''}.",
         base=Document().holding(found.base) if _is_same_text(s.doc, s.kept) else s.kept,
         mine=s.doc, theirs=s.doc.holding(found.spec, found.aside), seen=found.seen,
         their_base=found.based_on, my_base=s.seen.based_on,
@@ -169,7 +169,7 @@ def _clash(s: Session, found: draft.Opened, *, live_before: int) -> tuple[Sessio
 def _clash_with_live(s: Session, found: draft.Opened) -> tuple[Session, Effects]:
     """Ask what becomes of a draft whose base is not live any more."""
     clash = Clash(
-        f"{found.live_by} made v{found.live_version} live at {found.live_at[:19]}.",
+        f"{found.live_by} made v{found.live_version} live at {found.live_at}.",
         base=Document().holding(found.base), mine=s.doc, theirs=s.doc.holding(found.live),
         seen=found.seen, their_base=found.live_version, my_base=found.based_on, is_of_live=True,
     )  # fmt: skip

@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from quarterdeck.present import inert
 from quarterdeck.present.table import Cell
-from quarterdeck.tui import actions, header, starting
+from quarterdeck.tui import actions, header, problems, starting
 from quarterdeck.tui.acts import JobActs
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.screens.draft import keeping, looks
@@ -132,7 +132,7 @@ class DraftPage(JobActs):
         banner = looks.banner(self.session, self.shell.key_of("editor.save"))
         box = self.query_one("#banner", LineBox)
         box.display = bool(banner)
-        box.show([Cell(inert.line(banner), "bad")])
+        box.show([Cell(problems.here(banner), "bad")])
         self._draw_texts()
 
     def _draw_texts(self) -> None:

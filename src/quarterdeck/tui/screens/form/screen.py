@@ -320,7 +320,7 @@ class FormPage(Page):
         count = ages.count(len(found), "thing")
         key = self.shell.key_of("form.next_problem")
         more = f"; {key} goes to the next" if len(found) > 1 else ""
-        self.say(f"not saved, {count} to mend{more}", "bad")
+        self.say(f"not saved, {count} to fix{more}", "bad")
         self.draw_frame()
 
     def _ask_how_it_is(self, what: str) -> None:

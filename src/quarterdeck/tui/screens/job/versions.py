@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.containers import Vertical
 
-from quarterdeck.present import inert, job_page, lists
+from quarterdeck.present import ages, inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.asked import Question
 from quarterdeck.tui.place import Place
@@ -86,18 +86,24 @@ class VersionsPane(RunsPane):
             self.versions.fill(message.first, self._history[message.first :][:WINDOW])
 
     def two_versions(self) -> tuple[int | None, int | None]:
-        """Return the version under the cursor and the marked one, else live; or the two that are marked."""
+        """Return the version under the cursor and the one that it is compared with: marked, or live.
+
+        The live version is compared with the one that it is based on; the first has none.
+        """
         here, other = self.versions.pair
         if here is None:
             return None, None
+        number = int(here["number"])
+        if other is not None:
+            return number, int(other["number"])
         live = self.job["live_version"] if self.job else None
-        return int(here["number"]), int(other["number"]) if other is not None else live
+        return number, here["based_on"] if number == live else live
 
     def version_moved(self) -> None:
         """Show what the version under the cursor differs in."""
         row = self.versions.current
         number, other = self.two_versions()
-        if self.tab != "versions" or row is None or number is None or other is None:
+        if self.tab != "versions" or row is None or number is None:
             return
         match = row.get("match")
         if match:
@@ -105,12 +111,16 @@ class VersionsPane(RunsPane):
                 Cell(f"found in {match['in']}: ", "dim"), Cell(inert.line(match["text"]), "match")
             )
         else:
-            self.rest(Cell("Enter shows it whole · d compares · a makes it live", "dim"))
+            made = job_page.made_live(row, self.look())
+            keys = "d compares" if row["live"] else "d compares · a makes it live"
+            self.rest(
+                Cell(made), Cell(f"{'   ' if made else ''}Enter shows it whole · {keys}", "dim")
+            )
         name = self.job_id()
-        if number == other:
+        if other is None or number == other:
             self._show_diff(
-                f"--- v{number} is live",
-                [(Cell("Nothing to compare: it is the live version.", "dim"),)],
+                f"--- v{number} ---",
+                [(Cell("Nothing to compare it with: it is based on no other version.", "dim"),)],
             )
             return
         self.ask(
@@ -127,8 +137,10 @@ class VersionsPane(RunsPane):
         live = self.job["live_version"] if self.job else 0
         name = f"v{other} (live)" if other == live else f"v{other}"
         count = len(found["differences"])
+        told = f"v{number} (live), based on {name}" if number == live else f"{name} -> v{number}"
+        words = job_page.in_words(found["differences"])
         self._show_diff(
-            f"--- diff {name} -> v{number} --- {count} field{'s' if count != 1 else ''} ---", lines
+            f"--- {told} --- {ages.count(count, 'field')}{': ' if words else ''}{words} ---", lines
         )
 
     def _show_diff(self, title: str, lines: Sequence[Any]) -> None:
@@ -236,7 +248,10 @@ class VersionsPane(RunsPane):
             a, b = str(self.job["live_version"]), "draft"
         else:
             number, other = self.two_versions()
-            if number is None or other is None:
+            if number is None:
+                return
+            if other is None or other == number:
+                self.say(f"v{number} is based on no other version", "dim", keep=False)
                 return
             a, b = str(other), str(number)
         self.ask(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Horizontal
 
-from quarterdeck.present import inert, job_page, lists
+from quarterdeck.present import failure, inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
@@ -138,6 +138,12 @@ class JobsPage(ListPage, JobActs, RunActs):
         last = row.get("last_run") if row else None
         return str(last["id"]) if last else ""
 
+    def failed_run(self) -> str:
+        """Return the latest run, if it failed at a known place."""
+        row = self.rows.subject
+        last = (row.get("last_run") or {}) if row else {}
+        return str(last["id"]) if (last.get("failure") or {}).get("place") else ""
+
     def may(self) -> Sequence[str] | None:
         """Return what may be done to every one of the marked jobs, or to the one under the cursor."""
         return common(self.rows.chosen)
@@ -160,9 +166,8 @@ class JobsPage(ListPage, JobActs, RunActs):
 
     def copied(self, row: Row) -> str:
         """Return the job's name, and the reason of its last run."""
-        last = row.get("last_run") or {}
-        reason = f": {last['state']} {last['reason'] or ''}".rstrip() if last else ""
-        return f"{row['name']}{reason}"
+        last = row.get("last_run")
+        return f"{row['name']}: {failure.told(last)}" if last else str(row["name"])
 
     def action_list_open(self) -> None:
         """Open the job under the cursor."""

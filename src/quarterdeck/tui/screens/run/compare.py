@@ -68,9 +68,7 @@ class ComparePage(Moving):
                 ]
             )
         else:
-            lines = list(job_page.differences(self.found["differences"]))
-            if not lines:
-                lines = [(Cell("Nothing differs.", "good"),)]
+            lines = list(job_page.compared(self.found))
             self.view.show(
                 [*lines, (), (Cell(f"{self.found['equal_count']} parts are equal.", "dim"),)]
             )

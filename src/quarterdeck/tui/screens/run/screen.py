@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 
 from quarterdeck.model.instants import parse_instant
 from quarterdeck.model.states import TERMINAL
-from quarterdeck.present import columns, inert, log_lines, run_page, states
+from quarterdeck.present import columns, failure, inert, log_lines, run_page, states
 from quarterdeck.present.log_lines import Way
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SIDE_FROM: Final = 160  # columns of the terminal: then log and timeline stand side by side
 RESULT_ROWS: Final = 1_000
-BANNER: Final = 5  # lines that the reason may take on a terminal of TALL lines
+BANNER: Final = 6  # lines that the reason may take on a terminal of TALL lines
 TALL: Final = 24
 
 
@@ -106,14 +106,12 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
         run, look = self.run, self.look()
         self.set_class(self.size.width >= SIDE_FROM and self.tab == "log", "-side")
         if run is not None:
-            head = (*run_page.headline(run, look), *run_page.due(run))
-            banner = [head, *run_page.second(run, look)]
-            banner += run_page.problems(run)
-            if run["evidence"] and not run["problems"]:
-                banner.append((Cell("  " + inert.line(run["evidence"][0].split("\n")[0])),))
-            wide = self.size.width
+            wide, high = self.size.width, self.size.height
+            first, *banner = run_page.banner(run, look, wide)
+            banner.insert(0, (*first, *run_page.due(run, look)))
+            if run["failure"] is not None:
+                banner[1] = (*failure.about(run), *failure.keys(run["failure"]))
             lines = [part for line in banner for part in folded(line, wide)]
-            high = self.size.height
             most = high // 2 if run["problems"] else BANNER if high >= TALL else 2
             self.query_one("#banner", LineBox).show(*lines[:most])
             self.query_one("#steps", LineBox).show(run_page.steps(run))
@@ -265,14 +263,13 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
         line = self.view.current if self.tab == "log" and self.view.is_touched else None
         if line is not None:
             return log_lines.plain(line)
-        parts = [
-            self.run["state"],
-            self.run["reason"],
-            self.run["object"],
-            *self.run["evidence"][:1],
-        ]
-        told = ": ".join(inert.line(part.split("\n")[0]) for part in parts if part)
-        return f"{self.run['job']} {columns.version(self.run)} run {self.run_id} {told}"
+        told = f"{self.run['job']} {columns.version(self.run)} run {self.run_id}"
+        return f"{told} {failure.told(self.run)}"
+
+    def failed_run(self) -> str:
+        """Return this run, if it failed at a known place."""
+        found = self.run and self.run["failure"]
+        return self.run_id if found and found["place"] else ""
 
     def action_run_exact(self) -> None:
         """Run exactly what ran."""

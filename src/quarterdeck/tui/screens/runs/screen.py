@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from quarterdeck.present import inert, lists
+from quarterdeck.present import failure, inert, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
@@ -91,6 +91,11 @@ class RunsPage(ListPage, JobActs, RunActs):
         row = self.rows.subject
         return str(row["id"]) if row else ""
 
+    def failed_run(self) -> str:
+        """Return the run that is marked, or under the cursor, if it failed at a known place."""
+        row = self.rows.subject
+        return str(row["id"]) if row and (row["failure"] or {}).get("place") else ""
+
     def may(self) -> Sequence[str] | None:
         """Return what may be done to the jobs of all marked runs, or of the one under the cursor."""
         return common(self.rows.chosen)
@@ -115,8 +120,8 @@ class RunsPage(ListPage, JobActs, RunActs):
         }
 
     def copied(self, row: Row) -> str:
-        """Return id, job, state and reason."""
-        return f"{row['id']} {row['job']} {row['state']} {row['reason'] or ''}".rstrip()
+        """Return id, job, and what happened."""
+        return f"{row['id']} {row['job']} {failure.told(row)}"
 
     def action_list_open(self) -> None:
         """Open the run under the cursor."""
