@@ -308,27 +308,271 @@ def is_query(text: str) -> bool:
     return False
 
 
-NAMED: Final = (
-    r"Table or view not found: (\S+)$",
-    r"The table or view `([^`]+)` cannot be found",
-    r"attribute ObjectName\(.*Identifier\(\"([^\"]+)\"\)\]\)",
-    r"unknown function: (\w+)",
+# --- what a statement's error says ------------------------------------------------------------
+
+COLUMN: Final = re.compile(r"(ambiguous )?attribute:? ObjectName\(\[(.*?)\]\)")
+TABLE: Final = re.compile(
+    r"Table or view not found: (.+)$|[Tt]able or view `([^`]+)` cannot be found|^Table not found: (\w\S*)$"
 )
+FUNCTION: Final = re.compile(r"unknown function: (\w+)")
+SYNTAX: Final = re.compile(r"found (.+) at (\d+):(\d+) expected (.*)", re.DOTALL)
+VALUE: Final = re.compile(
+    r"Cannot cast string '(.*)' to value|The value '(.*)' of the type|invalid timestamp: (.*)$"
+)
+QUOTED: Final = 500  # characters of a source line that are told
+BEFORE_TABLE: Final = frozenset(
+    {
+        ",",
+        "describe",
+        "exists",
+        "from",
+        "into",
+        "join",
+        "overwrite",
+        "table",
+        "update",
+        "using",
+        "view",
+    }
+)
+TYPES: Final = {
+    "Int8": "TINYINT", "Int16": "SMALLINT", "Int32": "INT", "Int64": "BIGINT", "Float32": "FLOAT",
+    "Float64": "DOUBLE", "Boolean": "BOOLEAN", "Date32": "DATE", "Utf8": "STRING",
+}  # fmt: skip
+SENTENCES: Final = (  # of what has no place of its own
+    (r"^divide by zero|^Remainder by zero", "Division by zero."),
+    (r"^Cannot cast string '(.*)' to value of (\w+) type", "'{0}' is not a value of type {1}."),
+    (r"Cast error: Cannot cast string '(.*)' to value of (\w+) type", "'{0}' is not a value of type {1}."),
+    (r"The value '(.*)' of the type \"\w+\" cannot be cast to \"(\w+)\"", "'{0}' is not a value of type {1}."),
+    (r"^Can't cast value (\S+) to type (\w+)", "{0} does not fit into type {1}."),
+    (r"^invalid timestamp: (.*)", "'{0}' is not a date or time."),
+    (r"DateValue \{ year: (-?\d+), month: (\d+), day: (\d+) \}", "There is no date {0}-{1:0>2}-{2:0>2}."),
+    (r"^(\S+) is too large to store in a Decimal\d+ of precision (\d+)\. Max is (\S+?)\.?$",
+     "{0} does not fit into a DECIMAL of {1} digits: at most {2}."),
+    (r"^'Boolean\(false\)' is not true!", "assert_true was false."),
+    (r"requires (.+ arguments?)$", "Wrong number of arguments: {0} are needed."),
+    (r"^one value expected: \[\]", "An argument is missing: the function takes one value."),
+    (r"^one value expected:", "Too many arguments: the function takes one value."),
+    (r"No field named .*?\. Did you mean|^No field named",
+     "A column is neither in GROUP BY nor inside an aggregate."),
+    (r"does not support logical expression AggregateFunction", "An aggregate cannot stand in WHERE: use HAVING."),
+    (r"^Cannot coerce arithmetic expression (\w+) ([^ ]+) (\w+)", "{0} {1} {2}: these types do not go together."),
+    (r"^Cannot create filter with non-boolean predicate", "The condition in WHERE is not true or false."),
+    (r"queries have different number of columns: left has (\d+) columns whereas right has (\d+)",
+     "The two sides have different numbers of columns: {0} and {1}."),
+    (r"input schema for INSERT has (\d+) fields, but table schema has (\d+)",
+     "INSERT gives {0} columns, the table has {1}."),
+    (r"^Scalar subquery returned more than one row", "A subquery that stands for one value gave several rows."),
+    (r"^Table already exists: (\S+)", "There is a table {0} already."),
+    (r"^Temporary View already exists: (\S+)", "There is a temporary view {0} already."),
+    (r"^Placeholder ':(\w+)' was not provided", "There is no parameter {0}: declare it under `parameters`."),
+    (r"^\[INVALID_ARRAY_INDEX\] (The index \S+ is out of bounds\. The array has \d+ elements\.)", "{0}"),
+    (r"duplicate qualified field name \S*?([^.\s]+)$", "Two columns are called {0}."),
+    (r"Cannot resolve column position (\d+)\. (Valid positions are .*)", "There is no column number {0}. {1}"),
+    (r"^regex parse error:(?:.*)error: (.*)$", "A regular expression is wrong: {0}."),
+    (r"does not support lake operations", "UPDATE, DELETE and MERGE work on Delta and Iceberg tables only."),
+)  # fmt: skip
+INSTEAD: Final = (  # statements of Spark that the engine lacks, by how they begin
+    (r"set\b", "The engine has no SET: put options of the engine into `settings.sail` of the job."),
+    (r"use\s+(?!database|schema|namespace|catalog)(\S+)", "USE needs a word more here: USE DATABASE {0}."),
+    (r"from\b", "A statement cannot begin with FROM here: begin with SELECT."),
+    (r"(?:un)?cache\b", "The engine caches no tables: use a TEMPORARY VIEW, or leave it out."),
+    (r"desc(?:ribe)?\s+(?!function|catalog|database|schema|namespace|table|extended|query)(\S+)",
+     "DESCRIBE needs a word more here: DESCRIBE TABLE {0}."),
+    (r"execute\b", "The engine has no EXECUTE IMMEDIATE: write the statement itself, or use a Python job."),
+    (r"(?:begin|declare|call|if|while)\b",
+     "The engine has no SQL scripting (BEGIN, DECLARE): write single statements, or use a Python job."),
+    (r"analyze\b", "The engine has no ANALYZE TABLE: leave it out."),
+    (r"refresh\b", "The engine has no REFRESH: it reads what is there; leave it out."),
+    (r"load\s+data\b", "The engine has no LOAD DATA: use INSERT INTO … SELECT * FROM parquet.`PATH`."),
+    (r"truncate\b", "The engine has no TRUNCATE: use INSERT OVERWRITE, or DROP and CREATE."),
+    (r"show\s+partitions\b", "The engine has no SHOW PARTITIONS: select the distinct values of the columns."),
+    (r"create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?function\b",
+     "The engine has no CREATE FUNCTION: use a Python job for functions of your own."),
+    (r"alter\s+table\b", "The engine does not have this ALTER TABLE."),
+    (r"(?:add|list)\s+(?:jar|file|archive)", "The engine has no JVM and no JARs: leave it out."),
+    (r"(?:grant|revoke)\b", "The engine has no rights: leave it out."),
+)  # fmt: skip
+UNKNOWN: Final = (
+    r"^UnsupportedOperationException|at \d+:\d+ expected|Could not find config namespace"
+)
+BEGINNINGS: Final = (
+    "SELECT", "WITH", "INSERT", "CREATE", "DROP", "VALUES", "UPDATE", "DELETE", "MERGE", "SHOW", "DESCRIBE",
+    "ALTER",
+)  # fmt: skip
 
 
-def locate(statement: Statement, message: str) -> int | None:
-    """Return where in the statement the error is, in characters; None if it does not say."""
-    if found := re.search(r"found .* at (\d+):(\d+) expected", message, re.DOTALL):
-        return len(statement.text.encode()[: int(found[1])].decode(errors="ignore"))
+class Said(NamedTuple):
+    """What an error of a statement says: a sentence, and where in its text, in characters; None for nowhere."""
+
+    sentence: str
+    at: int | None = None
+
+
+def explained(statement: str, kind: str, message: str) -> Said:
+    """Return what the engine's error says of this statement, in the words of who wrote it."""
+    if re.search(UNKNOWN, f"{kind}: {message}") and (instead := replacement(statement)):
+        pipe = next((one.start for one in tokens(statement) if is_pipe(statement, one)), None)
+        return Said(instead, at_start(statement) if pipe is None else pipe)
+    if found := COLUMN.search(message):
+        return missing_column(statement, re.findall(r'"((?:[^"\\]|\\.)*)"', found[2]), found[1])
+    if found := TABLE.search(message):
+        return missing_table(statement, (found[1] or found[2] or found[3]).replace("`", ""))
+    if found := FUNCTION.search(message):
+        called = [run for run in names(statement) if run.followed == "("]
+        at = next((run.start for run in called if run.path[-1] == found[1].lower()), None)
+        return Said(f"There is no function {found[1]}.", at)
     if "found end of input" in message:
-        return len(statement.text)
-    for pattern in NAMED:
-        if found := re.search(pattern, message, re.MULTILINE):
-            name = found[1].rpartition(".")[2].strip("`").lower()
-            for token in tokens(statement.text):
-                if statement.text[token.start : token.end].strip("`").lower() == name:
-                    return token.start
-    return None
+        return Said("The statement ends too early: something is missing.", len(statement))
+    if found := SYNTAX.search(message):
+        return unexpected(statement, found)
+    at = None
+    if found := VALUE.search(message):
+        at = only(literals(statement, next(filter(None, found.groups()), "")))
+    for pattern, sentence in SENTENCES:
+        if found := re.search(pattern, message, re.DOTALL if "regex" in pattern else 0):
+            return Said(sentence.format(*(TYPES.get(one, one) for one in found.groups())), at)
+    return Said(first_sentence(message) or kind, at)
+
+
+def replacement(statement: str) -> str:
+    """Return what is not there and what to do instead, by how the statement begins; "" for any other."""
+    begins = statement[at_start(statement) :]
+    if any(is_pipe(statement, token) for token in tokens(statement)):
+        return "The engine has no pipe syntax (|>): write it as nested SELECTs."
+    for pattern, sentence in INSTEAD:
+        if found := re.match(pattern, begins, re.IGNORECASE):
+            return sentence.format(*found.groups())
+    return ""
+
+
+def is_pipe(statement: str, token: Token) -> bool:
+    """Whether Spark's pipe begins here."""
+    return token.kind == "other" and statement[token.start : token.start + 2] == "|>"
+
+
+def at_start(statement: str) -> int:
+    """Return where the first word of a statement is."""
+    skipped = {"space", "comment"}
+    return next((one.start for one in tokens(statement) if one.kind not in skipped), 0)
+
+
+def first_sentence(message: str) -> str:
+    """Return the engine's own first sentence without codes, inner names and dumps."""
+    codes = r"^(?:\[[A-Z_.]+\] |\w+Error: |invalid argument: |internal error: |\w+ error: )+"
+    text = re.sub(codes, "", message.strip())
+    text = re.sub(r"\b[A-Z]\w*\(\[?[A-Z]\w* ?[({].*", "…", text.split("\n")[0])
+    text = re.sub(
+        r"\s*(?:\w+ )?\b(?:PlanNode|CommandNode)::(\w+).*", r"The engine has no \1", text
+    )
+    text = re.sub(r" at \d+:\d+\b", "", text)
+    text = re.split(r"(?<=[a-z)'\"`])\. (?=[A-Z])", text)[0].strip()
+    return text[:300] + ("" if not text or text[-1] in ".!?…" else ".")
+
+
+class Name(NamedTuple):
+    """A name in a statement: its dotted path in small letters, the words around it, and where it begins."""
+
+    path: tuple[str, ...]
+    start: int
+    before: str
+    followed: str
+
+
+def names(statement: str) -> list[Name]:
+    """Return the names of a statement in order: words and quoted names, joined by dots."""
+    shown = [one for one in tokens(statement) if one.kind not in {"space", "comment"}]
+    texts = [statement[one.start : one.end] for one in shown]
+    found, at = [], 0
+    while at < len(shown):
+        first = at
+        if not is_name(shown[at], texts[at]):
+            at += 1
+            continue
+        while texts[at + 1 : at + 2] == ["."] and at + 2 < len(shown):
+            if not is_name(shown[at + 2], texts[at + 2]):
+                break
+            at += 2
+        path = tuple(one.strip("`").lower() for one in texts[first : at + 1 : 2])
+        before = texts[first - 1].lower() if first else ""
+        followed = texts[at + 1] if at + 1 < len(texts) else ""
+        found.append(Name(path, shown[first].start, before, followed))
+        at += 1
+    return found
+
+
+def is_name(token: Token, text: str) -> bool:
+    """Whether this token can be a name or a part of one."""
+    return token.kind == "word" or (token.kind == "string" and text.startswith("`"))
+
+
+def missing_column(statement: str, path: Sequence[str], ambiguous: str | None) -> Said:
+    """Return that a column is not there, or that there are several, and where it is meant if that is one place."""
+    wanted, written = tuple(one.lower() for one in path), ".".join(path)
+    found = [
+        one.start
+        for one in names(statement)
+        if one.path == wanted and one.before != "as" and one.followed != "("
+    ]
+    if ambiguous:
+        return Said(f"Column {written} is in more than one table: say which.", only(found))
+    return Said(f"There is no column {written}.", only(found))
+
+
+def missing_table(statement: str, name: str) -> Said:
+    """Return that a table is not there; the engine gives the last part of its name alone."""
+    wanted = tuple(name.lower().split("."))
+    found = [
+        one
+        for one in names(statement)
+        if one.path[-len(wanted) :] == wanted and one.before in BEFORE_TABLE
+    ]
+    if len({one.path for one in found}) == 1:
+        text = statement[found[0].start :]
+        written = re.match(r"(?:`[^`]*`|\w+)(?:\s*\.\s*(?:`[^`]*`|\w+))*", text)
+        name = re.sub(r"\s*\.\s*", ".", written[0].replace("`", "")) if written else name
+    return Said(f"There is no table {name}.", only([one.start for one in found]))
+
+
+def unexpected(statement: str, found: re.Match[str]) -> Said:
+    """Return which word the engine's parser did not expect, with the keyword that was probably meant."""
+    from difflib import get_close_matches  # not at load
+
+    word, begin, expected = found[1], int(found[2]), re.findall(r"'(\w+)'", found[4])
+    at = len(statement.encode()[:begin].decode(errors="ignore"))
+    if not statement[at:].startswith(word):  # of a text inside the statement
+        return Said(f"Unexpected {word}.")
+    if found[4].strip() == "data type":
+        return Said(f"There is no data type {word}.", at)
+    before = next((one for one in reversed(names(statement[:at])) if len(one.path) == 1), None)
+    if before is None:
+        near = get_close_matches(word.upper(), BEGINNINGS, 1, 0.7)
+        return Said(f"Unexpected {word}" + (f": did you mean {near[0]}?" if near else "."), at)
+    longer = [one for one in expected if len(one) > 2]  # noqa: PLR2004  # OR is near to all
+    near = get_close_matches(before.path[0].upper(), longer, 1, 0.7)
+    written = statement[before.start : before.start + len(before.path[0])]
+    if near and near[0] != written.upper():
+        return Said(f"Unexpected {written}: did you mean {near[0]}?", before.start)
+    return Said(f"Unexpected {word}.", at)
+
+
+def literals(statement: str, value: str) -> list[int]:
+    """Return where a string of this value stands in a statement."""
+    shown = [one for one in tokens(statement) if one.kind == "string"]
+    return [one.start for one in shown if statement[one.start + 1 : one.end - 1] == value]
+
+
+def only(places: Sequence[int]) -> int | None:
+    """Return the one place; None where there are several that can each be meant."""
+    return places[0] if len(places) == 1 else None
+
+
+def cut_around(line: str, column: int | None) -> Json:
+    """Return a source line as `text`; of a long one the part around the column, which begins at `text_from`."""
+    if len(line) <= QUOTED:
+        return {"text": line}
+    begin = min(max(0, (column or 1) - 1 - QUOTED // 2), len(line) - QUOTED)
+    return {"text": line[begin : begin + QUOTED], "text_from": begin + 1}
 
 
 # --- what an error means ---------------------------------------------------------------------
@@ -1740,30 +1984,43 @@ class Runner:
         if self.settle(lambda: engine.code is not None, KILL_S if lost else 0.1):
             return self.engine_ended(engine)
         statement = self.statements[max(self.current, 1) - 1]
-        inner = locate(statement, said)
-        line, column = place(line_starts(self.text), statement.offset + (inner or 0))
+        told = explained(statement.text, kind, said)
+        offset = None if told.at is None else statement.offset + told.at
+        line, column = place(line_starts(self.text), statement.offset + (told.at or 0))
         reason, hint = judge(f"{kind}: {said}")
-        offset = None if inner is None else statement.offset + inner
         self.log.event(
             "statement_failed",
             number=statement.number,
             of=len(self.statements),
-            message=said[:LINE_LIMIT],
+            message=told.sentence,
             kind=kind,
             line=line,
-            column=None if inner is None else column,
+            column=None if offset is None else column,
             offset=offset,
         )
         at = NEWLINE.split(self.text)[line - 1].removeprefix(BOM)
-        shown = f"line {line}: {at[:200]}"
-        evidence = [f"{kind}: {said}", shown, hint]
+        said = re.sub(
+            r" at \d+:\d+(?= expected)", "", said
+        )  # bytes of the statement: nobody counts these
+        shown = None if offset is None and not self.shares_line(statement) else column
         return failed(
             reason,
             f"{kind}: {said}",
             object=self.about(),
-            evidence=tuple(filter(None, evidence)),
+            evidence=tuple(filter(None, [f"{kind}: {said}", hint])),
             line=line,
-            column=None if inner is None else column,
+            column=shown,
+            headline=told.sentence,
+            place={
+                "what": "statement", "number": statement.number, "of": len(self.statements),
+                "line": line, "column": shown, "file": None, **cut_around(at, column),
+            },
+        )  # fmt: skip
+
+    def shares_line(self, statement: Statement) -> bool:
+        """Whether another statement stands before this one on its line: then its column tells it apart."""
+        return any(
+            one.line == statement.line and one.number < statement.number for one in self.statements
         )
 
     def payload_command(self) -> list[str]:

@@ -62,7 +62,8 @@ def test_failures_say_where(ran: tuple[Demo, dict[str, Any]]) -> None:
     runs = {row["job"]: row["run"] for row in report["jobs"]}
     failed = demo.ok("run-show", runs["fails-in-sql"])
     assert (failed["reason"], failed["object"]) == ("user_error", "statement 2 of 2")
-    assert any(line.startswith("line 4: ") for line in failed["evidence"])
+    assert failed["failure"]["place"]["line"] == 4
+    assert failed["failure"]["lines"][-1]["number"] == 4
     raised = demo.ok("run-show", runs["fails-in-python"])
     assert any("collect it before this report" in line for line in raised["evidence"])
     cancelled = demo.ok("run-show", runs["slow-to-cancel"])

@@ -149,6 +149,9 @@ def test_failing_statement_is_named_with_its_place(attempt: Attempt) -> None:
     assert (word["statement"], word["object"]) == ([2, 3], "statement 2 of 3")
     assert (word["line"], word["column"]) == (2, 37)
     assert word["statements_done"] == [1]
+    assert word["headline"] == "Unexpected some."
+    place = {"what": "statement", "number": 2, "of": 3, "line": 2, "column": 37, "file": None}
+    assert word["place"] == {**place, "text": "  select 'größe' as ü from range(1) some other;"}
     [event] = attempt.events("statement_failed")
     assert event["offset"] == text.index("some")
     assert event["kind"] == "IllegalArgumentException"
@@ -157,6 +160,15 @@ def test_failing_statement_is_named_with_its_place(attempt: Attempt) -> None:
 def test_unknown_table_is_found_in_the_text(attempt: Attempt) -> None:
     word = attempt.start(sql("select 1\n  from\n  nope n")).wait()
     assert (word["reason"], word["line"], word["column"]) == ("user_error", 3, 3)
+    assert word["headline"] == "There is no table nope."
+
+
+@pytest.mark.row("G5")
+def test_what_has_no_place_of_its_own_is_told_by_its_statement(attempt: Attempt) -> None:
+    text = "SELECT 1 AS ok;\n  SELECT 2 AS ok2; SELECT raise_error('no rows')"
+    word = attempt.start(sql(text)).wait()
+    assert word["headline"] == "no rows."
+    assert (word["object"], word["line"], word["column"]) == ("statement 3 of 3", 2, 20)
 
 
 @pytest.mark.parametrize(

@@ -133,24 +133,86 @@ def test_log_goes_on_behind_a_full_disk_with_a_hole_in_its_numbers() -> None:
 @pytest.mark.parametrize(
     ("message", "at"),
     [
-        ("invalid argument: found selec at 12:17 expected something", 10),
-        ("invalid argument: found end of input expected ')'", 33),
-        ("Table not found: [X] Table or view not found: s.Nope", 29),
-        ("The table or view `nope` cannot be found", 29),
-        ('attribute ObjectName([Identifier("ä"), Identifier("b")]) is missing', 21),
+        ("invalid argument: found üé at 8:12 expected something", "üé"),
+        ("invalid argument: found b at 15:16 expected something", "b.a"),
+        ("invalid argument: found end of input expected ')'", ""),
+        ("Table not found: [X] Table or view not found: s.Nope", "s.nope"),
+        ("The table or view `nope` cannot be found", "s.nope"),
+        ('attribute ObjectName([Identifier("ä"), Identifier("b")]) is missing', "ä.  b"),
+        ('attribute ObjectName([Identifier("B"), Identifier("a")]) is missing', "b.a"),
+        ('attribute ObjectName([Identifier("üé")]) is missing', None),
+        ('attribute ObjectName([Identifier("nope")]) is missing', None),
         ("unknown function: f", None),
         ("divide by zero", None),
     ],
 )
-def test_errors_are_found_in_the_statement(message: str, at: int | None) -> None:
+def test_errors_are_found_in_the_statement(message: str, at: str | None) -> None:
     [statement] = runner.split("select 'üé', b.a,ä.  b from s.nope")
-    if at == 33:
-        at = len(statement.text)
-    if at == 29:
-        at = statement.text.index("nope")
-    if at == 21:
-        at = statement.text.index("b.a")  # the first of that name
-    assert runner.locate(statement, message) == at
+    expected = None if at is None else statement.text.index(at) if at else len(statement.text)
+    assert runner.explained(statement.text, "AnalysisException", message).at == expected
+
+
+def column(*path: str) -> str:
+    parts = ", ".join(f'Identifier("{one}")' for one in path)
+    return f"attribute ObjectName([{parts}]) is missing from the schema: cannot resolve attribute"
+
+
+def table(name: str) -> str:
+    return f"Table not found: [TABLE_OR_VIEW_NOT_FOUND] Table or view not found: {name}"
+
+
+@pytest.mark.row("G5")
+@pytest.mark.parametrize(
+    ("text", "message", "sentence", "at"),
+    [
+        ("SELECT a AS total FROM t\nWHERE total > 0", column("total"), "There is no column total.", "total > 0"),
+        ("SELECT upper(name) FROM t WHERE name = 'x'", column("name"), "There is no column name.", None),
+        ("SELECT 'zz', `zz` FROM t -- zz", column("zz"), "There is no column zz.", "`zz`"),
+        ("SELECT zz(1), t.zz, ZZ FROM t", column("zz"), "There is no column zz.", "ZZ"),
+        ("WITH RECURSIVE t(n) AS (VALUES (1) UNION ALL SELECT n+1 FROM t) SELECT * FROM t", column("n"),
+         "There is no column n.", None),
+        ("SELECT * FROM a.b . `C d`", table("C d"), "There is no table a.b.C d.", "a.b"),
+        ("SELECT orders, 1 FROM  orders", table("orders"), "There is no table orders.", "  orders"),
+        ("SELECT * FROM x JOIN x ON true", table("x"), "There is no table x.", None),
+        ("SELECT foo WHERE foo(1) > foo(2)", "unknown function: foo", "There is no function foo.", "foo(1)"),
+        ("SELECT * FORM t", "invalid argument: found t at 14:15 expected ',', 'FROM', or end of input",
+         "Unexpected FORM: did you mean FROM?", "FORM"),
+        ("SELEC 1", "invalid argument: found SELEC at 0:5 expected statement",
+         "Unexpected SELEC: did you mean SELECT?", "SELEC"),
+        ("SELECT INTERVAL '1 xx'", "invalid argument: found xx at 2:4 expected 'DAY'", "Unexpected xx.", None),
+        ("SELECT CAST(1 AS FOO)", "invalid argument: found FOO at 17:20 expected data type",
+         "There is no data type FOO.", "FOO"),
+        ("SELECT CAST('abc' AS INT) AS bad", "Cannot cast string 'abc' to value of Int32 type",
+         "'abc' is not a value of type INT.", "'abc'"),
+        ("SELECT 'abc', CAST('abc' AS INT)", "Cannot cast string 'abc' to value of Int32 type",
+         "'abc' is not a value of type INT.", None),
+        ("SELECT 1/0", "divide by zero", "Division by zero.", None),
+        ("SELECT raise_error('no rows')", "no rows", "no rows.", None),
+        ("SELECT 1", "internal error: expected Foo(Bar { x: 1 }) at 27:28", "expected …", None),
+        ("SET a = 1", 'Could not find config namespace "spark"',
+         "The engine has no SET: put options of the engine into `settings.sail` of the job.", "SET"),
+        ("/* x */ CACHE TABLE x", "PlanNode::CacheTable",
+         "The engine caches no tables: use a TEMPORARY VIEW, or leave it out.", "CACHE"),
+        ("SELECT 1 AS a |> WHERE a = 1", "invalid argument: found | at 14:15 expected ','",
+         "The engine has no pipe syntax (|>): write it as nested SELECTs.", "|>"),
+    ],
+)  # fmt: skip
+def test_an_error_of_a_statement_is_told_in_the_words_of_who_wrote_it(
+    text: str, message: str, sentence: str, at: str | None
+) -> None:
+    kind = "UnsupportedOperationException" if "Node::" in message else "AnalysisException"
+    said = runner.explained(text, kind, message)
+    assert said.sentence == sentence
+    assert said.at == (None if at is None else text.index(at) + len(at) - len(at.lstrip()))
+
+
+def test_a_long_line_is_told_around_its_column() -> None:
+    line = "".join(chr(97 + n % 26) for n in range(5_000))
+    found = runner.cut_around(line, 3_000)
+    assert len(found["text"]) == runner.QUOTED
+    assert found["text"][3_000 - found["text_from"]] == line[2_999]
+    assert runner.cut_around(line, 4_999)["text"].endswith(line[-3:])
+    assert runner.cut_around("short", 3) == {"text": "short"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from quarterdeck.demo.samples import VERSIONED, Sample
 from quarterdeck.model.instants import parse_instant, seconds_between
 from quarterdeck.model.run import TERMINAL, RunState
+from quarterdeck.present import failure
 
 if TYPE_CHECKING:
     from quarterdeck.service.bundle import Services
@@ -146,8 +147,7 @@ def _absent(one: Sample) -> Row:
 def _first_result(services: Services, shown: Row) -> str:
     """Return one line of what came out: a row, why it failed, or what the payload said first."""
     if shown["reason"] is not None:
-        about = [shown["object"], *shown["evidence"]]
-        return ": ".join(text for text in about if text)[:SHOWN]
+        return failure.told(shown)[:SHOWN]
     for statement in reversed((shown["result"] or {"statements": []})["statements"]):
         if statement["row_count"] and statement["rows"]:
             names = [column["name"] for column in statement["columns"]]

@@ -74,8 +74,11 @@ def _from_word(word: Mapping[str, Any], seen: Observation) -> End:
     if reason is Reason.LOST:
         state = RunState.LOST
     said = [word["message"]] if word.get("message") else []
-    if word.get("line"):
-        said.append(f"line {word['line']}, column {word.get('column') or 1}")
+    if word.get("line") and not word.get(
+        "place"
+    ):  # of an earlier version's runner, or before the start
+        column = f", column {word['column']}" if word.get("column") else ""
+        said.append(f"line {word['line']}{column}")
     evidence = tuple(dict.fromkeys((*said, *word.get("evidence", ()), *seen.evidence)))
     headline = str(word.get("headline") or "") if reason in _OF_CODE else ""
     return End(
