@@ -123,6 +123,15 @@ def chosen_theme(environ: Mapping[str, str]) -> str:
         return ""
 
 
+def wants_ascii(environ: Mapping[str, str]) -> bool:
+    """Whether the user's file asks for ASCII; a file that cannot be read asks for nothing here."""
+    path = config_folder(environ) / FILE
+    try:
+        return path.exists() and _read(path).get("ascii", False) is True
+    except InvalidInputError:  # the application says it; a command goes on
+        return False
+
+
 def names_theme(environ: Mapping[str, str]) -> bool:
     """Whether the user's file names a theme, which goes before the one chosen on screen."""
     path = config_folder(environ) / FILE

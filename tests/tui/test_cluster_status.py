@@ -36,7 +36,7 @@ async def test_a_cluster_that_stops_being_active_is_said_in_header_and_jobs_list
         [told] = services.upkeep.check_clusters()  # as the scheduler does
         assert told == {"cluster": "local", "before": "active", "status": "inactive"}
         shown = await ui.until("! cluster local inactive")
-        shown = await ui.until("! inactive ")
+        shown = await ui.until("✗ inactive ")
         assert "Cluster local is inactive: no run can start; 6 shows why." in shown
         await ui.press("6", "enter")
         shown = await ui.until("Next: Install it.")
@@ -96,7 +96,7 @@ async def test_while_a_cluster_is_silent_a_run_is_refused_and_a_cancel_waits_and
         await ui.confirm("l")
         await ui.until("cluster local is unreachable")
         ports.fake.speak()
-        await ui.until("- cancelled")
+        await ui.until("⊘ cancelled")
 
 
 @pytest.mark.row("F-9", "G6")
@@ -113,7 +113,7 @@ async def test_a_cluster_that_never_answers_again_ends_a_run_and_says_what_may_r
     ports.clock.tick(90)
     services.runs.dispatch(run)
     async with running(services, places=[Place("run", run, "log")]) as ui:
-        shown = await ui.until("! LOST")
+        shown = await ui.until("✗ LOST")
         words = " ".join(shown.split())
         assert f"lost · {run}-1" in words, shown
         assert f"{run}-1 may still run there; no answer since 2026-11-22 06:00:00" in words, shown

@@ -75,7 +75,7 @@ async def test_each_list_shows_its_kinds_with_their_columns(tmp_path: Path) -> N
         for key, words in (
             ("4", ("Profiles 2", "wide", "cluster", "standalone")),
             ("5", ("Queries 1", "sales", "Sales")),
-            ("6", ("Clusters+catalogs 3", "+ active", "lake", "iceberg-rest", "CHECKED")),
+            ("6", ("Clusters+catalogs 3", "✓ active", "lake", "iceberg-rest", "CHECKED")),
             ("7", ("Teams 2", "ben, cy")),
         ):
             await ui.press(key)
@@ -114,10 +114,10 @@ async def test_any_two_revisions_are_compared(tmp_path: Path) -> None:
         services.definitions.edit("query", "sales", {"text": text})
     async with running(services, places=[Place("item", "sales", "query")]) as ui:
         await ui.press("v")
-        assert "revision 2 -> 3" in ui.screen_text()
+        assert "revision 2 → 3" in ui.screen_text()
         assert "-SELECT 2 AS v" in ui.screen_text()
         await ui.press("space", "G")  # marks 3, goes to 1
-        assert "revision 1 -> 3" in ui.screen_text()
+        assert "revision 1 → 3" in ui.screen_text()
         assert "-SELECT 1 AS v" in ui.screen_text()
         assert "+SELECT 3 AS v" in ui.screen_text()
         await ui.press("enter")
@@ -161,14 +161,14 @@ async def test_the_jobs_that_use_it_are_listed_and_opened(tmp_path: Path) -> Non
 async def test_a_cluster_shows_status_checks_and_what_to_do(tmp_path: Path) -> None:
     services, ports = deck(tmp_path)
     async with running(services, places=[Place("item", "local", "cluster")]) as ui:
-        assert "status: + active  checked" in ui.screen_text()
+        assert "status: ✓ active  checked" in ui.screen_text()
         ports.fake.checks = [
             Check("namespace", "failed", "may not create pods", "Bind the role qd-runner.")
         ]
         await ui.press("c")
         assert "cluster local is inactive: namespace failed" in ui.status
         text = ui.screen_text()
-        assert "status: ! inactive" in text
+        assert "status: ✗ inactive" in text
         assert "! namespace  may not create pods" in text
         assert "Next: Bind the role qd-runner." in text
         await ui.press("6", "exclamation_mark")

@@ -229,7 +229,7 @@ async def test_a_draft_run_from_inside_is_labelled_everywhere(services: Services
         await ui.type("-- x")
         await ui.press("enter", "ctrl+r")
         shown = await ui.until("DRAFT")
-        assert "daily > run" in shown
+        assert "daily › run" in shown
         await ui.press("2")
         await ui.until("Runs")
         assert "No runs yet" in ui.screen

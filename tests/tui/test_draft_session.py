@@ -471,7 +471,7 @@ async def test_a_job_that_is_renamed_is_the_same_job(services: Services) -> None
         await until(ui, lambda: stored(services) == "ASELECT 1 AS v")
         other.jobs.edit("daily", {"name": "nightly"})
         services.jobs.create([job("daily")])
-        await ui.until("nightly > Draft")
+        await ui.until("nightly › Draft")
         await ui.pilot.press("B")
         await until(ui, lambda: stored(services, "nightly") == "ABSELECT 1 AS v")
         assert stored(services) == ""

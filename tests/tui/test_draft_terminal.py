@@ -175,7 +175,7 @@ def test_keys_right_behind_e_are_keys_in_the_text(deck: Quarterdeck, place: str)
     deck.ok("job", "publish", "orders")
     args = ("open", "job/orders") if place == "job" else ()
     with opened(deck, *args) as terminal:
-        terminal.until("[Overview]" if place == "job" else "| orders")
+        terminal.until("[Overview]" if place == "job" else "▌ orders")
         terminal.press(f"e{END} , 2 AS w\x1b[B{END} WHERE y")
         terminal.until("as draft, not live")
         until(lambda: text_of(deck) == "SELECT 1 AS v , 2 AS w\nFROM x WHERE y")

@@ -94,14 +94,14 @@ def test_the_application_starts_as_fast_as_ever(deck: Quarterdeck) -> None:
 def pages_and_filters(terminal: Terminal) -> dict[str, float]:
     """Return how long each step takes through the lists of jobs and runs, and back to the jobs."""
     took = {
-        "last jobs": answered(terminal, "G", "| Job 999 "),
-        "page": answered(terminal, "\x1b[5~", "| Job 98"),
+        "last jobs": answered(terminal, "G", "▌ Job 999 "),
+        "page": answered(terminal, "\x1b[5~", "▌ Job 98"),
     }
     terminal.press("/", *"job 7")
     took["filter of jobs"] = answered(terminal, "7", f"11 of {JOBS + 1:,}")
     terminal.press("\x1b")
     took["runs"] = answered(terminal, "2", f"Runs {OF_VERSIONS:,}")
-    took["last runs"] = answered(terminal, "G", "| Job 1 ")
+    took["last runs"] = answered(terminal, "G", "▌ Job 1 ")
     terminal.press("/", *"job 7")
     took["filter of runs"] = answered(terminal, "7", f" of {OF_VERSIONS:,}")
     terminal.press("\x1b", "q")

@@ -48,7 +48,7 @@ async def test_the_overview_says_how_it_ran_and_what_it_uses(
     async with running(services) as ui:
         await ui.press("enter")
         shown = await ui.until("USES")
-        assert "LAST RUN  + succeeded" in shown
+        assert "LAST RUN  ✓ succeeded" in shown
         assert run in shown
         assert "profile small rev 1 · cluster local rev 1 active · catalog main" in shown
         assert "owner ana" in shown
@@ -65,14 +65,14 @@ async def test_versions_are_found_by_note_and_text(deck: tuple[Services, FakePor
         await ui.press("slash")
         await ui.type("from b")
         assert "v2" in ui.screen
-        assert "| v3" not in ui.screen
+        assert "▌ v3" not in ui.screen
         assert "found in text: FROM b" in ui.status
         await ui.press("escape")
         assert "v3" in ui.screen
         await ui.press("slash")
         await ui.type("note 3")
         await ui.press("enter")
-        assert "| v3" in ui.screen
+        assert "▌ v3" in ui.screen
 
 
 @pytest.mark.row("B8")
@@ -98,10 +98,10 @@ async def test_three_hundred_versions_are_searched_at_once_and_the_oldest_opens(
         await ui.press("slash")
         begun = time.monotonic()
         await ui.type("change 217")
-        await ui.until("| v217")
+        await ui.until("▌ v217")
         assert time.monotonic() - begun < 5.0
         await ui.press("escape", "G")
-        assert "| v1" in ui.screen
+        assert "▌ v1" in ui.screen
         await ui.press("enter")
         assert "SELECT 1 AS v" in ui.dialog.text
 
@@ -111,12 +111,12 @@ async def test_any_two_versions_are_compared(deck: tuple[Services, FakePorts]) -
     services, _ = deck
     async with running(services, places=[VERSIONS]) as ui:
         await ui.press("j")
-        await ui.until("v3 (live) -> v2")
+        await ui.until("v3 (live) → v2")
         assert "+SELECT 2" in ui.screen
         await ui.press("space")
-        await ui.until("--- v2 -> v1")
+        await ui.until("--- v2 → v1")
         await ui.press("d")
-        assert "v2 -> v1" in ui.dialog.text
+        assert "v2 → v1" in ui.dialog.text
         assert "+SELECT 1 AS v" in ui.dialog.text
 
 
@@ -130,7 +130,7 @@ async def test_the_live_version_is_compared_with_the_one_that_it_is_based_on(
         assert "1 field: 4 lines of source.text" in ui.screen
         assert "made live by ana just now, in place of v2" in ui.status
         await ui.press("d")
-        assert "v2 -> v3" in ui.dialog.text
+        assert "v2 → v3" in ui.dialog.text
         assert "+SELECT 3" in ui.dialog.text
         await ui.press("escape", "G", "a")
         await ui.confirm("y")
@@ -181,8 +181,8 @@ async def test_lengths_and_sizes_are_told_as_people_write_them(
     async with running(services, places=[VERSIONS]) as ui:
         await ui.press("G", "a")
         text = ui.dialog.text
-        assert "timeout: 2h -> 1h" in text
-        assert "limits.max_driver_memory: 4Gi -> (nothing)" in text
+        assert "timeout: 2h → 1h" in text
+        assert "limits.max_driver_memory: 4Gi → (nothing)" in text
         await ui.listens()
         await ui.press("escape", "d")
         assert "- 2h" in ui.dialog.text
@@ -226,7 +226,7 @@ async def test_run_offers_live_draft_and_any_version(deck: tuple[Services, FakeP
         assert labels == ["Cancel", "Run live v3", "Run draft v4 (DRAFT)", "Run the version below"]
         await ui.listens()
         await ui.press("enter")
-        await ui.until("daily > run")
+        await ui.until("daily › run")
         assert "  v3" in ui.crumb
 
 
@@ -238,10 +238,10 @@ async def test_the_runs_of_the_job_are_listed_with_trigger_and_reason(
     ran(services)
     async with running(services, places=[JOB]) as ui:
         await ui.press("h")
-        assert "+ succeeded" in await ui.until("QUEUED")
+        assert "✓ succeeded" in await ui.until("QUEUED")
         assert "manual by ana" in ui.status
         await ui.press("enter")
-        await ui.until("daily > run")
+        await ui.until("daily › run")
 
 
 @pytest.mark.row("D1")
@@ -313,7 +313,7 @@ async def test_a_long_name_gives_way_to_what_follows_it(tmp_path: Path, letter: 
     name = letter * 255
     services.jobs.create([job(name)])
     async with running(services, places=[Place("job", name)]) as ui:
-        assert "… > Overview " in ui.lines[1]
+        assert "… › Overview " in ui.lines[1]
         assert ui.lines[1].endswith("owner ana")
     async with running(services, places=[Place("draft", name)]) as ui:
-        assert ui.lines[1].endswith("… > Draft   based on v1")
+        assert ui.lines[1].endswith("… › Draft   based on v1")

@@ -219,7 +219,7 @@ async def test_what_is_typed_behind_the_first_save_of_a_job_is_in_its_draft(
         for key in ("9", "m"):
             await ui.pilot.press(key)
         hand.release()
-        await ui.until("hourly > Draft")
+        await ui.until("hourly › Draft")
         await until(ui, lambda: services.jobs.show("hourly")["draft_version"])
         assert services.drafts.show("hourly")["spec"]["timeout"] == 540
         assert services.jobs.show("hourly")["spec"]["timeout"] == 3600

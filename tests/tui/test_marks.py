@@ -207,7 +207,7 @@ async def test_x_on_a_marked_job_offers_that_job(deck: Deck) -> None:
         assert "Run daily?" in ui.dialog.text
         await ui.listens()
         await ui.press("enter")
-        await ui.until("daily > run")
+        await ui.until("daily › run")
     assert deck.made() == ["daily"]
 
 
@@ -352,7 +352,7 @@ async def test_two_marked_rows_are_compared_wherever_the_cursor_is(deck: Deck) -
         assert (ui.page.place().name, ui.page.place().more["other"]) == (first, second)
     async with running(deck.services, places=[LISTS["versions"]]) as ui:
         await ui.press("j", "space", "space", "g", "d")
-        assert "daily: v2 -> v1" in ui.dialog.text
+        assert "daily: v2 → v1" in ui.dialog.text
         await ui.press("escape", "space", "d")
         assert "3 marked: Diff takes two" in ui.status
         assert ui.app.screen is ui.page
@@ -369,7 +369,7 @@ async def test_the_marked_version_is_the_one_that_is_activated_or_run(deck: Deck
         assert isinstance(ui.app.screen, Dialog)
         assert ui.app.screen.choices[ui.app.screen.at].value == "version"
         await ui.press("enter")
-        await ui.until("daily > run")
+        await ui.until("daily › run")
     [run] = deck.ports.store.runs.page()
     assert run.value.version == 2
 

@@ -127,7 +127,7 @@ def test_nothing_of_others_steers_the_terminal(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("encoding", "expected"),
-    [("ascii", "| . ? ?? #"), ("latin-1", "| . é ?? #"), ("utf-8", "│ … é 漢 █")],
+    [("ascii", "| ~ ? ?? #"), ("latin-1", "| ~ é ?? #"), ("utf-8", "│ … é 漢 █")],
 )
 def test_what_the_encoding_lacks_is_drawn_by_its_like(encoding: str, expected: str) -> None:
     sent = output.Canvas(encoding).draw(lines("│ … é 漢 █"), CONSOLE)

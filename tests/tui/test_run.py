@@ -59,7 +59,7 @@ async def test_a_failed_run_says_why_first_and_opens_at_its_first_error(
     async with running(services) as ui:
         await ui.press("l")
         shown = await ui.until("ValueError: no such column")
-        assert "! The code failed: line 12." in shown
+        assert "✗ The code failed: line 12." in shown
         assert "user_error · line 12   e edit   r run again" in shown
         assert "Fix it in a draft" in shown
         assert log(ui).current is not None
@@ -282,9 +282,9 @@ async def test_its_end_is_drawn_by_itself(deck: tuple[Services, FakePorts]) -> N
     services, ports = deck
     run = begin(services, ports, "one")
     async with running(services, places=[Place("run", run, "log")]) as ui:
-        await ui.until("> RUNNING")
+        await ui.until("▸ RUNNING")
         end(services, ports, run, "succeeded")
-        await ui.until("+ SUCCEEDED", deadline_s=5)
+        await ui.until("✓ SUCCEEDED", deadline_s=5)
 
 
 async def test_times_are_local_utc_and_since_the_start(deck: tuple[Services, FakePorts]) -> None:

@@ -105,7 +105,7 @@ async def test_a_worker_that_died_is_a_line_of_the_timeline_and_the_run_goes_on(
         shown = await ui.until("worker-1 (pod w-1 on node-2) died: OOMKilled")
         assert shown.count("died: OOMKilled") == 1
         assert "running 40 s  sum 40 s" in shown  # which is one state still
-        assert "06:00:30  > running" in shown
+        assert "06:00:30  ▸ running" in shown
         ports.fake.attempts[attempt].happened = ()
         end(services, ports, run, "succeeded")
         assert "died: OOMKilled" in await ui.until("SUCCEEDED")

@@ -123,14 +123,14 @@ def test_a_local_run_outlives_the_terminal_and_says_what_holds_it_and_what_was_r
 ) -> None:
     deck.create("slow", source=python("import time\nprint('begun', flush=True)\ntime.sleep(4)\n"))
     with opened(deck) as terminal:
-        terminal.until("| slow")
+        terminal.until("▌ slow")
         terminal.press(":", *"clusters", "\r")
-        terminal.until("| local")
+        terminal.until("▌ local")
         terminal.until("active")
         terminal.press("q", "q")
         assert terminal.end() == 0
     with opened(deck) as terminal:
-        terminal.until("| slow")
+        terminal.until("▌ slow")
         terminal.press("r")
         terminal.until("Run slow?")
         time.sleep(0.4)
@@ -186,7 +186,7 @@ def test_a_damaged_store_is_named_and_open_for_reading_alone(deck: Quarterdeck) 
         terminal.until("quarterdeck store repair")
         terminal.press("\x1b")
         terminal.until("STORE DAMAGED, READ-ONLY")
-        terminal.until("| kept")
+        terminal.until("▌ kept")
         assert "There is no workspace here yet." not in terminal.text
         terminal.press("e")
         terminal.until("nothing is written")

@@ -147,7 +147,7 @@ async def test_what_another_process_writes_is_drawn_within_two_seconds(services:
         begun = time.monotonic()
         shown = await ui.until("v1 d", deadline_s=FRESH_S)
         assert time.monotonic() - begun < FRESH_S
-        assert "| stock" in shown
+        assert "▌ stock" in shown
         assert ui.page.place() == before
 
 
@@ -179,12 +179,12 @@ async def test_who_else_changed_what_is_told_for_five_seconds(services: Services
 async def test_a_job_deleted_elsewhere_says_so_and_by_whom(services: Services) -> None:
     async with running(services) as ui:
         await ui.press("j")
-        assert "| orders" in ui.screen
+        assert "▌ orders" in ui.screen
         other = Services(services.ports, "ben")
         services.definitions.edit("team", "ana", {"members": ["ana", "ben"]})
         other.jobs.delete("orders")
         await ui.until("orders was deleted by ben", deadline_s=FRESH_S)
-        assert "| stock" in ui.screen
+        assert "▌ stock" in ui.screen
 
 
 @pytest.mark.row("T2")
@@ -200,7 +200,7 @@ async def test_rows_below_those_in_sight_are_there_before_the_cursor(tmp_path: P
             for _ in range(30):
                 ui.post("j")
             await ui.pilot.pause()
-            assert "| job-105" in ui.screen, ui.screen
+            assert "▌ job-105" in ui.screen, ui.screen
         finally:
             hand.release()
 

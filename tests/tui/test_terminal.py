@@ -57,7 +57,7 @@ def test_every_terminal_shows_the_list_the_log_and_quits_clean(
 ) -> None:
     deck.run("orders")
     with opened(deck, TERM=term) as terminal:
-        for words in ("+ succeeded", "Jobs 2", ": Commands"):
+        for words in ("✓ succeeded", "Jobs 2", ": Commands"):
             terminal.until(words)
         assert all(len(line) <= 80 for line in terminal.lines)
         terminal.press("l")
@@ -74,7 +74,7 @@ def test_every_terminal_shows_the_list_the_log_and_quits_clean(
 def test_without_colour_no_colour_is_sent_and_states_are_words(deck: Quarterdeck) -> None:
     deck.run("orders")
     with opened(deck, NO_COLOR="1") as terminal:
-        terminal.until("+ succeeded")
+        terminal.until("✓ succeeded")
         terminal.press("q")
         assert terminal.end() == 0
     assert b"\x1b[38;" not in terminal.raw
@@ -103,15 +103,15 @@ def test_a_signal_gives_the_terminal_back(deck: Quarterdeck, number: int) -> Non
 @pytest.mark.row("T3")
 def test_stopped_and_continued_it_is_where_it_was(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("j")
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.send(signal.SIGTSTP)
         terminal.until_stopped()
         until(lambda: b"\x1b[?1049l" in terminal.raw)
         terminal.send(signal.SIGCONT)
         until(lambda: terminal.raw.count(b"\x1b[?1049h") == 2)
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.press("q")
         assert terminal.end() == 0
 
@@ -122,7 +122,7 @@ def test_killed_while_typing_at_most_a_second_is_lost_and_the_rest_is_there(
     deck: Quarterdeck,
 ) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("e")
         terminal.until("SELECT 1 AS v")
         terminal.press(*"-- kept")
@@ -134,20 +134,20 @@ def test_killed_while_typing_at_most_a_second_is_lost_and_the_rest_is_there(
         terminal.until("-- keptSELECT 1 AS v")
         terminal.until("> Draft")
         terminal.press("\x1b", "\x1b")
-        terminal.until("| orders")
+        terminal.until("▌ orders")
 
 
 @pytest.mark.row("T3")
 def test_fresh_begins_at_the_list(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("v")
         terminal.until("[Versions")
         time.sleep(1.0)
         terminal.send(signal.SIGTERM)
         terminal.end()
     with opened(deck, "--fresh") as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
     with opened(deck) as terminal:
         terminal.until("[Versions")
 
@@ -155,13 +155,13 @@ def test_fresh_begins_at_the_list(deck: Quarterdeck) -> None:
 @pytest.mark.row("T1")
 def test_resized_to_nothing_and_back_all_is_as_it_was(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("j")
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         for width, height in ((200, 50), (10, 3), (60, 20), (300, 100), (80, 24)):
             terminal.resize(width, height)
             time.sleep(0.2)
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.press("q")
         assert terminal.end() == 0
 
@@ -178,7 +178,7 @@ def test_too_small_is_said_and_keys_still_work(deck: Quarterdeck) -> None:
 def test_open_goes_straight_to_a_job_or_a_run_and_esc_to_the_list(deck: Quarterdeck) -> None:
     run = deck.run("orders")["id"]
     with opened(deck, "open", "job/stock") as terminal:
-        terminal.until("stock > Overview")
+        terminal.until("stock › Overview")
         terminal.press("\x1b")
         terminal.until("Jobs 2")
     with opened(deck, "open", f"run/{run}") as terminal:
@@ -244,7 +244,7 @@ def test_a_run_goes_on_when_the_application_is_quit(deck: Quarterdeck) -> None:
         terminal.until("Run slow?")
         time.sleep(0.4)
         terminal.press("\r")
-        terminal.until("slow > run")
+        terminal.until("slow › run")
         terminal.press("\x11")
         assert terminal.end() == 0
         assert b"1 run not ended: quitting stops none. `quarterdeck runs` shows" in terminal.raw

@@ -52,10 +52,10 @@ def test_without_utf_8_it_is_drawn_in_what_there_is(deck: Quarterdeck, how: str)
 @pytest.mark.row("T3")
 def test_bytes_that_are_no_text_do_not_end_it(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         os.write(terminal._ours, b"\xe9\xff\xc3(\x80")
         terminal.press("j")
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.press("q")
         assert terminal.end() == 0
 
@@ -63,13 +63,13 @@ def test_bytes_that_are_no_text_do_not_end_it(deck: Quarterdeck) -> None:
 @pytest.mark.row("T3")
 def test_a_stop_that_cannot_be_heard_is_mended_afterwards(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.send(signal.SIGSTOP)
         terminal.until_stopped()
         terminal.send(signal.SIGCONT)
         until(lambda: terminal.raw.count(b"\x1b[?1049h") == 2)
         terminal.press("j")
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.press("q")
         assert terminal.end() == 0
 
@@ -80,7 +80,7 @@ def test_the_editor_of_others_gets_the_terminal_and_gives_it_back(deck: Quarterd
     editor.write_text('#!/bin/sh\necho "-- theirs" >> "$1"\nkill -INT $PPID\n')
     editor.chmod(0o700)
     with opened(deck, VISUAL=str(editor)) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("e")
         terminal.until("SELECT 1 AS v")
         terminal.press("\x1bOS")  # F4
@@ -99,7 +99,7 @@ def cpu_s(process: int) -> float:
 @pytest.mark.row("T1")
 def test_a_terminal_of_no_size_with_rows_is_quiet(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         for width, height in ((0, 0), (0, 24), (80, 0), (1, 1), (80, 24), (0, 0)):
             terminal.resize(width, height)
             time.sleep(0.3)
@@ -110,7 +110,7 @@ def test_a_terminal_of_no_size_with_rows_is_quiet(deck: Quarterdeck) -> None:
         assert cpu_s(terminal.process.pid) - before < 0.2
         assert len(terminal.raw) - shown < 200
         terminal.resize(80, 24)
-        terminal.until("| stock")
+        terminal.until("▌ stock")
         terminal.press("q")
         assert terminal.end() == 0
 
@@ -133,7 +133,7 @@ def test_begun_in_a_terminal_that_has_no_size_it_is_quiet_and_leaves(deck: Quart
 @pytest.mark.row("R1")
 def test_a_terminal_that_vanishes_ends_it_with_what_was_typed_kept(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("e")
         terminal.until("SELECT 1 AS v")
         terminal.press(*"-- kept")
@@ -167,7 +167,7 @@ def test_a_defect_restores_the_terminal_and_leaves_a_report_without_secrets(
         "MY_TOKEN": "hunter2hunter2",
     }  # fmt: skip
     with Terminal([sys.executable, "-c", BREAKS], environ) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("v")
         assert terminal.end() == 70
         terminal.until("its trace was saved in")
@@ -186,7 +186,7 @@ def test_keys_of_the_users_file_work_and_a_wrong_file_is_told(deck: Quarterdeck)
     configured(deck, "keys.toml", '[keys]\n"job.versions" = "f6"\n')
     with opened(deck) as terminal:
         terminal.until("F6 Versions")
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("\x1b[17~")
         terminal.until("[Versions")
         terminal.press("q", "q")
@@ -206,7 +206,7 @@ def test_a_theme_of_the_user_and_a_wrong_setting(deck: Quarterdeck) -> None:
         deck, "themes/mine.toml", mono.replace('"mono"', '"mine"').replace("101010", "0A0B0C")
     )
     with opened(deck, COLORTERM="truecolor") as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("q")
         assert terminal.end() == 0
     assert b"48;2;10;11;12" in terminal.raw
@@ -220,7 +220,7 @@ def test_a_theme_of_the_user_and_a_wrong_setting(deck: Quarterdeck) -> None:
 
 def test_a_theme_that_was_chosen_is_there_again(deck: Quarterdeck) -> None:
     def choose(terminal: Terminal) -> None:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press(":")
         terminal.press(*"theme", "\r")
         terminal.until("Enter takes it")
@@ -236,7 +236,7 @@ def test_a_theme_that_was_chosen_is_there_again(deck: Quarterdeck) -> None:
     assert chosen != "mono"
     (deck.folder / "state" / "quarterdeck" / "theme").write_text("quarterdeck-light\n")
     with opened(deck, COLORTERM="truecolor", TEXTUAL_THEME="mono") as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("q")
         assert terminal.end() == 0
     assert light in terminal.raw
@@ -252,7 +252,7 @@ def test_a_theme_that_was_chosen_is_there_again(deck: Quarterdeck) -> None:
 def test_without_a_mouse_the_terminal_keeps_its_own(deck: Quarterdeck) -> None:
     configured(deck, "config.toml", "mouse = false\n")
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("q")
         assert terminal.end() == 0
     assert b"\x1b[?1003h" not in terminal.raw
@@ -267,7 +267,7 @@ def test_the_demo_opens_on_its_samples(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "quarterdeck", "demo", "--path", str(where)]
     with Terminal(command, environ, width=120, height=40) as terminal:
         terminal.until("Commands", deadline_s=60)
-        for words in ("revenue-by-quarter", "> running", "! failed", "+ succeeded"):
+        for words in ("revenue-by-quarter", "▸ running", "✗ failed", "✓ succeeded"):
             terminal.until(words)
         terminal.press("q")
         assert terminal.end() == 0
@@ -301,11 +301,11 @@ def test_read_only_is_lifted_from_the_palette_after_a_question(deck: Quarterdeck
 @pytest.mark.row("T3")
 def test_a_page_that_was_closed_with_the_last_keys_is_not_come_back_to(deck: Quarterdeck) -> None:
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")
         terminal.press("6")
-        terminal.until("| local")
+        terminal.until("▌ local")
         time.sleep(1.2)  # it is remembered by now
         terminal.press("q", "q")
         assert terminal.end() == 0
     with opened(deck) as terminal:
-        terminal.until("| orders")
+        terminal.until("▌ orders")

@@ -21,7 +21,7 @@ INKS = (
     "text-warning", "text-primary", "text-accent", *themes.TONES, *ink.TONES.values(), "accent",
 )  # fmt: skip
 PAIRS = [
-    *product(INKS, ("background", "surface", "panel")),
+    *product(INKS, ("background", "surface", "panel", "boost")),
     ("block-cursor-foreground", "block-cursor-background"),
     ("block-cursor-blurred-foreground", "block-cursor-blurred-background"),
     ("footer-foreground", "footer-background"),
@@ -117,7 +117,7 @@ def test_a_users_theme_goes_before_ours(tmp_path: Path) -> None:
     ("change", "words"),
     [
         (("panel =", "pannel ="), "line 7: pannel is no field of a theme"),
-        (('panel = "#242424"', 'panel = "grassy"'), "line 7: panel: 'grassy' is no colour"),
+        (('panel = "#2A2A2A"', 'panel = "grassy"'), "line 7: panel: 'grassy' is no colour"),
         (("dark = true", "dark = 1"), "line 3: dark is 1, which is of the wrong type"),
         (("log-gap", "log-gaps"), "log-gaps is no variable of a theme"),
         (('log-gap = "#DADADA"', 'log-gap = "#DADADAD"'), "log-gap: '#DADADAD' is no colour"),

@@ -55,8 +55,8 @@ async def pressed(ui: Ui, *keys: str) -> int:
 async def test_why_did_it_fail_in_one_key_or_six(night: tuple[Services, FakePorts, str]) -> None:
     services, _, run = night
     async with running(services) as ui:
-        assert "| orders" in ui.screen
-        assert "! The code failed: line 3." in ui.status
+        assert "▌ orders" in ui.screen
+        assert "✗ The code failed: line 3." in ui.status
         assert "e edit" in ui.status
         assert await pressed(ui, "l") == 1
         shown = await ui.until("ValueError: bad day")
@@ -95,8 +95,8 @@ async def test_which_runs_are_stuck_in_two_keys(night: tuple[Services, FakePorts
     services.runs.start("daily")
     async with running(services) as ui:
         assert await pressed(ui, "2", "exclamation_mark") == 2
-        shown = await ui.until("~ queued")
-        assert "! failed" in shown
+        shown = await ui.until("◦ queued")
+        assert "✗ failed" in shown
 
 
 @pytest.mark.row("G1")
@@ -139,7 +139,7 @@ async def test_is_it_the_cluster_in_one_key(night: tuple[Services, FakePorts, st
     services, _, _ = night
     async with running(services) as ui:
         assert await pressed(ui, "6") == 1
-        assert "+ active" in await ui.until("local")
+        assert "✓ active" in await ui.until("local")
 
 
 @pytest.mark.row("F10")

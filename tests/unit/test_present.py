@@ -138,7 +138,7 @@ def test_the_list_of_runs_fits_and_keeps_run_job_and_state(most: int) -> None:
     found = texts(table.lay_out(columns.RUNS, [a_run(), a_run(draft=True)], PERSON, most))
     assert all(table.width(line) <= most for line in found)
     assert "r0mwvihcp44lta1fl" in found[1]
-    assert "! failed · dependency" in found[1]
+    assert "✗ failed · dependency" in found[1]
 
 
 def test_a_tree_leaves_out_what_is_empty_and_names_units() -> None:

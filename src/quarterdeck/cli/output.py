@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, TextIO
 
-from quarterdeck.present import inert
+from quarterdeck.present import glyphs, inert
 from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, wrap
 
 TONES: Final = {"good": "32", "bad": "31", "busy": "33", "dim": "2", "head": "1"}
@@ -22,7 +22,7 @@ class Output:
     `plain`: for a screen reader, words in reading order, without tables, colours and lines drawn over.
     """
 
-    def __init__(self, *, as_json: bool, plain: bool = False) -> None:
+    def __init__(self, *, as_json: bool, plain: bool = False, ascii: bool = False) -> None:
         self.as_json = as_json
         self.plain = plain
         self.is_terminal = sys.stdout.isatty()
@@ -30,6 +30,7 @@ class Output:
         self.colour = self.is_terminal and not dumb and not os.environ.get("NO_COLOR")
         self.shows_progress = sys.stderr.isatty() and not dumb and not as_json
         self.width = None if plain else self._width()
+        self._is_ascii = not glyphs.draws_utf8(os.environ, ascii=ascii)
 
     def _width(self) -> int | None:
         told = os.environ.get("COLUMNS", "")
@@ -59,6 +60,10 @@ class Output:
         for line in found:
             sys.stdout.write("".join(self._painted(cell) for cell in line).rstrip() + "\n")
 
+    def _drawn(self, text: str) -> str:
+        """Return the text with our marks as the terminal can show them."""
+        return glyphs.in_ascii(text) if self._is_ascii else text
+
     def table(
         self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], look: Look
     ) -> None:
@@ -70,7 +75,7 @@ class Output:
 
     def _painted(self, cell: Cell) -> str:
         code = TONES.get(cell.tone) if self.colour else None
-        text = cell.text
+        text = self._drawn(cell.text)
         if code is None or not text.strip():
             return text
         body = text.rstrip()
@@ -80,13 +85,14 @@ class Output:
         """Write the answer in words, one inert line each."""
         wide = None if self.plain else columns_of(sys.stdout)
         for text in texts:
-            sys.stdout.writelines(one + "\n" for one in wrap(inert.line(text), wide))
+            sys.stdout.writelines(one + "\n" for one in wrap(self._drawn(inert.line(text)), wide))
 
-    @staticmethod
-    def note(text: str) -> None:
+    def note(self, text: str) -> None:
         """Write a line for people beside the answer, to standard error."""
         sys.stdout.flush()
-        sys.stderr.writelines(one + "\n" for one in wrap(inert.line(text), columns_of(sys.stderr)))
+        sys.stderr.writelines(
+            one + "\n" for one in wrap(self._drawn(inert.line(text)), columns_of(sys.stderr))
+        )
 
 
 def _read_out(columns: Sequence[Column], row: Mapping[str, Any], look: Look) -> str:

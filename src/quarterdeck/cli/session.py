@@ -41,7 +41,10 @@ class Session:
     @cached_property
     def out(self) -> Output:
         """The streams."""
-        return Output(as_json=self.flags["json"], plain=self.flags["plain"])
+        from quarterdeck import config
+
+        is_ascii = sys.stdout.isatty() and config.wants_ascii(os.environ)
+        return Output(as_json=self.flags["json"], plain=self.flags["plain"], ascii=is_ascii)
 
     @property
     def services(self) -> Services:

@@ -37,7 +37,7 @@ def name_key(name: str) -> str:
 
 def name_flaw(name: str) -> str:
     """Return why `name` is no name, in words; empty if it is one."""
-    allowed = f"1–{NAME_LENGTH} characters"  # noqa: RUF001
+    allowed = f"1–{NAME_LENGTH} characters"
     if not name.strip():
         return f"is empty; a name has {allowed}"
     if found := control(name):

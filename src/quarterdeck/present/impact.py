@@ -66,7 +66,7 @@ def changes(kind: str, effects: Sequence[Document]) -> Iterator[Line]:
         else:
             yield (
                 path,
-                Cell(f"{_value(one['path'], one['a'])} -> {_value(one['path'], one['b'])}"),
+                Cell(f"{_value(one['path'], one['a'])} → {_value(one['path'], one['b'])}"),
             )
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from quarterdeck.present import columns, inert, tree
+from quarterdeck.present import columns, glyphs, inert, tree
 from quarterdeck.present.lists import ListColumn, when
 from quarterdeck.present.table import Cell, Line, Look, text
 
@@ -14,7 +14,9 @@ Row = Mapping[str, Any]
 KEPT_BESIDE: Final = frozenset(
     {"id", "rev", "revision", "author", "at", "status", "checked_at", "checks", "name"}
 )
-_MARKS: Final = {"ok": ("+", "good"), "failed": ("!", "bad"), "warning": ("?", "wait")}
+_MARKS: Final = {
+    "ok": (glyphs.SUCCEEDED, "good"), "failed": (glyphs.FAILED, "bad"), "warning": (glyphs.STALE, "wait"),
+}  # fmt: skip
 
 
 def lines(kind: str, row: Row, look: Look) -> Iterator[Line]:
@@ -31,9 +33,9 @@ def lines(kind: str, row: Row, look: Look) -> Iterator[Line]:
 def checks(row: Row, look: Look) -> Iterator[Line]:
     """Yield status, when it was looked at, and each check with what to do about it."""
     word = (
-        Cell("+ active", "good")
+        Cell(f"{glyphs.SUCCEEDED} active", "good")
         if row["status"] == "active"
-        else Cell(f"! {row['status']}", "bad")
+        else Cell(f"{glyphs.FAILED} {row['status']}", "bad")
     )
     at = columns.when(row["checked_at"], look)
     told = (Cell("  checked "), at) if row["checked_at"] else (Cell("  never checked", "wait"),)

@@ -206,7 +206,7 @@ def activation(shown: Activating) -> Iterator[Line]:
             yield (Cell(f"  {inert.line(one['path'])}: {ages.count(changed, 'line')}"),)
         else:
             path = one["path"]
-            told = f"{inert.line(path)}: {_value(path, one['a'])} -> {_value(path, one['b'])}"
+            told = f"{inert.line(path)}: {_value(path, one['a'])} → {_value(path, one['b'])}"
             yield (Cell(f"  {told}"),)
     yield (Cell("Does NOT change:", "head"),)
     yield (Cell("  " + "; ".join(shown.stays)),)
@@ -284,7 +284,7 @@ def in_words(found: Sequence[Document]) -> str:
             told.append(path)
         else:
             told.append(
-                f"{path} {_value(one['path'], one['a'])} -> {_value(one['path'], one['b'])}"
+                f"{path} {_value(one['path'], one['a'])} → {_value(one['path'], one['b'])}"
             )
     shown = told[:_IN_WORDS]
     if len(told) > len(shown):
@@ -296,7 +296,7 @@ def compared(found: Document) -> Iterator[Line]:
     """Yield two runs beside each other: in words first, then each part, the hashes in one line at the end."""
     lengths = [None if one is None else ages.span(one) for one in found["seconds"]]
     if all(lengths):
-        yield (Cell("TOOK      ", "dim"), Cell(f"{lengths[0]} -> {lengths[1]}"))
+        yield (Cell("TOOK      ", "dim"), Cell(f"{lengths[0]} → {lengths[1]}"))
     words = in_words(found["differences"])
     if not found["differences"]:
         yield (Cell("Nothing differs.", "good"),)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from quarterdeck.model.instants import parse_instant
-from quarterdeck.present import ages, columns, failure, inert, table
+from quarterdeck.present import ages, columns, failure, glyphs, inert, table
 from quarterdeck.present.table import Cell, Line, Look, text
 
 Row = Mapping[str, Any]
@@ -154,7 +154,9 @@ def _job_state(row: Row, look: Look) -> Cell:
 
 def _reason(row: Row, _: Look) -> Cell:
     if place := row.get("cluster"):
-        return Cell(f"! {place['status']}", "bad")  # the cluster, before how the last run ended
+        return Cell(
+            f"{glyphs.FAILED} {place['status']}", "bad"
+        )  # the cluster, before how the last run ended
     reason = _last(row, "reason")
     return Cell(inert.line(reason), "bad") if reason else Cell("-", "dim")
 
@@ -172,7 +174,7 @@ def _outcome(row: Row, _: Look) -> Cell:
 
 
 def _live(row: Row, _: Look) -> Cell:
-    draft = " d" if row["draft_version"] else ""
+    draft = f" {glyphs.DRAFT}" if row["draft_version"] else ""
     return Cell(f"v{row['live_version']}{draft}")
 
 
@@ -280,4 +282,6 @@ def _status(row: Row) -> Cell:
     status = row.get("status")
     if not status:
         return Cell("-", "dim")
-    return Cell("+ active", "good") if status == "active" else Cell(f"! {status}", "bad")
+    if status == "active":
+        return Cell(f"{glyphs.SUCCEEDED} active", "good")
+    return Cell(f"{glyphs.FAILED} {status}", "bad")

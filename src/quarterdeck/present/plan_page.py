@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from quarterdeck.present import file_text, inert
+from quarterdeck.present import file_text, glyphs, inert
 from quarterdeck.present.table import Cell, Line
 
 Document = Mapping[str, Any]
@@ -16,7 +16,9 @@ _WOULD: Final = {
     "refuse": ("A run would be refused.", "bad"),
     "unanswered": ("A run would wait for the cluster, which does not answer.", "busy"),
 }
-_MARKS: Final = {"ok": ("+", "good"), "warning": ("!", "busy"), "failed": ("x", "bad")}
+_MARKS: Final = {
+    "ok": (glyphs.SUCCEEDED, "good"), "warning": (glyphs.STALE, "busy"), "failed": (glyphs.FAILED, "bad"),
+}  # fmt: skip
 
 
 def lines(plan: Document) -> Iterator[Line]:

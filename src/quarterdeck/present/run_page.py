@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from quarterdeck.present import ages, columns, failure, inert, states, tree
+from quarterdeck.present import ages, columns, failure, glyphs, inert, states, tree
 from quarterdeck.present.table import Cell, Column, Line, Look, lay_out, text
 
 Document = Mapping[str, Any]
@@ -125,7 +125,10 @@ def steps(run: Document) -> Line:
         if seconds < 0.05 and place < len(spent):  # noqa: PLR2004  # reads as 0.0 s
             continue
         length = f" {ages.span(seconds)}" if seconds else ""
-        cells += [Cell(" | " if cells else "", "dim"), Cell(f"{shown.word}{length}", shown.tone)]
+        cells += [
+            Cell(f" {glyphs.BETWEEN} " if cells else "", "dim"),
+            Cell(f"{shown.word}{length}", shown.tone),
+        ]
     return (*cells, Cell(f"  sum {ages.span(total)}", "dim"))
 
 

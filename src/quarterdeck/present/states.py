@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from quarterdeck.model.states import RunState
+from quarterdeck.present import glyphs
 
 
 class Shown(NamedTuple):
@@ -14,19 +15,19 @@ class Shown(NamedTuple):
 
 
 STATES: Final[dict[RunState, Shown]] = {
-    RunState.QUEUED: Shown("queued", "~", "dim"),
-    RunState.DISPATCHING: Shown("dispatching", "~", "busy"),
-    RunState.SUBMITTED: Shown("submitted", "~", "busy"),
-    RunState.PENDING: Shown("pending", "~", "busy"),
-    RunState.STARTING: Shown("starting", "~", "busy"),
-    RunState.RUNNING: Shown("running", ">", "busy"),
-    RunState.CANCELLING: Shown("cancelling", "x", "busy"),
-    RunState.SUCCEEDED: Shown("succeeded", "+", "good"),
-    RunState.FAILED: Shown("failed", "!", "bad"),
-    RunState.TIMED_OUT: Shown("timed out", "!", "bad"),
-    RunState.CANCELLED: Shown("cancelled", "-", "dim"),
-    RunState.REJECTED: Shown("rejected", "!", "bad"),
-    RunState.LOST: Shown("lost", "!", "bad"),
+    RunState.QUEUED: Shown("queued", glyphs.WAITING, "dim"),
+    RunState.DISPATCHING: Shown("dispatching", glyphs.WAITING, "busy"),
+    RunState.SUBMITTED: Shown("submitted", glyphs.WAITING, "busy"),
+    RunState.PENDING: Shown("pending", glyphs.WAITING, "busy"),
+    RunState.STARTING: Shown("starting", glyphs.WAITING, "busy"),
+    RunState.RUNNING: Shown("running", glyphs.RUNNING, "busy"),
+    RunState.CANCELLING: Shown("cancelling", glyphs.CANCELLING, "busy"),
+    RunState.SUCCEEDED: Shown("succeeded", glyphs.SUCCEEDED, "good"),
+    RunState.FAILED: Shown("failed", glyphs.FAILED, "bad"),
+    RunState.TIMED_OUT: Shown("timed out", glyphs.FAILED, "bad"),
+    RunState.CANCELLED: Shown("cancelled", glyphs.CANCELLED, "dim"),
+    RunState.REJECTED: Shown("rejected", glyphs.FAILED, "bad"),
+    RunState.LOST: Shown("lost", glyphs.FAILED, "bad"),
 }
 
 

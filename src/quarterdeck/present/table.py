@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from quarterdeck.present import inert
+from quarterdeck.present import glyphs, inert
 
 GAP: Final = 2
-_NARROW: Final = frozenset("○◌●✓✗─…→")  # our own marks
+_NARROW: Final = frozenset(glyphs.PAIRS)
 _WIDE_FROM: Final = "\u0300"  # below it every printable character is one column wide
 
 

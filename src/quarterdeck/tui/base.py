@@ -127,11 +127,11 @@ class BasePage(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the frame with the body in it."""
-        yield LineBox(id="header", classes="line")
+        yield LineBox(id="header", classes="line", ground="panel")
         yield LineBox(id="crumb", classes="line")
         yield from self.body()
         yield LineBox(id="status", classes="line")
-        yield LineBox(id="footer", classes="line")
+        yield LineBox(id="footer", classes="line", ground="panel")
 
     def on_mount(self) -> None:
         """Draw the frame and begin to read; say what led here."""

@@ -30,7 +30,7 @@ BOX = """
     {name} { align: center middle; background: $background 0%; }
     {name} > #box {
         width: 90%; max-width: 110; height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background;
+        border: round $primary; background: $background;
     }
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
-from quarterdeck.present import inert, table
+from quarterdeck.present import glyphs, inert, table
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.moving import Moving
@@ -127,7 +127,7 @@ class ListPage(Moving):
             left.append(Cell(f"   {found.matching:,} of {found.total:,}"))
         if found.attention:
             needs = "needs" if found.attention == 1 else "need"
-            left.append(Cell(f"   ! {found.attention:,} {needs} attention", "bad"))
+            left.append(Cell(f"   {glyphs.FAILED} {found.attention:,} {needs} attention", "bad"))
         if self.rows.marks:
             left.append(Cell(f"   {len(self.rows.marks)} marked", "key"))
         if self.news:

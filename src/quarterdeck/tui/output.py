@@ -13,6 +13,8 @@ from rich.cells import cell_len
 from rich.console import COLOR_SYSTEMS
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 
+from quarterdeck.present import glyphs
+
 if TYPE_CHECKING:
     from rich.color import Color, ColorSystem
     from rich.console import Console
@@ -20,20 +22,13 @@ if TYPE_CHECKING:
     from rich.style import Style
 
 GAP: Final = 4  # as many unchanged cells are written again: moving over them costs as much
-_PLAIN: Final = re.compile("[ -~\u00a0-\u00ac\u00ae-\u02ff…\u2500-\u259f]*")
+_PLAIN: Final = re.compile(
+    "[ -~\u00a0-\u00ac\u00ae-\u02ff\u2500-\u259f" + "".join(glyphs.PAIRS) + "]*"
+)
 """Characters that every terminal draws one column wide."""
 _STEERING: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_TWINS: Final = {
-    ord(one): twin
-    for twin, several in {
-        "-": "─━▔", "_": "▁", "=": "═", "|": "│┃║▏▕▊▎▌▐", "+": "┌┐└┘├┤┬┴┼╭╮╰╯", "#": "█▄▀▇▆▅▃▂",
-        ".": "…·", "*": "•",
-    }.items()
-    for one in several
-}  # fmt: skip
-"""What is drawn where the terminal's encoding lacks a character of ours."""
 _ATTRIBUTES: Final = (
     ("bold", "1"), ("dim", "2"), ("italic", "3"), ("underline", "4"), ("reverse", "7"), ("strike", "9"),
 )  # fmt: skip
@@ -112,7 +107,7 @@ class Canvas:
         if self._encoding == "utf-8" or self._has(text):
             return text
         return "".join(
-            one if self._has(one) else "?" * cell_len(one) for one in text.translate(_TWINS)
+            one if self._has(one) else "?" * cell_len(one) for one in glyphs.in_ascii(text)
         )
 
     def _has(self, text: str) -> bool:

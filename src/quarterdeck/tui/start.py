@@ -56,7 +56,7 @@ def run(  # noqa: PLR0913  # the command line's answers
         around=terminal.Surroundings(
             theme=screen.theme,
             own=folder / "themes",
-            encoding=terminal.encoding_of(sys.__stderr__, ascii=screen.ascii),
+            encoding=terminal.encoding_of(sys.__stderr__, os.environ, ascii=screen.ascii),
             sparing=screen.sparing,
             keeper=keeper,
         ),

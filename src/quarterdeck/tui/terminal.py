@@ -24,6 +24,7 @@ from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App
 from textual.geometry import Size
 
+from quarterdeck.present import glyphs
 from quarterdeck.tui import themes
 from quarterdeck.tui.output import Canvas, Drawn
 
@@ -45,12 +46,12 @@ ESCAPE_S: Final = 0.04
 _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
-def encoding_of(stream: TextIO | None, *, ascii: bool) -> str:
+def encoding_of(stream: TextIO | None, environ: Mapping[str, str], *, ascii: bool) -> str:
     """Return the encoding to draw in: what the terminal reads, or ASCII where that is wanted."""
-    if ascii:
-        return "ascii"
-    named = getattr(stream, "encoding", None) or "ascii"
-    return codecs.lookup(named).name.replace("iso8859-1", "latin-1")
+    if glyphs.draws_utf8(environ, ascii=ascii):
+        return "utf-8"
+    named = codecs.lookup(getattr(stream, "encoding", None) or "ascii").name
+    return "ascii" if ascii or named == "utf-8" else named.replace("iso8859-1", "latin-1")
 
 
 class Surroundings(NamedTuple):

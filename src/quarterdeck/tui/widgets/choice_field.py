@@ -45,7 +45,7 @@ class Pick(Modal[Picked | None]):
     Pick { align: center middle; background: $background 0%; }
     Pick > #box {
         width: 90%; max-width: 90; height: auto; max-height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background;
+        border: round $primary; background: $background;
     }
     Pick #words { height: auto; max-height: 16; }
     """

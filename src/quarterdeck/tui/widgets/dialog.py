@@ -62,7 +62,7 @@ class Dialog(Modal[Answer | None]):
     Dialog { align: center middle; background: $background 0%; }
     Dialog > #box {
         width: 90%; max-width: 100; height: auto; max-height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background;
+        border: round $primary; background: $background;
     }
     Dialog #text { height: auto; max-height: 14; }
     Dialog Input { height: 1; border: none; background: $panel; padding: 0 1; }

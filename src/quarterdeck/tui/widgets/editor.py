@@ -374,7 +374,7 @@ class CodeEditor(TextArea):
     def _style(self, tone: str, marks: int) -> Style:
         known = self._styles.get((tone, marks))
         if known is None:
-            known = ink.of(self).style(tone, cursor=bool(marks & _CURSOR))
+            known = ink.of(self).style(tone, ink.CARET if marks & _CURSOR else "background")
             if marks & _UNDER:
                 known += Style(underline=True)
             if marks & _REVERSED and not marks & _CURSOR:

@@ -22,8 +22,11 @@ class LineBox(Widget):
 
     DEFAULT_CSS = "LineBox { height: auto; width: 100%; }"
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self, *, id: str | None = None, classes: str | None = None, ground: str = "background"
+    ) -> None:
         super().__init__(id=id, classes=classes)
+        self._ground = ground  # a colour of the theme
         self._lines: list[tuple[Cell, ...]] = [()]
         self._right: tuple[Cell, ...] = ()
 
@@ -58,9 +61,9 @@ class LineBox(Widget):
         right = self._right if y == 0 else ()
         taken = sum(width(cell.text) for cell in right)
         if not right or taken >= wide:
-            return paint.strip(_shortened(line, wide), wide)
-        left = paint.strip(_shortened(line, wide - taken - 1), wide - taken)
-        return Strip([*left, *paint.strip(right, taken)], wide)
+            return paint.strip(_shortened(line, wide), wide, self._ground)
+        left = paint.strip(_shortened(line, wide - taken - 1), wide - taken, self._ground)
+        return Strip([*left, *paint.strip(right, taken, self._ground)], wide)
 
 
 def _shortened(line: Sequence[Cell], room: int) -> Sequence[Cell]:

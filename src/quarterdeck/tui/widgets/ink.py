@@ -42,6 +42,10 @@ TONES: Final = {
 """Each tone and the theme variable that colours it."""
 _BOLD: Final = frozenset({"head", "bad", "key", "error"})
 _REVERSE: Final = frozenset({"match"})
+CURSOR: Final = "boost"
+CARET: Final = "block-cursor-background"
+_TURNED: Final = frozenset({"panel", CURSOR, CARET})
+"""Grounds that are told by reversed colours where there are none of a theme."""
 
 
 class Ink:
@@ -50,41 +54,44 @@ class Ink:
     def __init__(self, variables: Mapping[str, str], *, colourless: bool) -> None:
         self._variables = variables
         self._colourless = colourless
-        self._kept: dict[tuple[str, bool], Style] = {}
+        self._kept: dict[tuple[str, str], Style] = {}
 
-    def style(self, tone: str, *, cursor: bool = False) -> Style:
-        """Return the style of a tone, on the cursor bar if asked; an unknown tone is a KeyError."""
-        known = self._kept.get((tone, cursor))
+    def style(self, tone: str, on: str = "background") -> Style:
+        """Return the style of a tone on a ground: background, surface, panel, CURSOR (a row) or CARET (a cell).
+
+        An unknown tone is a KeyError.
+        """
+        known = self._kept.get((tone, on))
         if known is None:
-            known = self._kept[tone, cursor] = self._make(tone, cursor=cursor)
+            known = self._kept[tone, on] = self._make(tone, on)
         return known
 
-    def _make(self, tone: str, *, cursor: bool) -> Style:
+    def _make(self, tone: str, on: str) -> Style:
         bold = tone in _BOLD
         if self._colourless:
             return Style(
                 bold=bold or None,
                 dim=tone == "dim" or None,
-                reverse=cursor or tone in _REVERSE or None,
-                underline=(tone in _REVERSE and cursor) or None,
+                reverse=on in _TURNED or tone in _REVERSE or None,
+                underline=(tone in _REVERSE and on in _TURNED) or None,
             )
-        if cursor:
+        if on == CARET:
             found = self._variables
             return Style(
                 color=_colour(found.get("block-cursor-foreground")),
-                bgcolor=_colour(found.get("block-cursor-background")),
+                bgcolor=_colour(found.get(CARET)),
                 bold=bold or None,
                 underline=tone in _REVERSE or None,
             )
         colour = _colour(self._variables.get(TONES[tone]) or self._variables.get("foreground"))
         return Style(
             color=colour,
-            bgcolor=_colour(self._variables.get("background")),
+            bgcolor=_colour(self._variables.get(on)),
             bold=bold or None,
             reverse=tone in _REVERSE or None,
         )
 
-    def strip(self, cells: Iterable[Cell], width: int, *, cursor: bool = False) -> Strip:
+    def strip(self, cells: Iterable[Cell], width: int, on: str = "background") -> Strip:
         """Return one line of exactly `width` columns: inert cells in their tones, cut or filled with blanks."""
         segments: list[Segment] = []
         left = width
@@ -97,12 +104,12 @@ class Ink:
                 text = table.cut(text, left)
                 taken = table.width(text)
             left -= taken
-            style = self.style(cell.tone, cursor=cursor)
+            style = self.style(cell.tone, on)
             if segments and segments[-1].style is style:
                 text = segments.pop().text + text
             segments.append(Segment(text, style))
         if left > 0:
-            style = self.style("", cursor=cursor)
+            style = self.style("", on)
             if segments and segments[-1].style is style:
                 segments.append(Segment(segments.pop().text + " " * left, style))
             else:

@@ -240,7 +240,10 @@ class LogView(Widget, can_focus=True):
             strips.append(paint.strip([Cell(self.empty, "dim")], wide))
         while len(strips) < crop.bottom and place < self.rows:
             here = place == self.cursor
-            strips += [paint.strip(part, wide, cursor=here) for part in self._parts(place)]
+            strips += [
+                paint.strip(part, wide, ink.CURSOR if here else "background")
+                for part in self._parts(place)
+            ]
             place += 1
         blank = paint.strip([], wide)
         strips += [blank] * max(0, crop.bottom - len(strips))

@@ -29,7 +29,7 @@ class Menu(Modal[str | None]):
     Menu { align: center middle; background: $background 0%; }
     Menu > #box {
         width: 90%; max-width: 80; height: auto; max-height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background;
+        border: round $primary; background: $background;
     }
     Menu #text { height: auto; max-height: 10; }
     Menu #choices { height: auto; max-height: 70vh; }

@@ -27,7 +27,7 @@ class Panel(Modal[None]):
     Panel { align: center middle; background: $background 0%; }
     Panel > #box {
         width: 90%; max-width: 110; height: auto; max-height: 90%; padding: 0 1;
-        border: ascii $primary; background: $background; overflow: hidden;
+        border: round $primary; background: $background; overflow: hidden;
     }
     Panel #text { height: auto; max-height: 100%; margin-bottom: 1; }
     Panel #keys { dock: bottom; height: 1; }

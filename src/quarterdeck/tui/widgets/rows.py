@@ -13,6 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from quarterdeck.present import glyphs
 from quarterdeck.present.lists import Layout, ListColumn, fit
 from quarterdeck.present.table import Cell, Look, wrap
 from quarterdeck.tui.widgets import ink
@@ -314,12 +315,14 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             self._want(place)
             return paint.strip([Cell("  ~", "dim")], wide)
         is_cursor, look = place == self.cursor, self.look()
-        front = ("|" if is_cursor else " ") + ("*" if row[self.key] in self.marks else " ")
+        front = (glyphs.CURSOR if is_cursor else " ") + (
+            "*" if row[self.key] in self.marks else " "
+        )
         drawn = (front, paint, layout, look.now.timestamp() // AGES_S)
         kept = self._strips.get((place, part))
         if kept is None or kept[0] is not row or kept[1] != drawn:
-            cells = [Cell(front), *layout.cells(row, look, part)]
-            kept = row, drawn, paint.strip(cells, wide, cursor=is_cursor)
+            cells = [Cell(front, "key" if is_cursor else ""), *layout.cells(row, look, part)]
+            kept = row, drawn, paint.strip(cells, wide, ink.CURSOR if is_cursor else "background")
             if len(self._strips) > STRIPS:
                 self._strips.clear()
             self._strips[place, part] = kept

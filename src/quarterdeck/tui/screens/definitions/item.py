@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from textual.containers import Vertical
 
-from quarterdeck.present import inert, item_page, job_page, lists, tree
+from quarterdeck.present import glyphs, inert, item_page, job_page, lists, tree
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.moving import Moving, Tabbed
@@ -62,7 +62,7 @@ class ItemPage(Moving, Tabbed, ItemActs):
 
     def body(self) -> ComposeResult:
         """Yield the tabs and the three panes."""
-        yield LineBox(id="tabs", classes="line")
+        yield LineBox(id="tabs", classes="line", ground="surface")
         yield LinesView(id="definition")
         self.jobs = RowList(item_page.USERS, self.look, key="job", id="jobs")
         yield self.jobs
@@ -79,7 +79,7 @@ class ItemPage(Moving, Tabbed, ItemActs):
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the list it stands in, its name, revision and last editor."""
         left = [
-            Cell(f"{LISTS[self.kind]} > ", "dim"),
+            Cell(f"{LISTS[self.kind]} {glyphs.CRUMB} ", "dim"),
             Cell(inert.line(self.row["name"] if self.row else self.opened.name), "head"),
         ]
         if self.row is None:
@@ -196,7 +196,7 @@ class ItemPage(Moving, Tabbed, ItemActs):
 
     def _show_between(self, a: int, b: int, found: Sequence[Row]) -> None:
         keys = "Space marks another to compare with; Enter shows it whole"
-        head = [Cell(f"--- revision {a} -> {b}  ", "head"), Cell(keys, "dim")]
+        head = [Cell(f"--- revision {a} → {b}  ", "head"), Cell(keys, "dim")]
         self.query_one("#between", LineBox).show(head)
         lines = list(job_page.differences(found)) or [(Cell("nothing differs", "dim"),)]
         self.query_one("#diff", LinesView).show(lines)

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from quarterdeck.model.errors import InvalidInputError, StaleError
 from quarterdeck.model.limits import QUERY_LENGTH
-from quarterdeck.present import inert
+from quarterdeck.present import glyphs, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions, header
 from quarterdeck.tui.impact import ask_impact
@@ -93,7 +93,7 @@ class QueryPage(Page):
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the query, its revision, and whether there is something to save."""
         name = inert.line(self.opened.name or "new query")
-        left = [Cell("Queries > ", "dim"), Cell(name, "head")]
+        left = [Cell(f"Queries {glyphs.CRUMB} ", "dim"), Cell(name, "head")]
         if self.row is not None:
             by = inert.line(self.row["author"])
             left.append(Cell(f"  revision {self.row['revision']} by {by}", "dim"))

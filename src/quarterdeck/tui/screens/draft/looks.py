@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from quarterdeck.model.instants import parse_instant
-from quarterdeck.present import ages, inert
+from quarterdeck.present import ages, glyphs, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui.screens.draft.session import Block, Session
 
@@ -21,7 +21,7 @@ def crumb(session: Session, now: datetime) -> tuple[Cells, Cells]:
     facts = session.facts
     left = [
         Cell(inert.line(facts.job if facts else session.name), "head"),
-        Cell(" > Draft", "dim"),
+        Cell(f" {glyphs.CRUMB} Draft", "dim"),
     ]
     if facts is None:
         return left, []

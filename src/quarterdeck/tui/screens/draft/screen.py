@@ -102,7 +102,7 @@ class DraftPage(JobActs):
     def body(self) -> ComposeResult:
         """Yield the banner, the tabs of texts, the panes, find and problems."""
         yield LineBox(id="banner")
-        yield LineBox(id="texts", classes="line")
+        yield LineBox(id="texts", classes="line", ground="surface")
         self.editor = CodeEditor(id="editor", locked=self.session.text[2])
         with Horizontal(id="panes"):
             yield self.editor

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quarterdeck.model.errors import Problem, QuarterdeckError
 from quarterdeck.model.form import DEFAULTS, FORM, NAMED, SHAPES, VARIANTS
-from quarterdeck.present import inert, written
+from quarterdeck.present import glyphs, inert, written
 from quarterdeck.tui.place import Place
 from quarterdeck.tui.widgets.entries import Entry, entries
 from quarterdeck.tui.widgets.form_lines import Fix
@@ -174,7 +174,7 @@ class JobSettings(Kind):
     @property
     def title(self) -> str:
         """Name the job."""
-        return f"{inert.line(self.name)} > Settings"
+        return f"{inert.line(self.name)} {glyphs.CRUMB} Settings"
 
     def entries(self) -> list[Entry]:
         """Return the four fields."""

@@ -47,7 +47,7 @@ def differences(what: str, mine: Sheet, theirs: Sheet) -> list[Line]:
     for one, other in zip(mine.entries, theirs.entries, strict=True):
         text = f"{one.label}: {brief(other) or 'nothing'}"
         if one.is_changed:
-            lines.append((Cell(f"{text} -> yours: {brief(one) or 'nothing'}"),))
+            lines.append((Cell(f"{text} → yours: {brief(one) or 'nothing'}"),))
         elif one.text != other.text:
             lines.append((Cell(f"{text} (theirs; kept)", "dim"),))
     return lines

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from quarterdeck.model.errors import Problem, StaleError
 from quarterdeck.model.form import LENGTHS
-from quarterdeck.present import ages, inert
+from quarterdeck.present import ages, glyphs, inert
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions, problems
 from quarterdeck.tui.page import Page
@@ -387,7 +387,7 @@ class FormPage(Page):
         from quarterdeck.tui.widgets.text_sheet import TextSheet
 
         one = message.entry
-        title = f"{self.kind.title} > {one.label}"
+        title = f"{self.kind.title} {glyphs.CRUMB} {one.label}"
         self.app.push_screen(
             TextSheet(
                 title, one.text, language="python" if one.label == "Script" else "sql",

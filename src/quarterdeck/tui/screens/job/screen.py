@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from textual.containers import Horizontal
 
 from quarterdeck.model.shown import NO_DRAFT
-from quarterdeck.present import inert, job_page, lists
+from quarterdeck.present import glyphs, inert, job_page, lists
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
 from quarterdeck.tui.acts import JobActs, RunActs
@@ -84,7 +84,7 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
 
     def body(self) -> ComposeResult:
         """Yield the tabs, the line that is always in sight, and the panes."""
-        yield LineBox(id="tabs", classes="line")
+        yield LineBox(id="tabs", classes="line", ground="surface")
         yield LineBox(id="standing", classes="line")
         with Horizontal(id="panes"):
             yield LinesView(id="overview")
@@ -100,7 +100,10 @@ class JobPage(VersionsPane, Moving, Tabbed, JobActs, RunActs):
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the job and its tab, its owner and whom it is shared with."""
         name = self.job["name"] if self.job else self.opened.name
-        left = [Cell(inert.line(name), "head"), Cell(f" > {self.tab.capitalize()}", "dim")]
+        left = [
+            Cell(inert.line(name), "head"),
+            Cell(f" {glyphs.CRUMB} {self.tab.capitalize()}", "dim"),
+        ]
         left += self.searched()
         if marked := self.marked():
             left.append(Cell(f"   {marked} marked", "key"))

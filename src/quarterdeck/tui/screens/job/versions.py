@@ -137,7 +137,7 @@ class VersionsPane(RunsPane):
         live = self.job["live_version"] if self.job else 0
         name = f"v{other} (live)" if other == live else f"v{other}"
         count = len(found["differences"])
-        told = f"v{number} (live), based on {name}" if number == live else f"{name} -> v{number}"
+        told = f"v{number} (live), based on {name}" if number == live else f"{name} → v{number}"
         words = job_page.in_words(found["differences"])
         self._show_diff(
             f"--- {told} --- {ages.count(count, 'field')}{': ' if words else ''}{words} ---", lines
@@ -265,7 +265,7 @@ class VersionsPane(RunsPane):
             (Cell("Nothing differs.", "dim"),)
         ]
         shown = ["draft" if one == "draft" else f"v{one}" for one in (a, b)]
-        self.shell.panel(f"{inert.line(self.job_name())}: {shown[0]} -> {shown[1]}", lines)
+        self.shell.panel(f"{inert.line(self.job_name())}: {shown[0]} → {shown[1]}", lines)
 
     def action_version_activate(self) -> None:
         """Say what goes back and what stays, and ask."""

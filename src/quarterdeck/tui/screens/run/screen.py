@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 
 from quarterdeck.model.instants import parse_instant
 from quarterdeck.model.states import TERMINAL
-from quarterdeck.present import columns, failure, inert, log_lines, run_page, states
+from quarterdeck.present import columns, failure, glyphs, inert, log_lines, run_page, states
 from quarterdeck.present.log_lines import Way
 from quarterdeck.present.table import Cell
 from quarterdeck.tui import actions
@@ -68,7 +68,7 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
         """Yield banner, timeline, tabs and panes."""
         yield LineBox(id="banner")
         yield LineBox(id="steps", classes="line")
-        yield LineBox(id="tabs", classes="line")
+        yield LineBox(id="tabs", classes="line", ground="surface")
         self.view = LogView(id="log")
         with Horizontal(id="panes"):
             yield self.view
@@ -89,7 +89,7 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
         attempts = len(run["attempts"])
         left = [
             Cell(inert.line(run["job"]), "dim"),
-            Cell(" > ", "dim"),
+            Cell(f" {glyphs.CRUMB} ", "dim"),
             Cell(f"run {run['id']}", "head"),
             Cell(f"  {columns.version(run)}", "busy" if run["draft"] else ""),
             Cell(f"  attempt {attempts}" if attempts > 1 else "", "dim"),
