@@ -601,6 +601,12 @@ SIGNS: Final = (  # in this order: the first that is found gives the reason
         "The engine cannot import this module; add it to the libraries.",
     ),
     (
+        r"requires \d+ worker task slots",
+        "config_error",
+        "More partitions than task slots: ask for fewer, set execution.default_parallelism to as many"  # noqa: ISC004
+        " partitions, or raise worker.max_nodes or worker.cpu in the compute profile.",
+    ),
+    (
         r"task scheduling timeout|failed to start worker",
         "config_error",
         "The engine's workers do not start; look for its first error.",

@@ -410,3 +410,31 @@ def test_cluster_mode_on_this_machine(deck: Quarterdeck) -> None:
     first, second = run["result"]["statements"]
     assert first["rows"] == [[499500]]
     assert second["rows"] == [[2]]
+
+
+@pytest.mark.row("F15")
+def test_small_workers_have_slots_for_many_partitions_and_what_needs_more_is_told(
+    deck: Quarterdeck,
+) -> None:
+    worker = {
+        "instance_type": "any", "disk_gib": 10, "max_nodes": 2, "capacity_type": "on_demand",
+        "cpu": 0.3,
+    }  # fmt: skip
+    two = {"name": "two", "mode": "cluster", "driver": {"disk_gib": 10}, "worker": worker}
+    deck.ok("profile", "create", "-f", "-", text=json.dumps(two))
+    text = "SELECT sum(id) FROM range(0, 1000, 1, {})"
+    deck.create("many", profile="two", source=sql(text.format(200)))
+    run = deck.run("many")
+    assert run["state"] == "succeeded", run["evidence"]
+    assert run["result"]["statements"][0]["rows"] == [[499500]]
+    deck.create("more", profile="two", source=sql(text.format(300)))
+    run = deck.run("more")
+    assert (run["state"], run["reason"]) == ("failed", "config_error")
+    said = " ".join(run["evidence"])
+    assert "300" in said
+    assert "worker.max_nodes" in said
+    assert "worker.cpu" in said
+    settings = {"sail": {"execution.default_parallelism": 300}}
+    deck.create("asked", profile="two", source=sql(text.format(300)), settings=settings)
+    run = deck.run("asked")
+    assert run["state"] == "succeeded", run["evidence"]

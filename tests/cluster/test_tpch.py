@@ -24,6 +24,7 @@ pytestmark = pytest.mark.cluster
 SCALE = "0.1"
 IN_PODS = PurePosixPath("/data")
 WORKERS = "SELECT count(*) AS workers FROM system.cluster.workers"
+MANY = "SELECT sum(id) FROM range(0, 1000, 1, 200)"
 BASE = datetime.date(1998, 12, 1)
 DAY_3 = datetime.date(1995, 3, 15)
 YEAR_6 = datetime.date(1994, 1, 1)
@@ -133,14 +134,15 @@ def test_tpch_on_two_workers_is_right_and_leaves_nothing(
     document = kubernetes.definition(namespace, pod_template={"spec": disk})
     deck.ok("cluster", "create", "-f", "-", text=json.dumps(document))
     deck.ok("profile", "create", "-f", "-", text=json.dumps(WIDE | {"team": deck.actor}))
-    text = "\n".join([*map(query_text, (1, 3, 6)), WORKERS])
+    text = "\n".join([*map(query_text, (1, 3, 6)), MANY + ";", WORKERS])
     views = with_tables(lambda name: IN_PODS / f"{name}.parquet", text)
     deck.create("tpch", cluster="kube", profile="wide", source=sql(views))
     run = deck.run("tpch")
     assert run["state"] == "succeeded", (run["evidence"], deck.call("logs", run["id"]).out)
-    *_, first, third, sixth, workers = [one["rows"] for one in run["result"]["statements"]]
+    *_, first, third, sixth, many, workers = [one["rows"] for one in run["result"]["statements"]]
     assert same(first, query_1(data)), first
     assert same(third, query_3(data)), third
     assert same(sixth, query_6(data)), sixth
+    assert many == [[499_500]]
     assert workers == [[2]]
     assert kubernetes.left(namespace) == []

@@ -25,6 +25,11 @@ PRODUCT_OPTIONS: Final = frozenset(
     }
 )
 DEFAULT_CATALOG: Final = "sail"  # the engine's own name for it
+LEAST_SLOTS: Final = 8  # of one worker; a slot is a place for a task, not a processor
+ALL_SLOTS: Final = (
+    200  # of all workers at least: as many partitions as a shuffle of Spark has by default
+)
+PARALLELISM: Final = "execution.default_parallelism"
 
 _CLUSTER_MODES: Final = {"local": "local-cluster", "kubernetes": "kubernetes-cluster"}
 
@@ -38,21 +43,41 @@ def engine_options(frozen: Mapping[str, Any], *, executor_kind: str) -> dict[str
     return {**_mode(frozen, executor_kind), **_catalogs(frozen.get("catalogs", ()))}
 
 
+def workers(frozen: Mapping[str, Any]) -> int:
+    """Return how many workers the engine starts in mode cluster."""
+    most = int(frozen["profile"]["worker"]["max_nodes"])
+    return min(most, (frozen.get("limits") or {}).get("max_workers") or most)
+
+
 def _mode(frozen: Mapping[str, Any], executor_kind: str) -> dict[str, Any]:
+    """Return the mode, with as many task slots as a stage of the run may have partitions.
+
+    The engine refuses a stage with more partitions than slots, and fills one worker's slots before it uses the
+    next. So a stage has as many partitions as there are slots, unless the user says how many; then there are at
+    least as many slots.
+    """
     profile = frozen["profile"]
     if profile["mode"] == "standalone":
         return {"mode": "local"}
-    worker = profile["worker"]
-    most = (frozen.get("limits") or {}).get("max_workers")
-    count = min(worker["max_nodes"], most or worker["max_nodes"])
-    found = {
+    count = workers(frozen)
+    asked = _asked_parallelism(frozen)
+    cores = math.floor(profile["worker"].get("cpu") or 0)
+    slots = max(LEAST_SLOTS, cores, math.ceil((asked or ALL_SLOTS) / count))
+    return {
         "mode": _CLUSTER_MODES[executor_kind],
         "cluster.worker_initial_count": count,
         "cluster.worker_max_count": count,
+        "cluster.worker_task_slots": slots,
+        PARALLELISM: asked or slots * count,
     }
-    if worker.get("cpu"):
-        found["cluster.worker_task_slots"] = max(1, math.floor(worker["cpu"]))
-    return found
+
+
+def _asked_parallelism(frozen: Mapping[str, Any]) -> int:
+    """Return how many partitions the user's settings ask for; 0, which is the engine's word for any, if none."""
+    for one in frozen.get("settings") or ():
+        if one["option"] == PARALLELISM and isinstance(one["value"], int):
+            return max(0, one["value"])
+    return 0
 
 
 def _catalogs(catalogs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

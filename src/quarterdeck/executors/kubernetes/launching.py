@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from quarterdeck.executors import environment
+from quarterdeck.executors import environment, sail
 from quarterdeck.executors.kubernetes import (
     denials,
     manifest,
@@ -79,7 +79,7 @@ def plan(launch: Launch, cluster: Mapping[str, Any], workspace: str, namespace: 
     frozen = environment.parse_frozen(launch.frozen)
     if frozen["profile"]["mode"] == "cluster":
         found.append({
-            "kind": "WorkerTemplate", "count": pods.workers(frozen),
+            "kind": "WorkerTemplate", "count": sail.workers(frozen),
             "template": pods.worker(
                 launch, cluster, workspace, manifest.workers_wheel(launch, groups)
             ),

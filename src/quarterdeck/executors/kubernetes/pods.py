@@ -172,24 +172,16 @@ def worker_options(
 ) -> Json:
     """Return the engine's options of mode cluster but for what only the driver's pod knows."""
     frozen = environment.parse_frozen(launch.frozen)
-    node = frozen["profile"]["worker"]
     account = launch.service_account or cluster.get("service_account") or "default"
     return {
         "cluster.driver_listen_host": "0.0.0.0",  # noqa: S104  # workers dial it, in its pod alone
         "cluster.worker_launch_timeout_secs": 300,
-        "execution.default_parallelism": max(1, int(node.get("cpu") or 1)) * workers(frozen),
         "kubernetes.image": image(frozen, cluster),
         "kubernetes.namespace": namespace,
         "kubernetes.worker_pod_name_prefix": names.worker_prefix(launch.run, launch.attempt),
         "kubernetes.worker_service_account_name": account,
         "kubernetes.worker_pod_template": json.dumps(worker(launch, cluster, workspace, wheel)),
     }
-
-
-def workers(frozen: Mapping[str, Any]) -> int:
-    """Return how many workers the engine starts."""
-    most = int(frozen["profile"]["worker"]["max_nodes"])
-    return min(most, (frozen.get("limits") or {}).get("max_workers") or most)
 
 
 def worker(
