@@ -134,7 +134,7 @@ ATTEMPT = {
     "number": int, "claimed_at": TIME, "receipt": Maybe(dict), "released_at": Maybe(TIME),
     "began_at": Maybe(TIME), "ended_at": Maybe(TIME), "state": Maybe(WORD), "reason": Maybe(WORD),
     "object": Maybe(str), "evidence": [str], "rule": str, "next_at": Maybe(TIME),
-    "node": str, "cleared_by": str, "asleep_s": float,
+    "node": str, "cleared_by": str, "asleep_s": float, "losses": [dict], "held": Maybe(dict),
 }  # fmt: skip
 WHOLE = {
     **RUN, "notes": [str], "problems": [dict],

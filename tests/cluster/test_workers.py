@@ -16,7 +16,7 @@ from quarterdeck.executors.kubernetes import names
 from quarterdeck.executors.kubernetes.client import ApiError, Client
 from tests.cluster.test_logs import WIDE, a_deck, scheduling
 from tests.support import kubernetes
-from tests.support.quarterdeck import Quarterdeck, python
+from tests.support.quarterdeck import Quarterdeck, python, sql
 
 # What the engine does within a second of a worker's end differs from time to time: too much for each CI.
 pytestmark = [pytest.mark.cluster, pytest.mark.long]
@@ -150,3 +150,68 @@ def test_a_worker_that_dies_is_named_and_the_run_goes_as_its_engine_does(
         known = {"deleted_externally": name, "engine_lost": "a worker"}
         assert known[ended["reason"]] in ended["object"], ended["evidence"]
     assert kubernetes.left(namespace) == []
+
+
+@pytest.mark.row("F-23", "C9", "G7")
+@pytest.mark.parametrize("how", ["followed", "looked at"])
+def test_a_worker_without_a_node_is_waited_for_by_name_and_is_the_reason(
+    tmp_path: Path, namespace: str, how: str
+) -> None:
+    deck, _ = wide(tmp_path, namespace, "pass", cpu=1.5)
+    text = "SELECT sum(id) FROM range(0, 1000, 1, 200)"
+    deck.create("starved", cluster="kube", profile="wide", source=sql(text), timeout="30s")
+    if how == "followed":
+        run = deck.run("starved")
+    else:
+        run = deck.ok("run", "starved")["id"]
+
+        def waiting() -> Any:
+            return (deck.ok("run-show", run)["waiting_for"] or {}).get("what", "")
+
+        assert kubernetes.eventually(lambda: waiting().startswith("a node for worker-"), 60)
+        shown = deck.ok("run-show", run)["waiting_for"]
+        assert "nodes are available" in shown["last_fact"], shown
+        run = deck.until(run, deadline_s=120)
+    assert (run["state"], run["reason"]) == ("failed", "unschedulable"), run
+    assert run["object"].startswith("worker-")
+    assert "nodes are available" in run["evidence"][0]
+    assert any("waits for a node" in one["because"] for one in run["timeline"])
+    assert kubernetes.left(namespace) == []
+
+
+@pytest.mark.row("F-19")
+def test_a_worker_over_its_memory_is_the_reason_to_who_looks_now_and_then(
+    tmp_path: Path, namespace: str
+) -> None:
+    deck, job = wide(tmp_path, namespace, HOG, memory="400Mi")
+    with workers_kept(namespace):
+        run = deck.ok("run", job)["id"]
+        ended = deck.until(run, deadline_s=150)
+    assert (ended["state"], ended["reason"]) == ("failed", "oom_worker"), ended
+
+
+@pytest.mark.row("F-26", "G7")
+def test_a_worker_that_was_deleted_with_grace_is_told_within_seconds(
+    tmp_path: Path, namespace: str
+) -> None:
+    deck, job = wide(tmp_path, namespace, SLOW)
+    run = deck.ok("run", job)["id"]
+    assert kubernetes.eventually(lambda: "first 10" in deck.call("logs", run).out, 90)
+    client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
+    path = names.pods(namespace)
+    victim = next(pod for pod in client.get(path)["items"] if names.is_worker(pod))
+    name = victim["metadata"]["name"]
+    client.delete(f"{path}/{name}", {})
+    client.close()
+    deck.until(run, "running")  # a look before it is gone
+
+    def is_told() -> bool:
+        shown = deck.ok("run-show", run)
+        waits = shown["waiting_for"] or {}
+        return any(name in one["because"] for one in shown["timeline"]) and (
+            waits.get("what") == "the engine to go on without a worker" or bool(shown["ended_at"])
+        )
+
+    assert kubernetes.eventually(is_told, 15)
+    deck.ok("cancel", run)
+    assert deck.until(run, deadline_s=120)

@@ -14,6 +14,7 @@ from quarterdeck.lifecycle import steps
 from quarterdeck.lifecycle.classify import classify
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.observation import Happened, Observation
+from quarterdeck.model.run import RunState
 from tests.support.builders import a_run
 from tests.unit.test_executors_kubernetes import NOW, RECEIPT, a_job, a_pod, ended, true, word
 
@@ -68,7 +69,7 @@ def test_a_worker_that_dies_while_the_run_goes_on_is_told_once_with_its_time() -
 def test_a_worker_whose_pod_vanishes_is_told_while_others_work() -> None:
     seen = look(a_pod(RUNNING), a_worker(2), gone=(a_worker(1),))
     assert [one.what for one in seen.happened] == [
-        "worker-1 (pod qd-rx0000000000-a1-w-abc-1 on n2) is gone: its pod was deleted"
+        "worker-1 (pod qd-rx0000000000-a1-w-abc-1 on n2) is lost: its pod was deleted"
     ]
 
 
@@ -76,10 +77,64 @@ def test_a_worker_whose_pod_vanishes_is_told_while_others_work() -> None:
 def test_a_worker_that_is_forced_away_is_gone_and_none_that_the_engine_let_go_of() -> None:
     forced = a_worker(1, **GOING, deletionGracePeriodSeconds=0)
     [happened] = look(a_pod(RUNNING), a_worker(2), gone=(forced,)).happened
-    assert happened.what.endswith("is gone: its pod was deleted")
+    assert happened.what.endswith("is lost: its pod was deleted")
 
 
 GOING: Json = {"deletionTimestamp": "2026-11-28T12:00:05Z"}
+SAID = "0/2 nodes are available: 2 Insufficient cpu."
+
+
+def unplaced(number: int) -> Json:
+    found = a_worker(number, status={"phase": "Pending", "containerStatuses": [], "conditions": [{
+        "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": SAID,
+        "lastTransitionTime": DIED,
+    }]})  # fmt: skip
+    del found["spec"]["nodeName"]
+    return found
+
+
+@pytest.mark.row("F-23", "C9")
+def test_a_worker_that_finds_no_node_is_told_in_the_schedulers_words() -> None:
+    seen = look(a_pod(RUNNING), a_worker(1), unplaced(2))
+    assert seen.failure is Reason.UNSCHEDULABLE
+    assert seen.object == "worker-2 (pod qd-rx0000000000-a1-w-abc-2)"
+    assert seen.evidence == (SAID,)
+    [happened] = seen.happened
+    assert happened.what == f"{seen.object} waits for a node"
+    assert (happened.at.second, happened.failure) == (40, None)
+
+
+@pytest.mark.row("F-23", "C9")
+@pytest.mark.parametrize(
+    "driver",
+    [
+        pytest.param(a_pod(ended(124, message=word("timed_out", "timeout", 124))), id="timeout"),
+        pytest.param(failed("task scheduling timeout for job 1"), id="the engine's"),
+    ],
+)
+def test_a_worker_that_found_no_node_is_the_reason_of_the_end(driver: Json) -> None:
+    end = classify(look(driver, gone=(a_worker(1, **GOING), unplaced(2))), None)
+    assert end.failure is not None
+    assert (end.state, end.failure.reason) == (RunState.FAILED, Reason.UNSCHEDULABLE)
+    assert end.failure.object == "worker-2 (pod qd-rx0000000000-a1-w-abc-2)"
+    assert SAID in end.failure.evidence[0]
+    placed = classify(look(driver, gone=(a_worker(1, **GOING), a_worker(2, **GOING))), None)
+    assert placed.failure is not None
+    assert placed.failure.reason is not Reason.UNSCHEDULABLE
+
+
+@pytest.mark.row("F-26")
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_a_worker_that_alone_was_asked_to_go_was_not_asked_by_its_engine(is_gone: bool) -> None:
+    asked = a_worker(
+        1, deletionTimestamp="2026-11-28T11:59:58Z", deletionGracePeriodSeconds=5
+    )  # fmt: skip
+    there, gone = ((a_worker(2),), (asked,)) if is_gone else ((asked, a_worker(2)), ())
+    [happened] = look(a_pod(RUNNING), *there, gone=gone).happened
+    assert happened.what.startswith("worker-1")
+    assert happened.what.endswith("is lost: its pod was deleted")
+
+
 QUIET: list[tuple[str, tuple[Json, ...], tuple[Json, ...]]] = [
     ("completed", (a_worker(1, killed("Completed", 0)), a_worker(2)), ()),
     ("asked to go", (a_worker(1, killed("Error"), **GOING), a_worker(2)), ()),

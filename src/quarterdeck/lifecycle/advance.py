@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import denied, dispatching, ladder, late, nodes, observed, steps
+from quarterdeck.lifecycle import denied, dispatching, ladder, late, losses, nodes, observed, steps
 from quarterdeck.lifecycle.classify import End, classify, ended_by
 from quarterdeck.lifecycle.steps import Decision
 from quarterdeck.model.failure import Failure, Reason
@@ -96,7 +96,8 @@ def _dispatched(run: Run, fact: Fact | None, now: datetime) -> Decision:
     if isinstance(fact, Observation) and is_over and (run.cancel is None or not fact.left):
         run = observed.told_by(run, fact, now)
         run = steps.tell(run, fact.happened, observed.ended_at(run, now))
-        return steps.end_attempt(run, classify(fact, run.cancel), now)
+        found = losses.explained(run, fact, classify(fact, run.cancel))
+        return steps.end_attempt(run, found, now)
     if run.cancel is not None:
         return ladder.start(run, now)
     if isinstance(fact, Silent):
@@ -189,7 +190,8 @@ def _cancelling(run: Run, fact: Fact | None, now: datetime) -> Decision:
 
 def _ended(run: Run, fact: Observation, cancel: Cancel) -> End:
     """Return the end of what was cancelled; what may have begun was not refused."""
-    found, attempt = classify(fact, cancel), run.attempts[-1]
+    found = losses.explained(run, fact, classify(fact, cancel))
+    attempt = run.attempts[-1]
     has_begun = fact.began_at is not None or attempt.began_at is not None
     may_have_begun = has_begun or (attempt.released_at is None and run.chosen is not None)
     is_refused = found.state is RunState.REJECTED

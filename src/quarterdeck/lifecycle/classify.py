@@ -28,6 +28,11 @@ _BY_REASON = {
 }
 
 
+def state_of(reason: Reason) -> RunState:
+    """Return the state in which a run ends for this reason."""
+    return _BY_REASON.get(reason, RunState.FAILED)
+
+
 def classify(seen: Observation, cancel: Cancel | None) -> End:
     """Return how the attempt ended that was seen `ended` or `gone`.
 
@@ -48,8 +53,8 @@ def classify(seen: Observation, cancel: Cancel | None) -> End:
     if cancel is not None and cancel.step is not None:
         return ended_by(cancel, f"{seen.because}, after the cancel", seen.evidence)
     if seen.failure is not None:
-        state = _BY_REASON.get(seen.failure, RunState.FAILED)
-        return End(state, seen.because, Failure(seen.failure, seen.object, seen.evidence))
+        failure = Failure(seen.failure, seen.object, seen.evidence)
+        return End(state_of(seen.failure), seen.because, failure)
     if seen.phase is Phase.GONE:
         failure = Failure(Reason.DELETED_EXTERNALLY, seen.object, seen.evidence)
         return End(RunState.FAILED, seen.because, failure)
@@ -58,11 +63,10 @@ def classify(seen: Observation, cancel: Cancel | None) -> End:
 
 def ended_by(cancel: Cancel, because: str, evidence: tuple[str, ...] = ()) -> End:
     """Return the end that a completed cancel brings: its reason says whether it was asked for or a deadline."""
-    state = _BY_REASON.get(cancel.reason, RunState.FAILED)
     if cancel.reason is Reason.CANCELLED:
         evidence = (f"asked for by {cancel.asked_by}", *evidence)
     evidence = (*cancel.evidence, *evidence)
-    return End(state, because, Failure(cancel.reason, cancel.object, evidence))
+    return End(state_of(cancel.reason), because, Failure(cancel.reason, cancel.object, evidence))
 
 
 def _from_word(word: Mapping[str, Any], seen: Observation) -> End:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from quarterdeck.lifecycle import steps
+from quarterdeck.lifecycle import losses, steps
 from quarterdeck.lifecycle.clocks import SLEPT
 from quarterdeck.lifecycle.states import ORDER
 from quarterdeck.model.failure import Reason
@@ -38,7 +38,7 @@ def seen(run: Run, fact: Observation, now: datetime) -> Run:
         run = replace(run, seen_at=fact.at, silent_since=None)
     if fact.placement and fact.placement != run.placement:
         run = replace(run, placement=fact.placement)
-    run = _on_node(run, fact)
+    run = losses.kept(_on_node(run, fact), fact)
     what = {
         RunState.SUBMITTED: "the runner",
         RunState.PENDING: "a place",
@@ -47,14 +47,17 @@ def seen(run: Run, fact: Observation, now: datetime) -> Run:
     waits = what.get(run.state, "the end of the payload")
     if fact.failure is Reason.QUOTA:
         waits = steps.HELD
-    return steps.wait(run, waits, fact.because, now)
+    because = fact.because
+    if (lacks := losses.waited_for(run, now)) is not None:
+        waits, because = lacks
+    return steps.wait(run, waits, because, now)
 
 
 def told_by(run: Run, fact: Observation, now: datetime) -> Run:
     """Enter the states that nobody watched, at the times that the runner's last word gives."""
     word, attempt = fact.last_word, run.attempt
     run = replace(run, seen_at=now, silent_since=None, placement=fact.placement or run.placement)
-    run = _on_node(replace(run, last_word=word), fact)
+    run = losses.kept(_on_node(replace(run, last_word=word), fact), fact)
     if word is None or attempt is None or not word.get("began_ms"):
         return run
     began = attempt.began_at or fact.began_at or from_epoch_ms(word["began_ms"])

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from quarterdeck.model.errors import Problem
-from quarterdeck.model.failure import Reason
+from quarterdeck.model.failure import Failure, Reason
 from quarterdeck.model.receipt import Chosen, ReapReport, Receipt
 from quarterdeck.model.run import Line
 
@@ -27,10 +27,15 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What befell a part of an attempt (a worker that died), in words that no other happening has."""
+    """What befell a part of an attempt (a worker that died), in words that no other happening has.
+
+    `failure` is what it would mean if the attempt ended by it; `part` is of which kind the part is.
+    """
 
     at: datetime
     what: str
+    part: str = ""
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,8 @@ class Observation:
     attempt that was released and has nothing chosen yet.
     `ran_s` is how long ago that line was by a clock of its place that cannot step, without the time that the place
     slept since, `asleep_s`. `is_heard`: whether the runner said within a minute that it lives; None: not asked, or
-    nobody knows.
+    nobody knows. `unexplained`: of which kind the part was that it ended by, where this look does not say what
+    befell it.
     """
 
     at: datetime
@@ -65,6 +71,7 @@ class Observation:
     ran_s: float | None = None
     asleep_s: float = 0.0
     is_heard: bool | None = None
+    unexplained: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from quarterdeck.model.clock import Mark
 from quarterdeck.model.errors import Problem
-from quarterdeck.model.failure import Reason
+from quarterdeck.model.failure import Failure, Reason
 from quarterdeck.model.ids import DefinitionId, JobId, RunId, TeamId
 from quarterdeck.model.logline import LogKept
 from quarterdeck.model.receipt import Chosen, Receipt
@@ -69,6 +69,15 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What befell a part of an attempt, and what it would mean if the attempt ended by it."""
+
+    at: datetime
+    part: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class Attempt:
     """One try: its own receipt, reason and evidence. Times are when we saved, not when it happened there."""
 
@@ -91,6 +100,8 @@ class Attempt:
         ""  # of a lost node: who said that nothing of the attempt runs there any more
     )
     asleep_s: float = 0.0  # how long its machine slept since it began; no deadline counts that
+    losses: tuple[Loss, ...] = ()  # of its parts, whoever saw them
+    held: Failure | None = None  # why a part of it has no place, when it was seen last
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from quarterdeck.executors.kubernetes import choice, jobfacts, podfacts
+from quarterdeck.executors.kubernetes import choice, jobfacts, names, podfacts
 from quarterdeck.executors.kubernetes.podfacts import Finding, with_finding
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.instants import format_instant
@@ -16,6 +16,8 @@ from quarterdeck.model.receipt import Receipt
 
 Json = Mapping[str, Any]
 
+# What a Job says of a pod that nobody saw end.
+_UNSEEN: Final = frozenset({Reason.EVICTED, Reason.DELETED_EXTERNALLY})
 # What the controller is told, too, by an API server that has just started; it tries again.
 _MAY_PASS: Final = ("cannot create resource", "not yet ready to handle request")
 
@@ -82,7 +84,9 @@ def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime
     else:
         because = f"{why}: the pod was deleted from outside, or its node went; {said}"
         found = Finding(Reason.DELETED_EXTERNALLY, because, name, (said,))
-    return with_finding(found, Observation(now, Phase.ENDED, found.because, node=node))
+    unexplained = names.DRIVER if found.reason in _UNSEEN and disrupted is None else ""
+    ended = Observation(now, Phase.ENDED, found.because, node=node, unexplained=unexplained)
+    return with_finding(found, ended)
 
 
 def refused_pod(job: Json, events: Sequence[Json]) -> Finding | None:

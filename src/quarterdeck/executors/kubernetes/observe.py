@@ -10,9 +10,9 @@ from typing import Any, Final
 from quarterdeck.executors import lastword
 from quarterdeck.executors.kubernetes import choice, jobends, jobfacts, names, podfacts
 from quarterdeck.executors.kubernetes.podfacts import Finding
-from quarterdeck.model.failure import Reason
+from quarterdeck.model.failure import Failure, Reason
 from quarterdeck.model.instants import from_epoch_ms
-from quarterdeck.model.observation import Observation, Phase
+from quarterdeck.model.observation import Happened, Observation, Phase
 from quarterdeck.model.receipt import Receipt
 from quarterdeck.model.run import RunState
 
@@ -73,7 +73,9 @@ def observation(receipt: Receipt, seen: Seen, now: datetime) -> Observation:
         is_running = "running" in (podfacts.container(pod).get("state") or {})
         if _status(pod).get("phase") == "Failed" and not is_running:  # it never ran
             return replace(_ended(receipt, job, pod, {}, now), left=left)
-        return podfacts.with_finding(found, _of_living(pod, now))
+        return podfacts.with_finding(
+            found, replace(_of_living(pod, now), happened=_going(job, pod, now))
+        )
     made = choice.made(seen.pods, receipt) if choice.is_unmade(receipt) else None
     if made is not None:
         return Observation(now, Phase.WAITING, f"pod {made.name} waits for the word", made=made)
@@ -161,6 +163,16 @@ def _of_living(pod: Json, now: datetime) -> Observation:
     if podfacts.is_gated(pod):
         return Observation(now, Phase.WAITING, f"{where} waits for the word", placement=where)
     return Observation(now, Phase.PENDING, "the pod waits for a node", placement=where)
+
+
+def _going(job: Json, pod: Json, now: datetime) -> tuple[Happened, ...]:
+    """Return that the driver was told to go, and why: who sees it gone may not have seen that."""
+    why = _why_ended(job, pod, {})
+    if why is None or why.reason is Reason.TIMEOUT:
+        return ()
+    failure = Failure(why.reason, why.object, (why.because, *why.evidence))
+    what = f"{_named(pod)} has to go: {why.because}"
+    return (Happened(now, what, names.DRIVER, failure),)
 
 
 def _finding_of_pod(pod: Json, events: Sequence[Json], now: datetime) -> Finding | None:

@@ -48,6 +48,9 @@ CPU_REQUEST: Final = 0.25
 CPU_LIMIT: Final = 2
 MEMORY: Final = "2Gi"
 DISK_GIB: Final = 1
+# A node may be added for a worker: neither it nor the first task gives up before that.
+NODE_S: Final = 300
+_WAITS: Final = ("cluster.worker_launch_timeout_secs", "cluster.task_launch_timeout_secs")
 _CHECK: Final = {"cpu": 0.1, "memory": "256Mi"}
 _BEGUN: Final = f"grep -Eq 'running|ending' {names.OUTPUTS}/{wire.PHASE_FILE}"
 
@@ -173,9 +176,10 @@ def worker_options(
     """Return the engine's options of mode cluster but for what only the driver's pod knows."""
     frozen = environment.parse_frozen(launch.frozen)
     account = launch.service_account or cluster.get("service_account") or "default"
+    asked = {one["option"] for one in frozen.get("settings") or ()}
     return {
         "cluster.driver_listen_host": "0.0.0.0",  # noqa: S104  # workers dial it, in its pod alone
-        "cluster.worker_launch_timeout_secs": 300,
+        **{option: NODE_S for option in _WAITS if option not in asked},
         "kubernetes.image": image(frozen, cluster),
         "kubernetes.namespace": namespace,
         "kubernetes.worker_pod_name_prefix": names.worker_prefix(launch.run, launch.attempt),
