@@ -192,13 +192,15 @@ def test_workers_go_with_a_driver_that_was_killed(place: Place) -> None:
     )
     run = place.running(text, profile="wide")
     assert kubernetes.eventually(lambda: len(place.pods(run["id"])) == 3)
+    workers = {f"pod {name}" for name in place.pods(run["id"]) if "-w-" in name}
     kubernetes.kill_runner(receipt_of(run))
     ended = place.deck.until(run["id"])
     assert ended["state"] in ("failed", "lost")
     assert ended["reason"] in ("lost", "engine_lost")
     assert kubernetes.left(place.namespace) == []
     removed = ended["reap"]["removed"]
-    assert sum("-w-" in name for name in removed) == 2, removed
+    told = " ".join((*removed, *(one["because"] for one in ended["timeline"])))
+    assert all(name in told for name in workers), (workers, told)
 
 
 ENDS: list[tuple[str, str, str, str, list[str]]] = [

@@ -445,6 +445,15 @@ def test_reaping_looks_three_times_and_then_closes_the_run() -> None:
     assert run.reap.removed == ("pid 7",)
 
 
+@pytest.mark.row("F-27")
+def test_what_was_still_there_at_one_look_and_is_not_at_the_next_was_removed() -> None:
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
+    run, _ = advance(run, Reaped(ReapReport(("pod a",), ("pod b", "pod c"))), NOW)
+    assert (run.reap.removed, run.reap.left) == (("pod a",), ("pod b", "pod c"))
+    run, _ = advance(run, Reaped(ReapReport((), ("pod c",))), NOW + timedelta(minutes=1))
+    assert (run.reap.removed, run.reap.left) == (("pod a", "pod b"), ("pod c",))
+
+
 def test_one_look_is_enough_long_after_the_end() -> None:
     run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=word()))
     run, _ = advance(run, Reaped(ReapReport()), NOW + timedelta(hours=1))

@@ -267,13 +267,18 @@ def _after_the_end(run: Run, fact: Fact | None, now: datetime) -> Decision:
     looks = run.reap.looks + 1
     due = [run.ended_at + after for after in REAP_AFTER]
     later = [at for at in due if at > now]
-    found = (
-        *run.reap.removed,
-        *(name for name in fact.report.removed if name not in run.reap.removed),
-    )
+    found = tuple(dict.fromkeys((*run.reap.removed, *fact.report.removed, *_went(run, fact))))
     next_at = later[0] if later else None
     if fact.report.left and next_at is None and looks < len(REAP_AFTER):
         next_at = now + REAP_AFTER[1]
     reap = Reap(looks=looks, next_at=next_at, removed=found, left=fact.report.left)
     is_open = next_at is not None
     return replace(run, act=None, waiting=None, reap=reap, is_open=is_open), None
+
+
+def _went(run: Run, fact: Reaped) -> list[str]:
+    """Return what was left at the look before and is not there any more; of a lost node nobody knows it."""
+    attempt = run.attempt
+    if attempt is None or attempt.reason is Reason.NODE_LOST:
+        return []
+    return [name for name in run.reap.left if name not in fact.report.left]

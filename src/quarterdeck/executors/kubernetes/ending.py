@@ -50,8 +50,8 @@ def clear(
     found: dict[str, None] = {}
     deadline = time.monotonic() + REAP_S
     while True:
+        pods = list_pods(receipt)  # before the Job goes, and with it the driver and its workers
         job = delete_job(client, receipt)
-        pods = list_pods(receipt)
         for pod in pods:
             if not pod["metadata"].get("deletionTimestamp"):
                 delete_pod(client, pod, 1 if observe.is_alive(pod) else 0)
