@@ -143,6 +143,7 @@ class FakeExecutor:
         self.silent_since: Uptime | None = None
         self.ahead: float | None = None  # of this machine's clock, in seconds
         self.calls: list[str] = []
+        self.asked_now = 0
         self.starts: Counter[AttemptId] = Counter()  # outlives the reaping of an attempt
         self.nodes: dict[str, str | None] = {}  # why what ran on one may run on there
         self.between: Callable[[], None] = lambda: None  # what happens before and after each call
@@ -330,6 +331,10 @@ class FakeExecutor:
         del within_s
         one = self.attempts.get(receipt.id)
         return self._leave("is_heard", None if one is None else one.is_heard)
+
+    def ask_now(self) -> None:
+        """Count that somebody wants to know now."""
+        self.asked_now += 1
 
     def ahead_s(self) -> float | None:
         """Return the scripted difference."""

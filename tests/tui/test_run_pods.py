@@ -79,8 +79,11 @@ async def test_the_pods_tab_shows_role_node_phase_restarts_and_events_with_ages(
         await ui.press("R")
         shown = await ui.until("It has no pod yet.")
         ports.fake.fail("parts", UnreachableError("Context test does not answer."))
+        asked = ports.fake.asked_now
         await ui.press("R")
+        await ui.settle()
         await ui.until("Context test does not answer.")
+        assert ports.fake.asked_now > asked  # a person's R waits for nothing that failed before
         end(services, ports, run, "succeeded")
         await ui.press("R")
         await ui.until("Its pods are gone")

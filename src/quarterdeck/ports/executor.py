@@ -145,6 +145,10 @@ class Executor(Protocol):
         """
         ...
 
+    def ask_now(self) -> None:
+        """Let the next question be asked without waiting for what failed before: a person wants to know."""
+        ...
+
     def ahead_s(self) -> float | None:
         """Return how far this machine's clock is ahead of the place's own; None where that is not known."""
         ...

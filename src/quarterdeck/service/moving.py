@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from quarterdeck.model.errors import ConflictError
+from quarterdeck.model.errors import ConflictError, QuarterdeckError
 from quarterdeck.service.context import OPEN, Context
 
 if TYPE_CHECKING:
@@ -31,6 +31,13 @@ class Mover:
         actor = context.actor()
         found = context.readable(context.ports.store.runs, OPEN)
         return [kept.value for kept in found if context.sees_run(actor, kept.value)]
+
+    def ask_now(self) -> None:
+        """Let the clusters of unfinished runs be asked at the next turn, whatever failed there before."""
+        ports = self._context.ports
+        for cluster in {run.cluster for run in self._open_runs()}:
+            with contextlib.suppress(QuarterdeckError):  # such a run says so itself
+                ports.executor(ports.store.definitions.get(cluster).value).ask_now()
 
     def turn(self) -> bool:
         """Move on every unfinished run that the actor may see; return whether one is unfinished still.

@@ -340,7 +340,7 @@ class ListPage(Moving):
 
     def action_app_refresh(self) -> None:
         """Read again in the newest order, whatever the cursor did."""
-        self.load()
+        super().action_app_refresh()
 
     def step(self, name: str) -> None:
         """Move the cursor; what is said of its row is drawn with it, before the list's own message comes by."""

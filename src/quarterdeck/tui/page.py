@@ -61,7 +61,8 @@ class Page(BasePage):
         self.shell.close_page()
 
     def action_app_refresh(self) -> None:
-        """Read again."""
+        """Read again, and let clusters that did not answer be asked now."""
+        self.shell.calls.submit(self.services.moving.ask_now)
         self.load()
 
     def action_app_redraw(self) -> None:

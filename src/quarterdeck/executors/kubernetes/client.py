@@ -72,6 +72,7 @@ class Client:
         self._refusal: tuple[float, CredentialsError] | None = None
         self._told: tuple[float, UnreachableError] | None = None
         self._silent_at: float | None = None
+        self._failures = credentials.Failures()
 
     def silent_s(self) -> float | None:
         """Return how many seconds ago there was no answer last; None if there was one always."""
@@ -125,6 +126,11 @@ class Client:
         if self._target is None:
             raise AssertionError("a client without a target")
         return self._target
+
+    def ask_now(self) -> None:
+        """Wait for nothing that failed before: somebody wants to know now."""
+        self._refusal = self._told = None  # without the lock: a command may be running under it
+        self._failures = credentials.Failures()
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -263,6 +269,8 @@ class Client:
     def _ready(self) -> Any:
         with self._lock:
             stamp = self._files()
+            if stamp != self._stamp:
+                self._failures = credentials.Failures()
             is_due = self._renew_at is not None and time.monotonic() >= self._renew_at
             if self._api is not None and stamp == self._stamp and not is_due:
                 return self._api
@@ -314,7 +322,8 @@ class Client:
             found = merged["users"].get_with_name(user, safe=True) if user else None
             command = None if found is None else found["user"].value.pop("exec", None)
             if found is not None and command is not None:
-                given = self._credentials(command, found["user"])
+                cluster = merged["clusters"].get_with_name(context["cluster"])
+                given = self._credentials(command, found["user"], cluster)
                 found["user"].value.update(given)
             loader = kube_config.KubeConfigLoader(
                 config_dict=merged, active_context=self._context, config_base_path=None
@@ -338,18 +347,34 @@ class Client:
         self._target = Target(configuration.host, _digest(configuration.ssl_ca_cert))
         return package.ApiClient(configuration)
 
-    def _credentials(self, command: Any, user: Any) -> dict[str, str]:
-        base = Path(user.path).parent if user.path else Path.cwd()
+    def _credentials(self, command: Any, user: Any, cluster: Any) -> dict[str, str]:
+        """Run the credential command; one that failed is run again ever more seldom."""
+        if (left_s := self._failures.left_s()) > 0:
+            raise self._command_failed(self._failures.why, left_s)
         try:
-            given = credentials.run(command, base)
+            info = None
+            if command.get("provideClusterInfo"):
+                info = credentials.cluster_info(cluster["cluster"].value, _folder(cluster))
+            given = credentials.run(command, _folder(user), info)
         except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError) as error:
-            raise CredentialsError(
-                f"The credential command of context {self._context} failed: {credentials.shown(command)}:"
-                f" {credentials.why(error)}",
-                advice="Run it in a terminal; it may want you to log in.",
-            ) from error
+            why = f"{credentials.shown(command)}: {credentials.why(error)}"
+            raise self._command_failed(why, self._failures.again(why)) from error
+        self._failures = credentials.Failures()
         self._renew_at = time.monotonic() + given.seconds
         return given.user
+
+    def _command_failed(self, why: str, left_s: float) -> CredentialsError:
+        return CredentialsError(
+            f"The credential command of context {self._context} failed: {why} (run again in"
+            f" {max(1, round(left_s))} s)",
+            advice="Run it in a terminal: it may want you to log in. Then `R` in the application, or any command,"
+            " asks immediately.",
+        )
+
+
+def _folder(found: Any) -> Path:
+    """Return the folder of the file that a part of the kubeconfig was read from."""
+    return Path(found.path).parent if found.path else Path.cwd()
 
 
 def _said(error: BaseException) -> str:

@@ -97,6 +97,7 @@ class KubernetesExecutor:
                 self._client, launch, self._cluster, self._workspace, where, self._recent
             )
             return [self._doubts.of(check, where) for check in found]
+        self.ask_now()
         found = preflight.checks(self._client, self._cluster, self._workspace)
         found = [self._doubts.judged(check) for check in found]
         self._place = preflight.place_of(found) or self._place
@@ -186,6 +187,10 @@ class KubernetesExecutor:
             if observe.is_alive(pod)
         ]
         return True if any(said) else None if None in said else False
+
+    def ask_now(self) -> None:
+        """Forget for how long credentials that failed are not tried again."""
+        self._client.ask_now()
 
     def ahead_s(self) -> float | None:
         """Return how far this machine's clock is ahead of the API server's, to a second or two."""
