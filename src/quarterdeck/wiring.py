@@ -223,7 +223,7 @@ def _kubernetes(ports: RealPorts, cluster: Definition) -> Executor:
         f"w{sha256(made.encode()).hexdigest()[:20]}",
         ports.clock,
         ports.uptime,
-        namespaces=filter(None, (place.get("namespace") for place in places)),
+        places=[(place.get("namespace"), place.get("service_account")) for place in places],
         known=cluster.checks,
     )
 

@@ -50,7 +50,7 @@ class Bench(NamedTuple):
 @pytest.fixture
 def bench(tmp_path: Path, namespace: str) -> Iterator[Bench]:
     client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
-    rights = rbac.documents(namespace, "default", full=False)
+    rights = rbac.documents(namespace, ["default"], full=False)
     for one in rights:
         for subject in one.get("subjects", ()):
             if subject["kind"] == "Group":

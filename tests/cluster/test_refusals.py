@@ -419,7 +419,7 @@ def test_a_key_that_preflight_may_not_look_for_ends_as_create_container(
     bench: Bench, tmp_path: Path
 ) -> None:
     bench.secret("db", other=VALUE)
-    rights = rbac.documents(bench.namespace, "default", full=False)
+    rights = rbac.documents(bench.namespace, ["default"], full=False)
     for one in rights:
         for subject in one.get("subjects", ()):
             if subject["kind"] == "Group":

@@ -318,6 +318,15 @@ def test_a_process_that_goes_on_hears_that_the_rights_were_given(
     assert plan(world) == "refuse"
 
 
+def test_a_check_says_which_teams_service_account_is_not_there(checked: World) -> None:
+    checked.api.no_accounts = {"jobs"}
+    places = [("team", "jobs"), ("team", "other"), (None, None)]
+    found = an_executor(checked.api, places=places).check(None)
+    [told] = [one for one in found if one.name == "service account" and one.level != "ok"]
+    assert told.level == "warning"
+    assert "no service account jobs in namespace team" in told.message
+
+
 @pytest.mark.parametrize("is_ready", [True, False])
 def test_a_clusters_own_check_is_unanswered_while_a_refusal_may_pass(
     checked: World, is_ready: bool

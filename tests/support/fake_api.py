@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from quarterdeck.executors.kubernetes import KubernetesExecutor, names, podfacts
@@ -57,6 +57,7 @@ class FakeApi:
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
         self.objects: dict[Key, Json] = {}
+        self.no_accounts: set[str] = set()
         self.asked: Counter[str] = Counter()
         self.starts: Counter[str] = Counter()
         self.events: list[Json] = []
@@ -204,7 +205,7 @@ class FakeApi:
         if plural == "version":
             return {"major": "1", "minor": "36", "gitVersion": "v1.36.3"}
         if plural in ("namespaces", "nodes", "serviceaccounts", "secrets"):
-            return {"metadata": {"name": name, **OLD}, "items": [], "status": READY}
+            return self._there_already(plural, name)
         if method == "POST":
             return self._create(plural, body, is_dry="dryRun" in query)
         if not name:
@@ -221,6 +222,11 @@ class FakeApi:
         elif method == "DELETE":
             self._delete(plural, found, body)
         return found
+
+    def _there_already(self, plural: str, name: str) -> Json:
+        if plural == "serviceaccounts" and name in self.no_accounts:
+            raise RefusedError(GONE, "NotFound", f'serviceaccounts "{name}" not found')
+        return {"metadata": {"name": name, **OLD}, "items": [], "status": READY}
 
     def _delete(self, plural: str, found: Json, body: Any) -> None:
         wanted = (body.get("preconditions") or {}).get("uid")
@@ -397,11 +403,19 @@ def image_check() -> Json:
     return {"name": "image", "level": "ok", "evidence": json.dumps(place)}
 
 
-def an_executor(api: FakeApi, *, had_rights: bool = False) -> KubernetesExecutor:
+def an_executor(
+    api: FakeApi, *, had_rights: bool = False, places: Iterable[tuple[str | None, str | None]] = ()
+) -> KubernetesExecutor:
     """Return an executor of that cluster as a new process has it; `had_rights`: its kept check saw them given."""
     known = [image_check(), *([RIGHTS] if had_rights else [])]
     made = KubernetesExecutor(
-        CLUSTER, "w", api.clock, api.clock.uptime, known=known, client=FakeClient(api)
+        CLUSTER,
+        "w",
+        api.clock,
+        api.clock.uptime,
+        places=places,
+        known=known,
+        client=FakeClient(api),
     )
     made._watches = NoWatches()  # type: ignore[assignment]  # threads have no place here
     release = made.release

@@ -192,7 +192,7 @@ def give_driver_rights(namespace: str) -> None:
         client,
         [
             d
-            for d in rbac.documents(namespace, "default", full=False)
+            for d in rbac.documents(namespace, ["default"], full=False)
             if "driver" in d["metadata"]["name"]
         ],
     )

@@ -56,6 +56,7 @@ Json = dict[str, Any]
 class KubernetesExecutor:
     """One cluster's attempts; `workspace` is the label that tells ours from others' on the same cluster.
 
+    `places` are namespace and service account of each team, where it has its own on the cluster.
     `known` are the cluster's kept checks: what they say of the image is not asked again, and a right that they
     saw is not taken for lost at once.
     """
@@ -64,7 +65,7 @@ class KubernetesExecutor:
 
     def __init__(
         self, cluster: Mapping[str, Any], workspace: str, clock: Clock, uptime: Uptimes, *,
-        namespaces: Iterable[str] = (), known: Iterable[Mapping[str, Any]] = (),
+        places: Iterable[tuple[str | None, str | None]] = (), known: Iterable[Mapping[str, Any]] = (),
         client: Client | None = None,
     ) -> None:  # fmt: skip
         self._cluster = cluster
@@ -75,7 +76,8 @@ class KubernetesExecutor:
             cluster.get("kubeconfig"), cluster["context"], self._time.hear
         )
         self._recent = Recent(self._client)
-        self._namespaces = {cluster.get("namespace") or "default", *namespaces}
+        self._accounts = rbac.accounts(cluster, places)
+        self._namespaces = {cluster.get("namespace") or "default", *self._accounts}
         known = tuple(known)
         self._place = preflight.known_place(known, cluster["image"])
         self._had_rights = preflight.had_rights(known)
@@ -98,7 +100,7 @@ class KubernetesExecutor:
             )
             return [self._doubts.of(check, where) for check in found]
         self.ask_now()
-        found = preflight.checks(self._client, self._cluster, self._workspace)
+        found = preflight.checks(self._client, self._cluster, self._workspace, self._accounts)
         found = [self._doubts.judged(check) for check in found]
         self._place = preflight.place_of(found) or self._place
         return [*found, *self._time.checks()]
@@ -263,11 +265,10 @@ class KubernetesExecutor:
 
     def rights(self, *, full: bool) -> list[Mapping[str, Any]]:
         """Return roles and bindings for people and drivers in each namespace of the cluster's teams."""
-        account = self._cluster.get("service_account") or "default"
         found: list[Mapping[str, Any]] = []
         for namespace in sorted(self._namespaces):
-            found += rbac.documents(namespace, account, full=full)
-        return found
+            found += rbac.documents(namespace, self._accounts.get(namespace, ()), full=full)
+        return [one for number, one in enumerate(found) if one not in found[:number]]
 
     def close(self) -> None:
         """End the watches and let go of the connections."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import access, denials, names, neighbours, placing, pods
@@ -17,6 +18,7 @@ from quarterdeck.model.errors import UnreachableError
 from quarterdeck.ports.executor import Check, Place
 
 Json = dict[str, Any]
+Accounts = Mapping[str, Sequence[str]]
 
 OLDEST: Final = (1, 30)
 PROBE_S: Final = 90.0
@@ -26,6 +28,7 @@ _STUCK: Final = frozenset(
     {"InvalidImageName", "ErrImageNeverPull", "ErrImagePull", "ImagePullBackOff"}
     | {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
+_ACCOUNT: Final = "service account"
 # What the image is asked; it knows its own packages best.
 _PROBE: Final = """
 import json, platform, sysconfig
@@ -48,10 +51,15 @@ open("/dev/termination-log", "w").write(json.dumps(said))
 """
 
 
-def checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> list[Check]:
-    """Return every check of the cluster; the first that finds nothing to stand on is the last."""
+def checks(
+    client: Client, cluster: Mapping[str, Any], workspace: str, accounts: Accounts
+) -> list[Check]:
+    """Return every check of the cluster; the first that finds nothing to stand on is the last.
+
+    `accounts` are the service accounts that runs use, by namespace.
+    """
     found: list[Check] = []
-    for check in _checks(client, cluster, workspace):
+    for check in _checks(client, cluster, workspace, accounts):
         found.append(check)
         if check.level == "failed" and check.name in ("api", "namespace"):
             break
@@ -84,12 +92,15 @@ def _place(evidence: str) -> Place | None:
         return None
 
 
-def _checks(client: Client, cluster: Mapping[str, Any], workspace: str) -> Iterator[Check]:
+def _checks(
+    client: Client, cluster: Mapping[str, Any], workspace: str, accounts: Accounts
+) -> Iterator[Check]:
     namespace = cluster.get("namespace") or "default"
     yield _version(client)
     yield _namespace(client, namespace)
     yield access.own(client, namespace)
     yield from _objects(client, cluster, namespace)
+    yield from _of_teams(client, cluster, accounts)
     yield neighbours.check(client, cluster, namespace)
     yield placing.check(placing.listed(client), {"runner's pod": _pod(cluster)["spec"]})
     admitted = _admitted(client, cluster, namespace)
@@ -134,13 +145,27 @@ def _namespace(client: Client, namespace: str) -> Check:
 def _objects(client: Client, cluster: Mapping[str, Any], namespace: str) -> Iterator[Check]:
     """Look for what pods refer to by name."""
     account = cluster.get("service_account") or "default"
-    yield _exists(
-        client, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}", "service account"
-    )
+    yield _exists(client, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}", _ACCOUNT)
     for secret in cluster.get("image_pull_secrets") or ():
         yield _exists(client, f"/api/v1/namespaces/{namespace}/secrets/{secret}", "pull secret")
     if storage := cluster.get("storage_class"):
         yield _exists(client, f"/apis/storage.k8s.io/v1/storageclasses/{storage}", "storage class")
+
+
+def _of_teams(client: Client, cluster: Mapping[str, Any], accounts: Accounts) -> Iterator[Check]:
+    """Warn of service accounts that teams name and that are not there; others' may not be looked at."""
+    own = cluster.get("namespace") or "default", cluster.get("service_account") or "default"
+    for namespace, names_ in accounts.items():
+        for account in names_:
+            if (namespace, account) == own:
+                continue
+            found = _exists(
+                client, f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}", _ACCOUNT
+            )
+            if found.level == "failed":
+                text = f"There is no service account {account} in namespace {namespace}, which a team's runs use."
+                advice = "Make it there, or correct `clusters` of the team."
+                yield replace(found, level="warning", message=text, advice=advice)
 
 
 def _exists(client: Client, path: str, what: str) -> Check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,28 +50,47 @@ DRIVER: Final = (Rule("", ("pods",), ("get", "create", "deletecollection")),)
 """What a driver of mode cluster needs to start and end its workers."""
 
 
-def documents(namespace: str, service_account: str, *, full: bool) -> list[Json]:
-    """Return the objects that give people (group `quarterdeck-users`) and drivers what they need."""
+def accounts(
+    cluster: Mapping[str, Any], places: Iterable[tuple[str | None, str | None]]
+) -> dict[str, list[str]]:
+    """Return the service accounts that runs of these places use, by namespace; None is the cluster's own."""
+    own = cluster.get("namespace") or "default", cluster.get("service_account") or "default"
+    used = {(namespace or own[0], account or own[1]) for namespace, account in places} or {own}
+    found: dict[str, list[str]] = {}
+    for namespace, account in sorted(used):
+        found.setdefault(namespace, []).append(account)
+    return found
+
+
+def documents(namespace: str, accounts: Sequence[str], *, full: bool) -> list[Json]:
+    """Return the objects that give people (group `quarterdeck-users`) and drivers what they need.
+
+    Drivers run as these service accounts; where there are none, no run is in this namespace.
+    """
     people = {
         "kind": "Group",
         "name": "quarterdeck-users",
         "apiGroup": "rbac.authorization.k8s.io",
     }
-    driver = {"kind": "ServiceAccount", "name": service_account, "namespace": namespace}
+    drivers = [
+        {"kind": "ServiceAccount", "name": account, "namespace": namespace} for account in accounts
+    ]
     own = (*RULES, *FULL) if full else RULES
     found = [
-        *_bound("quarterdeck-user", namespace, own, people),
-        *_bound("quarterdeck-driver", namespace, DRIVER, driver),
+        *_bound("quarterdeck-user", namespace, own, [people]),
+        *(_bound("quarterdeck-driver", namespace, DRIVER, drivers) if drivers else ()),
     ]
     # The namespace itself is read by name: a Role may name it, and no other is shown.
     reading = {**NAMESPACE.document(), "resourceNames": [namespace]}
     found[0]["rules"].append(reading)
     if full:
-        found += _bound("quarterdeck-user", None, FULL_CLUSTER, people)
+        found += _bound("quarterdeck-user", None, FULL_CLUSTER, [people])
     return found
 
 
-def _bound(name: str, namespace: str | None, rules: tuple[Rule, ...], subject: Json) -> list[Json]:
+def _bound(
+    name: str, namespace: str | None, rules: tuple[Rule, ...], subjects: list[Json]
+) -> list[Json]:
     kind = "Role" if namespace else "ClusterRole"
     meta: Json = {"name": name} | ({"namespace": namespace} if namespace else {})
     version = "rbac.authorization.k8s.io/v1"
@@ -82,6 +102,6 @@ def _bound(name: str, namespace: str | None, rules: tuple[Rule, ...], subject: J
         },
         {
             "apiVersion": version, "kind": f"{kind}Binding", "metadata": dict(meta),
-            "roleRef": reference, "subjects": [subject],
+            "roleRef": reference, "subjects": subjects,
         },
     ]  # fmt: skip
