@@ -318,6 +318,32 @@ def test_a_process_that_goes_on_hears_that_the_rights_were_given(
     assert plan(world) == "refuse"
 
 
+def test_the_checks_pod_asks_for_what_it_may_use_and_no_less_than_the_namespace_allows(
+    checked: World,
+) -> None:
+    asked: list[Any] = []
+    create = checked.api._create
+
+    def note(plural: str, body: Any, *, is_dry: bool) -> Any:
+        asked.append(body)
+        return create(plural, body, is_dry=is_dry)
+
+    checked.api._create = note  # type: ignore[method-assign]
+    least = {"cpu": "100m", "memory": "1Gi"}
+    ratio = {"cpu": "1", "memory": "1"}
+    limit = {"type": "Container", "min": least, "maxLimitRequestRatio": ratio}
+    checked.api.limits = [{"spec": {"limits": [limit]}}]
+    found = an_executor(checked.api).check(None)
+    assert [one for one in found if one.level == "failed"] == []
+    pods = [one for one in asked if one["kind"] == "Pod"]
+    jobs = [one["spec"]["template"] for one in asked if one["kind"] == "Job"]
+    for one in (*pods, *jobs):
+        [container] = one["spec"]["containers"]
+        wants = container["resources"]["requests"]
+        assert wants == container["resources"]["limits"]
+        assert wants == {"cpu": "250m", "memory": "1Gi", "ephemeral-storage": "1Gi"}
+
+
 def test_a_check_says_which_teams_service_account_is_not_there(checked: World) -> None:
     checked.api.no_accounts = {"jobs"}
     places = [("team", "jobs"), ("team", "other"), (None, None)]

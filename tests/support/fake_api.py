@@ -58,6 +58,7 @@ class FakeApi:
         self.clock = clock
         self.objects: dict[Key, Json] = {}
         self.no_accounts: set[str] = set()
+        self.limits: list[Json] = []
         self.asked: Counter[str] = Counter()
         self.starts: Counter[str] = Counter()
         self.events: list[Json] = []
@@ -204,7 +205,7 @@ class FakeApi:
             return self._review(plural, body)
         if plural == "version":
             return {"major": "1", "minor": "36", "gitVersion": "v1.36.3"}
-        if plural in ("namespaces", "nodes", "serviceaccounts", "secrets"):
+        if plural in ("namespaces", "nodes", "serviceaccounts", "secrets", "limitranges"):
             return self._there_already(plural, name)
         if method == "POST":
             return self._create(plural, body, is_dry="dryRun" in query)
@@ -226,7 +227,8 @@ class FakeApi:
     def _there_already(self, plural: str, name: str) -> Json:
         if plural == "serviceaccounts" and name in self.no_accounts:
             raise RefusedError(GONE, "NotFound", f'serviceaccounts "{name}" not found')
-        return {"metadata": {"name": name, **OLD}, "items": [], "status": READY}
+        items = self.limits if plural == "limitranges" else []
+        return {"metadata": {"name": name, **OLD}, "items": items, "status": READY}
 
     def _delete(self, plural: str, found: Json, body: Any) -> None:
         wanted = (body.get("preconditions") or {}).get("uid")

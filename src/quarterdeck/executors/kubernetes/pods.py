@@ -51,7 +51,8 @@ DISK_GIB: Final = 1
 # A node may be added for a worker: neither it nor the first task gives up before that.
 NODE_S: Final = 300
 _WAITS: Final = ("cluster.worker_launch_timeout_secs", "cluster.task_launch_timeout_secs")
-_CHECK: Final = {"cpu": 0.1, "memory": "256Mi"}
+# A check's pod, which asks for what it may use: no namespace's ratio of the two refuses it before any run is.
+CHECK: Final = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": f"{DISK_GIB}Gi"}
 _BEGUN: Final = f"grep -Eq 'running|ending' {names.OUTPUTS}/{wire.PHASE_FILE}"
 
 
@@ -137,13 +138,15 @@ def driver(
     return _off_management(laid_over(laid_over(template, cluster.get("pod_template") or {}), kept))
 
 
-def check(cluster: Mapping[str, Any], command: list[str]) -> Json:
-    """Return the template of a pod as runs get it, that runs this command instead."""
+def check(
+    cluster: Mapping[str, Any], command: list[str], sizes: Mapping[str, str] = CHECK
+) -> Json:
+    """Return the template of a pod as runs get it, that runs this command instead; `sizes` are its resources."""
     container = {
         "name": names.CONTAINER,
         "image": cluster["image"],
         "command": command,
-        "resources": _resources(_CHECK),
+        "resources": {"requests": dict(sizes), "limits": dict(sizes)},
         "securityContext": _container_security(),
         "terminationMessagePath": names.LAST_WORD,
         "terminationMessagePolicy": "FallbackToLogsOnError",

@@ -102,11 +102,28 @@ def _checks(
     yield from _objects(client, cluster, namespace)
     yield from _of_teams(client, cluster, accounts)
     yield neighbours.check(client, cluster, namespace)
-    yield placing.check(placing.listed(client), {"runner's pod": _pod(cluster)["spec"]})
-    admitted = _admitted(client, cluster, namespace)
+    template = pods.check(cluster, ["python3", "-P", "-c", _PROBE], _sizes(client, namespace))
+    yield placing.check(placing.listed(client), {"runner's pod": template["spec"]})
+    admitted = _admitted(client, template, namespace)
     yield admitted
     if admitted.level != "failed":
-        yield _image(client, cluster, workspace, namespace)
+        yield _image(client, cluster, template, workspace, namespace)
+
+
+def _sizes(client: Client, namespace: str) -> dict[str, str]:
+    """Return what the check's pod asks for: little, but no less than the namespace allows."""
+    found = dict(pods.CHECK)
+    try:
+        ranges = client.get(f"/api/v1/namespaces/{namespace}/limitranges")["items"] or ()
+    except ApiError:
+        return found
+    for limit in (
+        limit for one in ranges for limit in (one.get("spec") or {}).get("limits") or ()
+    ):
+        least = limit.get("min") or {} if limit.get("type") in ("Container", "Pod") else {}
+        for name in found.keys() & least.keys():
+            found[name] = max(found[name], str(least[name]), key=placing.quantity)
+    return found
 
 
 def _version(client: Client) -> Check:
@@ -180,9 +197,8 @@ def _exists(client: Client, path: str, what: str) -> Check:
     return Check(what, "ok", name)
 
 
-def _admitted(client: Client, cluster: Mapping[str, Any], namespace: str) -> Check:
+def _admitted(client: Client, template: Json, namespace: str) -> Check:
     """Send the check's pod as a dry run: a Pod names the violation that a Job hides."""
-    template = _pod(cluster)
     pod = {
         "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "qd-check-"},
         "spec": template["spec"],
@@ -202,14 +218,15 @@ def _admitted(client: Client, cluster: Mapping[str, Any], namespace: str) -> Che
     return Check("admission", "ok", f"a pod of the runner is admitted in {namespace}")
 
 
-def _image(client: Client, cluster: Mapping[str, Any], workspace: str, namespace: str) -> Check:
+def _image(
+    client: Client, cluster: Mapping[str, Any], template: Json, workspace: str, namespace: str
+) -> Check:
     """Run one short pod of the image and read what it has."""
     advice = "Check `image` and `image_pull_secrets`; docs/kubernetes.md says how to build it."
     labels = {
         names.OWNER: names.PRODUCT, names.WORKSPACE: names.label(workspace), names.ROLE: names.CHECK,
     }  # fmt: skip
-    template = _pod(cluster)
-    template["metadata"] = {"labels": labels}
+    template = {**template, "metadata": {"labels": labels}}
     job = {
         "apiVersion": "batch/v1", "kind": "Job",
         "metadata": {"generateName": "qd-check-", "labels": labels},
@@ -286,8 +303,3 @@ def _said(client: Client, namespace: str, job: str) -> tuple[str, str]:
                     return last, ""
         time.sleep(POLL_S)
     return f"no answer within {PROBE_S:g} s; {last}", ""
-
-
-def _pod(cluster: Mapping[str, Any]) -> Json:
-    """Return the template of a pod as runs get it, with the question in place of the runner."""
-    return pods.check(cluster, ["python3", "-P", "-c", _PROBE])
