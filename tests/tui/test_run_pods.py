@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.screen import ModalScreen
 from textual.timer import Timer
 
 from quarterdeck.model.errors import UnreachableError
@@ -75,6 +76,13 @@ async def test_the_pods_tab_shows_role_node_phase_restarts_and_events_with_ages(
             "0/2 nodes are available",
         ):  # fmt: skip
             assert words in shown, words
+        assert f"qd-{run}-a1-w-q2h8f-2" not in shown  # there is room for its end
+        await ui.press("enter")
+        assert not isinstance(
+            ui.app.screen, ModalScreen
+        )  # Enter opens lines of the log, on its tab alone
+        await ui.resize(200, 40)
+        await ui.until(f"qd-{run}-a1-w-q2h8f-2")
         ports.fake.made_of = Parts()
         await ui.press("R")
         shown = await ui.until("It has no pod yet.")

@@ -27,7 +27,7 @@ from quarterdeck.model.errors import PrerequisiteError
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.observation import Phase
-from quarterdeck.model.receipt import Receipt
+from quarterdeck.model.receipt import Chosen, Receipt
 from quarterdeck.model.wire import PROTOCOL
 from quarterdeck.ports.executor import Check, FencedError, InputFile, Launch
 
@@ -545,3 +545,12 @@ def test_a_node_says_whether_what_it_ran_may_run_on(node: Json | None, words: st
     found = nodes.judge("n1", node, NOW - timedelta(minutes=10), NOW)
     assert words in found
     assert bool(found) is bool(words)
+
+
+@pytest.mark.row("F-31")
+def test_a_chosen_driver_that_nobody_saw_go_is_told_by_its_own_name() -> None:
+    chosen = replace(RECEIPT, chosen=Chosen("p-1", "uid-of-p-1", NOW))
+    gone = seen(a_job(conditions=[true("Failed", "BackoffLimitExceeded")]))
+    found = observe.observation(chosen, gone, NOW)
+    assert (found.failure, found.object) == (Reason.DELETED_EXTERNALLY, "pod p-1")
+    assert found.unexplained == names.DRIVER

@@ -157,3 +157,15 @@ def test_a_tree_leaves_out_what_is_empty_and_names_units() -> None:
 def test_a_text_without_its_middle_fits(text: str, most: int) -> None:
     shown = lists._middle(inert.line(text), most)
     assert table.width(shown) <= max(0, most)
+
+
+@pytest.mark.row("G7")
+@pytest.mark.parametrize("shown", [lists.RUNS, lists.JOB_RUNS], ids=["runs", "a job's runs"])
+def test_a_run_of_which_nothing_was_heard_lately_is_marked_in_lists(
+    shown: tuple[lists.ListColumn, ...],
+) -> None:
+    [state] = [one for one in shown if one.title == "STATE"]
+    row = {"state": "running", "reason": None, "stale": False}
+    fresh = state.cell(row, PERSON)
+    old = state.cell({**row, "stale": True}, PERSON)
+    assert old.text == f"{fresh.text} ?"

@@ -36,6 +36,11 @@ def started(session: Session, run: dict[str, Any], *, wait: bool, following: boo
         return outcome(session, until_end(session, run["id"]) | again)
     word = states.shown(row["state"]).word
     waits = row["waiting_for"]
+    next_ = f"quarterdeck logs {row['id']} -f    follows its log"
+    why: list[str] = []
+    if row["reason"]:  # it has ended: there is nothing to follow
+        why = list(run_page.why(session.services.runs.show(row["id"])))
+        next_ = f"quarterdeck run-show {row['id']}    shows all of it"
     held = []
     if row["state"] == "dispatching" and waits:
         held = [f"It waits for {waits['what']}; a command or the scheduler starts it."]
@@ -43,8 +48,9 @@ def started(session: Session, run: dict[str, Any], *, wait: bool, following: boo
         row | again,
         f"Run {row['id']} of {row['job']} {columns.version(row)} is {word}.",
         *map(inert.line, held),
+        *why,
         *told,
-        f"quarterdeck logs {row['id']} -f    follows its log",
+        next_,
     )
     return 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.logline import Cursor, LogChunk
@@ -13,6 +13,8 @@ from quarterdeck.model.parts import Parts
 from quarterdeck.model.receipt import AttemptId, Owned, ReapReport, Receipt
 from quarterdeck.model.run import CancelStep
 
+UNSEEN: Final = "unseen"
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -20,7 +22,8 @@ class Check:
 
     `level`: `ok`, `warning` or `failed`; `code` of a failed one: prerequisite, unreachable, quota (of a launch:
     there is no room for it now, and there may be later) or denied (of a launch: who asks is not allowed `what`;
-    `doubt` is why that may pass, if there is a reason).
+    `doubt` is why that may pass, if there is a reason). A warning that says only that somebody may not look there
+    is `unseen`: it is the same for each launch.
     """
 
     name: str

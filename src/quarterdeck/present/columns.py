@@ -44,6 +44,12 @@ def state(name: str, reason: str | None, look: Look) -> Cell:
     return Cell(f"{shown.mark} {word}" if look.person else word, shown.tone)
 
 
+def run_state(row: Row, look: Look) -> Cell:
+    """Return a run's state for a list of a person; `?` behind it: nothing was heard of it for over 30 s."""
+    found = state(row["state"], None, look)
+    return found._replace(text=f"{found.text} ?", tone="busy") if row["stale"] else found
+
+
 def version(row: Row) -> str:
     """Return `v7`, or DRAFT for a run of a draft."""
     return "DRAFT" if row["draft"] else f"v{row['version']}"

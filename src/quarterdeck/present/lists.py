@@ -214,7 +214,7 @@ JOBS: Final = (
 RUNS: Final = (
     ListColumn("JOB", _key("job"), 20, grows=True, middle=True),
     ListColumn("VER", lambda row, _: Cell(columns.version(row)), 6, drop=5),
-    ListColumn("STATE", lambda row, look: columns.state(row["state"], None, look), 14),
+    ListColumn("STATE", columns.run_state, 14),
     ListColumn("REASON", _run_reason, 16, drop=2),
     ListColumn("QUEUED", _when("queued_at"), 16, drop=1),
     ListColumn("TOOK", _took, 12, drop=4, wide_from=80),
@@ -225,7 +225,7 @@ RUNS: Final = (
 JOB_RUNS: Final = (
     ListColumn("RUN", _key("id", "dim"), 18, drop=6, wide_from=70),
     ListColumn("VER", lambda row, _: Cell(columns.version(row)), 6),
-    ListColumn("STATE", lambda row, look: columns.state(row["state"], None, look), 14, grows=True),
+    ListColumn("STATE", columns.run_state, 14, grows=True),
     ListColumn("REASON", _run_reason, 16, drop=2),
     ListColumn("QUEUED", _when("queued_at"), 16, drop=1),
     ListColumn("TOOK", _took, 10, drop=3),

@@ -48,6 +48,17 @@ def will_run_again(run: Document) -> Iterator[str]:
             yield f"  and {len(done) - len(shown)} more, up to {done[-1]['number']}"
 
 
+def why(run: Document) -> Iterator[str]:
+    """Yield why a run ended badly and what to do next, a line each, for an answer in words."""
+    told = [run["reason"], run["object"]] if run["object"] != run["reason"] else [run["reason"]]
+    yield inert.line(" · ".join(filter(None, told)))
+    facts = [f"{one['path']}: {one['message']}" for one in run["problems"]] or run["evidence"]
+    for fact in facts:
+        yield from (f"  {one}" for one in inert.block(fact))
+    if run["advice"]:
+        yield "→ " + inert.line(run["advice"])
+
+
 def problems(run: Document) -> Iterator[Line]:
     """Yield one line for each thing that could not be resolved."""
     for problem in run["problems"]:

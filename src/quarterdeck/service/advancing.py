@@ -45,7 +45,7 @@ from quarterdeck.model.observation import (
 )
 from quarterdeck.model.receipt import ReapReport, Receipt
 from quarterdeck.model.run import Act, ActKind, Run, RunState
-from quarterdeck.ports.executor import FencedError
+from quarterdeck.ports.executor import UNSEEN, FencedError
 from quarterdeck.ports.store import Kept
 from quarterdeck.service import denying, freezing, lost_nodes
 from quarterdeck.service.archiving import Archiving
@@ -275,7 +275,8 @@ class Advancing:
             return Denied(wrong[0].what or wrong[0].name, refused, doubt)
         if failed:
             return PutBack(f"{HELD}: {failed[0].message}")
-        return Checked(tuple(f"{c.name}: {c.message}" for c in checks if c.level == "warning"))
+        warnings = [one for one in checks if one.level == "warning" and one.code != UNSEEN]
+        return Checked(tuple(f"{one.name}: {one.message}" for one in warnings))
 
     def _prepare(self, run: Run) -> Fact:
         launch = self._launch(run)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from quarterdeck.executors.kubernetes import denials, rbac
 from quarterdeck.executors.kubernetes.client import ApiError, Client
-from quarterdeck.ports.executor import Check
+from quarterdeck.ports.executor import UNSEEN, Check
 
 Json = dict[str, Any]
 _API: Final = "/apis/authorization.k8s.io/v1"
@@ -32,7 +32,7 @@ def own(client: Client, namespace: str) -> Check:
             if not _is_given(known, *one) and not _is_allowed(client, namespace, *one)
         ]  # fmt: skip
     except ApiError as error:
-        return Check(RIGHTS, "warning", f"not looked at: {error.message}")
+        return Check(RIGHTS, "warning", f"not looked at: {error.message}", code=UNSEEN)
     if not missing:
         return Check(RIGHTS, "ok", f"all that is used in namespace {namespace}")
     words = ", ".join(f"{verb} {resource}" for _, resource, verb in missing)
@@ -62,7 +62,7 @@ def drivers(client: Client, namespace: str, account: str) -> Check:
         try:
             allowed = client.create(path, review)["status"].get("allowed")
         except ApiError as error:
-            return Check(DRIVER, "warning", f"not looked at: {error.message}")
+            return Check(DRIVER, "warning", f"not looked at: {error.message}", code=UNSEEN)
         if not allowed:
             missing.append(f"{verb} {resource}")
     if not missing:

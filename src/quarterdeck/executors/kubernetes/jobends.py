@@ -38,7 +38,7 @@ def without_pod(
         return with_finding(taken, Observation(now, Phase.ENDED, taken.because))
     failed = podfacts.condition(job, "Failed")
     if failed is not None:
-        return _failed_without_pod(job, pod, failed, now)
+        return _failed_without_pod(receipt, job, pod, failed, now)
     return None
 
 
@@ -67,7 +67,9 @@ def suspended(job: Json) -> Finding:
     return Finding(Reason.PREEMPTED, because, name, (said,))
 
 
-def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime) -> Observation:
+def _failed_without_pod(
+    receipt: Receipt, job: Json, pod: Json | None, failed: Json, now: datetime
+) -> Observation:
     """Return the end of a Job whose pod nobody saw end."""
     name = f"Job {job['metadata']['name']}"
     why, said = failed.get("reason") or "", failed.get("message") or ""
@@ -83,7 +85,9 @@ def _failed_without_pod(job: Json, pod: Json | None, failed: Json, now: datetime
         found = Finding(Reason.EVICTED, f"{why}: {said}", name, (said,))
     else:
         because = f"{why}: the pod was deleted from outside, or its node went; {said}"
-        found = Finding(Reason.DELETED_EXTERNALLY, because, name, (said,))
+        chosen = receipt.chosen if choice.is_chosen(receipt) else None
+        about = name if chosen is None else f"pod {chosen.name}"
+        found = Finding(Reason.DELETED_EXTERNALLY, because, about, (said,))
     unexplained = names.DRIVER if found.reason in _UNSEEN and disrupted is None else ""
     ended = Observation(now, Phase.ENDED, found.because, node=node, unexplained=unexplained)
     return with_finding(found, ended)

@@ -36,7 +36,7 @@ def parts(client: Client, receipt: Receipt, selector: Sequence[tuple[str, str]])
             if error.is_forbidden:
                 break
             raise refused(error) from error
-        events += [told(one, what) for one in found]
+        events += [told(one, what) for one in found if is_worth_telling(one)]
     events.sort(key=lambda one: one.at or _EPOCH, reverse=True)
     return Parts(tuple(part(pod) for pod in pods), tuple(events))
 
@@ -82,6 +82,12 @@ def told(event: Json, about: str) -> Told:
         count=int(series.get("count") or event.get("count") or 1),
         is_warning=event.get("type") == "Warning",
     )  # fmt: skip
+
+
+def is_worth_telling(event: Json) -> bool:
+    """Whether it says more than that a payload has not begun: a probe of ours tells that by failing."""
+    said = str(event.get("message") or "")
+    return event.get("reason") != "Unhealthy" or not said.startswith("Startup probe failed")
 
 
 def _number(pod: Json) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from quarterdeck.executors.kubernetes.client import ApiError, Client
-from quarterdeck.ports.executor import Check
+from quarterdeck.ports.executor import UNSEEN, Check
 
 Json = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ def listed(client: Client) -> list[Json] | Check:
     except ApiError as error:
         return Check(
             "nodes", "warning", f"not looked at: {error.message}",
-            "With the rights of `cluster rbac --full` they are.",
+            "With the rights of `cluster rbac --full` they are.", code=UNSEEN,
         )  # fmt: skip
 
 

@@ -29,6 +29,13 @@ _STUCK: Final = frozenset(
     | {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 )
 _ACCOUNT: Final = "service account"
+# Variables of the container that the runner hands on.
+REACHES: Final = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "LD_LIBRARY_PATH"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+)
+REACHING: Final = ("LC_", "AWS_", "AZURE_", "GOOGLE_", "KUBERNETES_")
 # What the image is asked; it knows its own packages best.
 _PROBE: Final = """
 import json, platform, sysconfig
@@ -101,6 +108,7 @@ def _checks(
     yield access.own(client, namespace)
     yield from _objects(client, cluster, namespace)
     yield from _of_teams(client, cluster, accounts)
+    yield from _of_template(cluster)
     yield neighbours.check(client, cluster, namespace)
     template = pods.check(cluster, ["python3", "-P", "-c", _PROBE], _sizes(client, namespace))
     yield placing.check(placing.listed(client), {"runner's pod": template["spec"]})
@@ -183,6 +191,23 @@ def _of_teams(client: Client, cluster: Mapping[str, Any], accounts: Accounts) ->
                 text = f"There is no service account {account} in namespace {namespace}, which a team's runs use."
                 advice = "Make it there, or correct `clusters` of the team."
                 yield replace(found, level="warning", message=text, advice=advice)
+
+
+def _of_template(cluster: Mapping[str, Any]) -> Iterator[Check]:
+    """Warn of variables that the pod template sets for the runner: what it starts does not get them."""
+    containers = ((cluster.get("pod_template") or {}).get("spec") or {}).get("containers") or ()
+    set_there = [
+        str(one.get("name"))
+        for container in containers
+        if container.get("name") == names.CONTAINER
+        for one in container.get("env") or ()
+        if str(one.get("name")).upper() not in REACHES
+        and not str(one.get("name")).startswith(REACHING)
+    ]
+    if set_there:
+        text = f"env {', '.join(set_there)} reaches only the runner, not the driver's engine and payload."
+        advice = "Set it in `env` of the compute profile or of the job's settings."
+        yield Check("pod template", "warning", text, advice)
 
 
 def _exists(client: Client, path: str, what: str) -> Check:

@@ -208,7 +208,7 @@ class RunPage(PodsTab, LogActs, Tabbed, RunActs, JobActs):
 
     def verdict(self, action: Action) -> bool | None:
         """Hide the log's acts on other tabs; dim what may not be done."""
-        if action.scope == "log" and self.tab != "log":
+        if self.tab != "log" and (action.scope == "log" or action.id == "list.open"):
             return False
         if action.id == "run.cancel":
             if self.run is not None and self.run["state"] in TERMINAL:
