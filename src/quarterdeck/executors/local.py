@@ -149,9 +149,6 @@ class LocalExecutor(processes.OneProcess):
         carried = cache(lambda: processes.marked(self._work))  # once, and only if one has ended
         return {receipt.id: self._observe(receipt, carried) for receipt in receipts}
 
-    def ask_now(self) -> None:
-        """Nothing is waited for: this machine is always asked."""
-
     def is_heard(self, receipt: Receipt, within_s: float) -> bool | None:
         """Say whether the runner wrote within so many seconds, this machine awake, that it lives."""
         silent_s = beats.silent_s(self._folder(receipt.id), self._uptime())

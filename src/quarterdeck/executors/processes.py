@@ -78,6 +78,9 @@ class OneProcess:
         del receipt
         return Parts()
 
+    def ask_now(self) -> None:
+        """Nothing is waited for: this machine is always asked."""
+
     def ahead_s(self) -> float:
         """Return 0: this machine is the place."""
         return 0.0

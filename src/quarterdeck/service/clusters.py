@@ -26,6 +26,16 @@ def status_of(checks: Sequence[Check]) -> str:
     return "unreachable" if "unreachable" in failed else "inactive"
 
 
+def other_status(cluster: Definition, checks: Sequence[Check]) -> list[Check]:
+    """Return that a cluster is kept with another status than its checks give now; runs go by what is kept."""
+    status = status_of(checks)
+    if cluster.status == status:
+        return []
+    text = f"{cluster.name} is kept as {cluster.status}; by these checks it is {status}"
+    advice = f"`quarterdeck cluster check {cluster.name}` keeps what they say."
+    return [Check("status", "warning", text, advice)]
+
+
 class Clusters:
     """Use cases on a cluster beyond those of every definition."""
 

@@ -23,7 +23,7 @@ from quarterdeck.ports.executor import Check
 from quarterdeck.ports.store import Finding, Where
 from quarterdeck.present import ages
 from quarterdeck.service.archiving import Archiving
-from quarterdeck.service.clusters import Clusters, status_of
+from quarterdeck.service.clusters import Clusters, other_status
 from quarterdeck.service.context import ALL, Context
 from quarterdeck.service.repairing import damaged_logs
 
@@ -213,7 +213,7 @@ class Upkeep:
         found = [self._store_check(), self._rights_check(), self._clock_check()]
         for cluster in self._clusters():
             checks = Clusters(self._context).look(cluster.name)
-            checks += _other_status(cluster, checks)
+            checks += other_status(cluster, checks)
             found += [_row(f"cluster {cluster.name}: {check.name}", check) for check in checks]
         left, silent = self.leftovers()
         text = "; ".join([f"{len(left)} without an owner" if left else "none found", *silent])
@@ -389,13 +389,3 @@ def _row(name: str, check: Check) -> dict[str, Any]:
         "message": check.message, "fix": check.advice,
         "code": check.code if check.level == "failed" else "",
     }  # fmt: skip
-
-
-def _other_status(cluster: Definition, checks: Sequence[Check]) -> list[Check]:
-    """Return that a cluster is kept with another status than its checks give now; runs go by what is kept."""
-    status = status_of(checks)
-    if cluster.status == status:
-        return []
-    text = f"{cluster.name} is kept as {cluster.status}; by these checks it is {status}"
-    advice = f"`quarterdeck cluster check {cluster.name}` keeps what they say."
-    return [Check("status", "warning", text, advice)]
