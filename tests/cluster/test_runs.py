@@ -157,3 +157,65 @@ def test_a_warm_process_dispatches_with_few_calls() -> None:
     # two dry runs, the Job, its ConfigMap, the release, the word; rights and nodes are known
     assert found["calls"] == 6, found
     assert found["dispatch_s"]["most"] < 10, found
+
+
+@pytest.mark.row("F15", "X3")
+def test_the_printed_roles_let_a_teams_own_account_have_workers_and_no_other(
+    deck: Quarterdeck, namespace: str
+) -> None:
+    place = {"namespace": namespace, "service_account": "jobs"}
+    team = {"name": deck.actor, "members": [deck.actor], "clusters": {"kube": place}}
+    deck.ok("team", "edit", deck.actor, "-f", "-", text=json.dumps(team))
+    checked = deck.ok("cluster", "check", "kube")
+    [told] = [one for one in checked["checks"] if "service account jobs" in one["message"]]
+    assert told["level"] == "warning"
+    client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
+    document = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "jobs"}}
+    client.create(f"/api/v1/namespaces/{namespace}/serviceaccounts", document)
+    printed = list(yaml.safe_load_all(deck.call("cluster", "rbac", "kube").out))
+    kubernetes.apply(client, printed)
+    accounts = {
+        subject["name"]
+        for one in printed
+        for subject in one.get("subjects", ())
+        if subject["kind"] == "ServiceAccount"
+    }
+    assert accounts == {"jobs"}
+    client.close()
+    worker = {
+        "instance_type": "test.xlarge", "disk_gib": 1, "max_nodes": 1, "capacity_type": "spot",
+        "cpu": 0.25,
+    }  # fmt: skip
+    profile = {"name": "wide", "mode": "cluster", "driver": {"disk_gib": 1}, "worker": worker}
+    deck.ok("profile", "create", "-f", "-", text=json.dumps(profile | {"team": deck.actor}))
+    text = "SELECT count(*) AS workers FROM system.cluster.workers"
+    deck.create("spread", cluster="kube", profile="wide", source=sql(text))
+    run = deck.run("spread")
+    assert run["state"] == "succeeded", run
+    assert run["result"]["statements"][0]["rows"] == [[1]]
+
+
+def test_a_namespace_that_bounds_the_ratio_of_limits_to_requests_has_an_active_cluster(
+    tmp_path: Path, namespace: str
+) -> None:
+    client = Client(kubernetes.kubeconfig(), kubernetes.CONTEXT)
+    limit = {"type": "Container", "maxLimitRequestRatio": {"cpu": "2"}, "min": {"memory": "512Mi"}}
+    document = {
+        "apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "some"},
+        "spec": {"limits": [limit]},
+    }  # fmt: skip
+    client.create(f"/api/v1/namespaces/{namespace}/limitranges", document)
+    client.close()
+    deck = Quarterdeck(tmp_path)
+    made = deck.ok(
+        "cluster", "create", "-f", "-", text=json.dumps(kubernetes.definition(namespace))
+    )
+    assert made["status"] == "active", made["checks"]
+    profile = {"name": "whole", "mode": "standalone", "driver": {"disk_gib": 1, "cpu": 1}}
+    deck.ok("profile", "create", "-f", "-", text=json.dumps(profile | {"team": deck.actor}))
+    deck.create("fits", cluster="kube", profile="whole")
+    assert deck.run("fits")["state"] == "succeeded"
+    deck.create("open", cluster="kube")  # its profile leaves the processors open
+    run = deck.run("open")
+    assert (run["state"], run["reason"]) == ("rejected", "config_error")
+    assert "ratio" in json.dumps(run["problems"])
