@@ -123,6 +123,17 @@ def test_a_worker_that_found_no_node_is_the_reason_of_the_end(driver: Json) -> N
     assert placed.failure.reason is not Reason.UNSCHEDULABLE
 
 
+def test_a_worker_that_was_given_up_for_one_with_a_node_is_not_waited_for_any_more() -> None:
+    given_up = unplaced(2)
+    given_up["metadata"]["creationTimestamp"] = "2026-11-28T11:50:00Z"
+    other = a_worker(3, creationTimestamp="2026-11-28T11:56:00Z")
+    assert look(a_pod(RUNNING), a_worker(1), other, gone=(given_up,)).failure is None
+    late = a_pod(ended(124, message=word("timed_out", "timeout", 124)))
+    end = classify(look(late, gone=(given_up, other)), None)
+    assert end.failure is not None
+    assert end.failure.reason is Reason.TIMEOUT
+
+
 @pytest.mark.row("F-26")
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_a_worker_that_alone_was_asked_to_go_was_not_asked_by_its_engine(is_gone: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -86,6 +87,8 @@ def test_a_worker_without_a_node_is_waited_for_and_is_the_reason_of_a_timeout() 
     state, reason, what, evidence = ended(run, late)
     assert (state, reason, what) == (RunState.FAILED, Reason.UNSCHEDULABLE, WORKER)
     assert evidence[0] == SAID
+    going, _ = advance(run, replace(RUNNING, is_whole=False), T0)  # its engine lets go of all
+    assert ended(going, late)[1] is Reason.UNSCHEDULABLE
     placed, _ = advance(run, RUNNING, T0)
     assert placed.waiting is not None
     assert placed.waiting.what == "the end of the payload"

@@ -28,11 +28,10 @@ def kept(run: Run, fact: Observation) -> Run:
     if attempt is None:
         return run
     held = attempt.held
-    if fact.phase in _PLACED:
-        is_held = fact.failure is Reason.UNSCHEDULABLE
-        held = (
-            Failure(fact.failure, fact.object, fact.evidence) if is_held and fact.failure else None
-        )
+    if fact.phase in _PLACED and fact.failure is Reason.UNSCHEDULABLE:
+        held = Failure(fact.failure, fact.object, fact.evidence)
+    elif fact.phase in _PLACED and fact.is_whole:  # else its parts may be going, at its end
+        held = None
     known = {(one.failure.reason, one.failure.object) for one in attempt.losses}
     new = [
         Loss(one.at, one.part, one.failure)

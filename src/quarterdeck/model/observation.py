@@ -50,7 +50,7 @@ class Observation:
     `ran_s` is how long ago that line was by a clock of its place that cannot step, without the time that the place
     slept since, `asleep_s`. `is_heard`: whether the runner said within a minute that it lives; None: not asked, or
     nobody knows. `unexplained`: of which kind the part was that it ended by, where this look does not say what
-    befell it.
+    befell it. `is_whole`: no part of it waits for a place, and none is being let go of.
     """
 
     at: datetime
@@ -72,6 +72,7 @@ class Observation:
     asleep_s: float = 0.0
     is_heard: bool | None = None
     unexplained: str = ""
+    is_whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 from quarterdeck.executors import lastword
 from quarterdeck.executors.kubernetes import choice, jobends, jobfacts, names, podfacts
 from quarterdeck.executors.kubernetes.podfacts import Finding
+from quarterdeck.model import units
 from quarterdeck.model.failure import Failure, Reason
 from quarterdeck.model.instants import from_epoch_ms
 from quarterdeck.model.observation import Happened, Observation, Phase
@@ -350,4 +351,5 @@ def _status(pod: Json) -> Json:
 
 def _memory_limit(pod: Json) -> str:
     limits = (pod["spec"]["containers"][0].get("resources") or {}).get("limits") or {}
-    return str(limits.get("memory") or "")
+    said = str(limits.get("memory") or "")
+    return units.format_size(int(said)) if said.isdecimal() else said

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -33,6 +33,7 @@ _LOST: Final = re.compile(
 _NOT_THERE: Final = re.compile(
     r"task scheduling timeout|failed to start worker|could not start a worker"
 )
+REPLACED: Final = timedelta(minutes=1)  # an engine gives up a worker after minutes only
 LETS_GO_WITHIN: Final = timedelta(seconds=3)
 """How soon after one another an engine asks its workers to go; times in a cluster are whole seconds."""
 
@@ -56,10 +57,12 @@ def told(seen: Seen, found: Observation) -> Observation:
     dead, missing = _dead(seen, found.at), _missing(seen, found.at)
     if found.phase is Phase.ENDED:
         return _told_at_the_end(seen, found, dead, missing)
-    is_at_work = found.phase is Phase.RUNNING and any(map(_is_at_work, seen.pods))
+    some_work = any(map(_is_at_work, seen.pods))
+    is_at_work = found.phase is Phase.RUNNING and some_work
     gone = missing if is_at_work else []  # else the engine itself may be letting go of them
-    found = replace(found, happened=(*found.happened, *(one.happened for one in (*dead, *gone))))
-    waits = _unplaced(seen)
+    happened = (*found.happened, *(one.happened for one in (*dead, *gone)))
+    found = replace(found, happened=happened, is_whole=some_work)
+    waits = _unplaced(seen.pods)
     if waits is None or found.failure is not None:
         return found
     why = waits.why
@@ -72,7 +75,8 @@ def told(seen: Seen, found: Observation) -> Observation:
 def _told_at_the_end(
     seen: Seen, found: Observation, dead: list[Death], missing: list[Death]
 ) -> Observation:
-    word, cause, waits = found.last_word, None, _unplaced(seen)
+    word, cause = found.last_word, None
+    waits = _unplaced((*seen.pods, *seen.gone_pods))
     not_there = _says(word, _NOT_THERE)
     if not_there:
         found = replace(found, unexplained=names.WORKER)
@@ -108,21 +112,33 @@ def _cause(seen: Seen, dead: list[Death], missing: list[Death], now: datetime) -
     return Death(now, Finding(Reason.ENGINE_LOST, because, "a worker")) if is_known else None
 
 
-def _unplaced(seen: Seen) -> Death | None:
-    """Return the first worker that the scheduler found no node for when it was seen last, in its words."""
-    for pod in sorted((*seen.pods, *seen.gone_pods), key=lambda one: str(one["metadata"]["name"])):
+def _unplaced(pods: Sequence[Json]) -> Death | None:
+    """Return the first worker that the scheduler found no node for when it was seen last, in its words.
+
+    One in whose place the engine made another, which has a node, is not waited for any more.
+    """
+    workers = [pod for pod in pods if names.is_worker(pod)]
+    for pod in sorted(workers, key=lambda one: str(one["metadata"]["name"])):
         placed = podfacts.condition(pod, "PodScheduled")
         is_over = _end(pod).get("exitCode") is not None
-        if not names.is_worker(pod) or is_over or placed is None or placed["status"] != "False":
+        if is_over or placed is None or placed["status"] != "False" or _is_replaced(pod, workers):
             continue
         said = str(placed.get("message") or placed.get("reason") or "no word why")
         because = f"{_who(pod)} found no node: {said}"
-        at = podfacts.instant(placed.get("lastTransitionTime"))
-        made_at = podfacts.instant(pod["metadata"].get("creationTimestamp"))
-        since = at or made_at
+        since = podfacts.instant(placed.get("lastTransitionTime")) or _made_at(pod)
         if since is not None:
             return Death(since, Finding(Reason.UNSCHEDULABLE, because, _who(pod), (said,)))
     return None
+
+
+def _is_replaced(pod: Json, workers: list[Json]) -> bool:
+    made_at = _made_at(pod)
+    later = (_made_at(one) for one in workers if one["spec"].get("nodeName"))
+    return made_at is not None and any(at is not None and at - made_at > REPLACED for at in later)
+
+
+def _made_at(pod: Json) -> datetime | None:
+    return podfacts.instant(pod["metadata"].get("creationTimestamp"))
 
 
 def _says(word: Json | None, pattern: re.Pattern[str]) -> bool:
