@@ -90,6 +90,9 @@ INTERRUPT_S: Final = 2.0
 ENGINE_STOP_S: Final = 3.0
 KILL_S: Final = 2.0
 DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
+PIECE_S: Final = (
+    0.5  # so long a text waits for the end of its line; then what there is of it is logged
+)
 SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
 ASLEEP_S: Final = 5.0  # less is not worth a line
 STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
@@ -845,16 +848,26 @@ class Log:
 
 @dataclass(eq=False)
 class Source:
-    """One pipe that is read: the text not yet ended by a newline, and the last lines."""
+    """One pipe that is read: the text not yet logged, and the last lines (the last one may lack its end)."""
 
     fd: int
     origin: str
     stream: str
     watch: Callable[[Sequence[str]], None] | None = None
     rest: bytes = b""
-    is_open: bool = False  # the last line written says that more comes
+    due: float | None = None  # when the rest is logged without its end, by the monotonic clock
+    is_open: bool = False  # what was logged last has no end yet
     ended: bool = False
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=60))
+
+    def remember(self, texts: Sequence[str], *, is_open: bool) -> list[str]:
+        """Take in texts that were logged, the first behind an open one; return the lines that are whole now."""
+        lines = list(texts)
+        if self.is_open and self.tail:
+            lines[0] = (self.tail.pop() + lines[0])[:LINE_LIMIT]
+        self.is_open = is_open
+        self.tail.extend(lines[-60:])
+        return lines[:-1] if is_open else lines
 
 
 def whole(data: bytes) -> int:
@@ -885,9 +898,11 @@ class Mask:
 
     def begun(self, data: bytes) -> int:
         """Return how many bytes at the end of `data` may be the beginning of a value."""
+        heads = [word.encode("utf-8", "surrogateescape") for word, _ in self._words]
+        for head in heads:  # what is masked begins nothing, else it would be cut in two
+            data = data.replace(head, b"\n" * len(head))
         longest = 0
-        for word, _ in self._words:
-            head = word.encode("utf-8", "surrogateescape")
+        for head in heads:
             for length in range(min(len(head) - 1, len(data)), longest, -1):
                 if data.endswith(head[:length]):
                     longest = length
@@ -896,7 +911,7 @@ class Mask:
 
 
 class Pump(threading.Thread):
-    """Reads what children write and logs it; an unfinished line waits for a second at most."""
+    """Reads what children write and logs it: lines as they end, of an unfinished one two pieces a second."""
 
     def __init__(self, log: Log, mask: Mask | None = None) -> None:
         super().__init__(name="pump", daemon=True)
@@ -926,11 +941,8 @@ class Pump(threading.Thread):
         chooser = selectors.DefaultSelector()
         chooser.register(self._wake_r, selectors.EVENT_READ, None)
         while not self._stopped:
-            waiting = any(source.rest for source in self._sources)
-            ready = chooser.select(1.0 if waiting else None)
-            if not ready:
-                for source in self._sources:
-                    self._flush(source)
+            due = [source.due for source in self._sources if source.due is not None]
+            ready = chooser.select(max(0.0, min(due) - time.monotonic()) if due else None)
             for key, _ in ready:
                 if key.data is None:
                     os.read(self._wake_r, 64)
@@ -941,6 +953,10 @@ class Pump(threading.Thread):
                 elif not self._read(key.data):
                     chooser.unregister(key.fd)
                     self._sources.remove(key.data)
+            now = time.monotonic()
+            for source in self._sources:
+                if source.due is not None and source.due <= now:
+                    self._flush(source)
         for source in [*self._sources, *self._new]:
             os.set_blocking(source.fd, False)
             with suppress(BlockingIOError):
@@ -955,22 +971,30 @@ class Pump(threading.Thread):
             return False
         head, newline, source.rest = (source.rest + chunk).rpartition(b"\n")
         if newline:
+            source.due = None
             self._lines(source, head, last_more=0)
         if len(source.rest) >= LINE_LIMIT:
             self._flush(source)
+        elif source.rest and source.due is None:
+            source.due = time.monotonic() + PIECE_S
         return True
 
     def _flush(self, source: Source) -> None:
+        """Log what there is of a line, but for the beginnings of a character and of a value that is masked."""
+        source.due = None  # what is left waits for more
         cut = whole(source.rest[: len(source.rest) - self._mask.begun(source.rest)])
         if cut:
             head, source.rest = source.rest[:cut], source.rest[cut:]
             self._lines(source, head, last_more=1)
 
     def _end(self, source: Source) -> None:
-        if not source.ended and (source.rest or source.is_open):
+        """Log the rest; a line that was left without its end is kept without it."""
+        if source.rest:
             head, source.rest = source.rest, b""
-            self._lines(source, head, last_more=0)
-        source.ended = True
+            self._lines(source, head, last_more=1)
+        if source.is_open and source.watch:
+            source.watch([source.tail[-1]])
+        source.is_open, source.due, source.ended = False, None, True
 
     def _lines(self, source: Source, data: bytes, *, last_more: int) -> None:
         texts = self._mask(data.decode("utf-8", "backslashreplace")).split("\n")
@@ -984,10 +1008,9 @@ class Pump(threading.Thread):
                 pairs.append((0, last))
         if last_more:
             pairs[-1] = (1, pairs[-1][1])
-        source.is_open = bool(last_more)
-        source.tail.extend(texts[-60:])
-        if source.watch:
-            source.watch(texts)
+        ended = source.remember(texts, is_open=bool(last_more))
+        if source.watch and ended:
+            source.watch(ended)
         self._log.lines(source.origin, source.stream, pairs)
 
 

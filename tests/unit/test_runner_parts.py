@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import json
 import os
+import threading
 import tomllib
 from decimal import Decimal
 from pathlib import Path
@@ -83,7 +85,37 @@ def test_lines_are_the_same_however_they_arrive(texts: list[str], data: st.DataO
     os.close(read)
     assert [line[0] for line in lines] == list(range(1, len(lines) + 1))
     joined = "".join(line[5] + ("" if line[4] else "\n") for line in lines)
-    assert joined.encode() == sent + b"\n"
+    assert joined.encode() == sent
+
+
+class Pipe:
+    """One pipe that a pump without its thread reads, and what became of it in the log."""
+
+    def __init__(self, mask: runner.Mask | None = None) -> None:
+        self.fd = os.memfd_create("log")
+        self.pump = runner.Pump(runner.Log(self.fd), mask)
+        read, self.write = os.pipe()
+        self.told: list[str] = []
+        self.source = runner.Source(read, "payload", "stdout", self.told.extend)
+
+    def say(self, data: bytes) -> None:
+        """Write, read, and log it as half a second without a newline would."""
+        os.write(self.write, data)
+        self.pump._read(self.source)
+        self.pump._flush(self.source)
+
+    def lines(self) -> list[tuple[int, str]]:
+        """Close it, and return (more, text) of each logged line."""
+        os.close(self.write)
+        self.pump._read(self.source)
+        os.close(self.source.fd)
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        with os.fdopen(self.fd, encoding="utf-8") as file:
+            return [tuple(json.loads(line)[4:]) for line in file]
+
+
+def said(lines: list[tuple[int, str]]) -> str:
+    return "".join(text + ("" if more else "\n") for more, text in lines)
 
 
 @pytest.mark.row("A12", "X1")
@@ -91,24 +123,77 @@ def test_lines_are_the_same_however_they_arrive(texts: list[str], data: st.DataO
 def test_no_value_of_a_secret_is_logged_however_it_arrives(cut: int) -> None:
     value = "s3cr€t-value"
     sent = f"it is {value} and {value}\nthen".encode()
-    fd = os.memfd_create("log")
-    pump = runner.Pump(runner.Log(fd), runner.Mask([(value, "secret://db/token")]))
-    read, write = os.pipe()
-    source = runner.Source(read, "payload", "stdout")
-    for part in (sent[:cut], sent[cut:]):
-        if part:
-            os.write(write, part)
-            pump._read(source)
-            pump._flush(source)  # as after a second without a newline
-    os.close(write)
-    pump._read(source)
-    os.close(read)
-    os.lseek(fd, 0, os.SEEK_SET)
-    with os.fdopen(fd, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    said = "".join(line[5] + ("" if line[4] else "\n") for line in lines)
-    assert said == "it is secret://db/token and secret://db/token\nthen\n"
-    assert value not in "".join(source.tail)
+    pipe = Pipe(runner.Mask([(value, "secret://db/token")]))
+    for part in filter(None, (sent[:cut], sent[cut:])):
+        pipe.say(part)
+    assert said(pipe.lines()) == "it is secret://db/token and secret://db/token\nthen"
+    assert value not in "".join(pipe.source.tail)
+
+
+@pytest.mark.row("A12", "X1")
+@pytest.mark.parametrize("sent", ["abcabc", "abcabca!", "xabcabcabc\n", "abca\nabc"])
+def test_a_value_whose_end_is_its_beginning_is_not_cut_in_two(sent: str) -> None:
+    pipe = Pipe(runner.Mask([("abca", "*")]))
+    for letter in sent:
+        pipe.say(letter.encode())
+    assert said(pipe.lines()) == sent.replace("abca", "*")
+
+
+@pytest.mark.row("G1")
+def test_an_unfinished_line_is_logged_in_pieces_and_remembered_whole() -> None:
+    pipe = Pipe()
+    for part in ("loa", "ding .", ".", "\nnext\nna", "me? ", "ü".encode()[:1]):
+        pipe.say(part.encode() if isinstance(part, str) else part)
+    pipe.say("ü".encode()[1:])
+    assert pipe.told == ["loading ..", "next"]
+    assert pipe.lines() == [
+        (1, "loa"), (1, "ding ."), (1, "."), (0, ""), (0, "next"), (1, "na"), (1, "me? "), (1, "ü"),
+    ]  # fmt: skip
+    assert list(pipe.source.tail) == ["loading ..", "next", "name? ü"]
+    assert pipe.told[2:] == ["name? ü"]
+
+
+@pytest.mark.row("G1")
+def test_who_floods_holds_back_nobody_and_pieces_are_few() -> None:
+    reading, writing = os.pipe()
+    pump = runner.Pump(runner.Log(writing))
+    pump.start()
+    flood, flooded = os.pipe()
+    dots, dotted = os.pipe()
+    pump.add(runner.Source(flood, "payload", "stderr"))
+    pump.add(runner.Source(dots, "payload", "stdout"))
+    stop = threading.Event()
+
+    def pour() -> None:
+        while not stop.is_set():
+            os.write(dotted, b".")
+            os.write(flooded, b"a line of a chatty stream\n" * 2_000)
+        os.close(flooded)
+        os.close(dotted)
+
+    pouring = threading.Thread(target=pour)
+    pouring.start()
+    began_ms, pieces = runner.now_ms(), []
+    with os.fdopen(reading, encoding="utf-8") as file:
+        for line in file:
+            number, at_ms, _, stream, more, text = json.loads(line)
+            if stream == "stdout":
+                assert (more, text) == (1, "." * len(text))
+                pieces.append(at_ms)
+                if len(pieces) == 4:
+                    break
+            assert number
+        stop.set()
+        draining = threading.Thread(target=file.read)
+        draining.start()
+        pouring.join()
+        pump.stop(30)
+        os.close(writing)
+        draining.join()
+    waits = [two - one for one, two in itertools.pairwise([began_ms, *pieces])]
+    assert min(waits) >= 1_000 * runner.PIECE_S - 50
+    os.close(flood)
+    os.close(dots)
 
 
 def test_every_line_of_a_value_is_masked_and_short_ones_are_not() -> None:

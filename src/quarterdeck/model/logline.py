@@ -26,7 +26,11 @@ def is_of(origin: str, wanted: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`number` counts from 1 without holes per source; `more`: the next one continues it."""
+    """`number` counts from 1 without holes per source.
+
+    `more`: it is a piece of a line and the end is not in it. The next one of its stream goes on; if there is
+    none, the line was left without its end.
+    """
 
     number: int
     at: datetime
