@@ -777,14 +777,19 @@ def pieces(text: str) -> list[str]:
     """Cut a text into parts of at most LINE_LIMIT bytes, never within a character."""
     if len(text) * 4 <= LINE_LIMIT:
         return [text]
-    data, found, at = text.encode("utf-8", "backslashreplace"), [], 0
+    data, found, at = text.encode("utf-8", "surrogatepass"), [], 0
     while len(data) - at > LINE_LIMIT:
         end = at + LINE_LIMIT
         while data[end] >> 6 == UTF8_INNER:
             end -= 1
-        found.append(data[at:end].decode())
+        found.append(data[at:end].decode("utf-8", "surrogatepass"))
         at = end
-    return [*found, data[at:].decode()]
+    return [*found, data[at:].decode("utf-8", "surrogatepass")]
+
+
+def legible(text: str) -> str:
+    """Return the text with bytes that are no UTF-8, which the log keeps as half surrogates, written out."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class Log:
@@ -862,7 +867,7 @@ class Source:
 
     def remember(self, texts: Sequence[str], *, is_open: bool) -> list[str]:
         """Take in texts that were logged, the first behind an open one; return the lines that are whole now."""
-        lines = list(texts)
+        lines = list(map(legible, texts))
         if self.is_open and self.tail:
             lines[0] = (self.tail.pop() + lines[0])[:LINE_LIMIT]
         self.is_open = is_open
@@ -997,7 +1002,7 @@ class Pump(threading.Thread):
         source.is_open, source.due, source.ended = False, None, True
 
     def _lines(self, source: Source, data: bytes, *, last_more: int) -> None:
-        texts = self._mask(data.decode("utf-8", "backslashreplace")).split("\n")
+        texts = self._mask(data.decode("utf-8", "surrogateescape")).split("\n")
         pairs: list[tuple[int, str]] = []
         for text in texts:
             if len(text) * 4 <= LINE_LIMIT:

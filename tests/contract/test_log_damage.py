@@ -134,7 +134,7 @@ def test_what_is_left_is_read_and_the_rest_is_a_gap(
     assert [line.number for line in logs.search(RUN, "line 77", limit=1)] == [77] * bool(left)
     reader = logs.reader(RUN)
     rows = reader.refresh()
-    seen = [line for line in found if not disk.is_hidden(line)]
+    seen = [line for line in found if not disk.is_own(line)]
     assert rows == len(seen)
     assert reader.read(0, rows) == seen
     assert reader.read(max(0, rows - 3), 10) == seen[-3:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -109,10 +110,10 @@ async def test_a_line_in_pieces_opens_and_is_saved_whole(
     end(services, ports, run, "succeeded")
     target = tmp_path / "saved.log"
     async with running(services, places=[Place("run", run, "log")]) as ui:
-        await ui.until("line 1 of 3")
-        await ui.press("G", "enter")
-        await ui.until("AAAABBBB")
-        assert "Line 3: 8 characters" in ui.screen
+        await ui.until("line 1 of 2")
+        await ui.press("enter")
+        await ui.until("Line 1: 8 characters")
+        assert "AAAABBBB" in ui.screen
         await ui.press("escape", "S")
         await ui.listens()
         await ui.press("ctrl+u")
@@ -120,6 +121,32 @@ async def test_a_line_in_pieces_opens_and_is_saved_whole(
         await ui.press("enter")
         await ui.until("2 lines are in")
     assert target.read_bytes() == b"between\nAAAABBBB\n"
+
+
+@pytest.mark.row("G3")
+async def test_a_log_is_saved_byte_for_byte_under_the_names_of_job_and_run(
+    deck: tuple[Services, FakePorts], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services, ports = deck
+    run = begin(services, ports, "from Windows\r", "caf\udce9 \x1b[31mü", "\r10%\r20%", "")
+    pieces(ports, "no e", "nd")
+    end(services, ports, run, "succeeded")
+    monkeypatch.chdir(tmp_path)
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        await ui.until("line 1 of 5")
+        assert "caf\\xe9 \\x1b[31mü" in ui.screen
+        await ui.press("S")
+        await ui.listens()
+        await ui.press("enter")
+        await ui.until("5 lines are in")
+        await ui.press("S")
+        await ui.listens()
+        await ui.press("enter")
+        await ui.until("is there already, and it is not replaced")
+    assert (tmp_path / f"daily-{run}.log").read_bytes() == (
+        b"from Windows\r\ncaf\xe9 \x1b[31m\xc3\xbc\n\r10%\r20%\n\nno end"
+    )
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]
 
 
 async def test_a_line_of_a_million_characters_does_not_hang(
@@ -135,3 +162,69 @@ async def test_a_line_of_a_million_characters_does_not_hang(
         await ui.until("1,000,000 characters")
         await ui.press("enter")
         await ui.until("Line 1: 1,000,000 characters")
+
+
+def pieces(ports: FakePorts, *texts: str, origin: str = "payload") -> None:
+    """Say pieces of a line whose end is to come."""
+    attempt = next(iter(ports.fake.attempts))
+    ports.fake.say(attempt, *texts, origin=origin)
+    lines = ports.fake.attempts[attempt].lines
+    for place in range(-len(texts), 0):
+        lines[place] = replace(lines[place], more=True)
+
+
+@pytest.mark.row("G1")
+async def test_pieces_of_a_line_are_shown_as_they_come(
+    deck: tuple[Services, FakePorts],
+) -> None:
+    services, ports = deck
+    run = begin(services, ports, *[f"line {n}" for n in range(199)])
+    attempt = next(iter(ports.fake.attempts))
+    pieces(ports, "loading ..")
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        await ui.until("loading ..")
+        pieces(ports, "..")
+        await ui.until("loading ....")
+        assert "FOLLOW line 200 of 200" in ui.screen
+        ports.fake.say(attempt, "from the engine", origin="engine")  # in the next window of rows
+        await ui.until("line 201 of 201")
+        ports.fake.say(attempt, ". done")
+        await ui.until("loading ..... done")
+        assert "line 201 of 201" in ui.screen
+
+
+@pytest.mark.row("G1", "T6")
+async def test_of_progress_that_is_written_over_the_last_state_is_shown(
+    deck: tuple[Services, FakePorts],
+) -> None:
+    services, ports = deck
+    run = begin(services, ports, "\r 10%\r 20%", "from Windows\r")
+    attempt = next(iter(ports.fake.attempts))
+    pieces(ports, "\r 1/9", "\r 2/9")
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        shown = await ui.until(" 2/9")
+        assert "line 3 of 3" in shown
+        assert "1/9" not in shown
+        assert "10%" not in shown
+        assert " 20%" in shown
+        assert "\\r" not in shown
+        ports.fake.say(attempt, "\r 9/9")
+        assert " 2/9" not in await ui.until(" 9/9")
+        await ui.press("enter")
+        await ui.until("\\r 1/9\\r 2/9\\r 9/9")
+
+
+@pytest.mark.row("G3")
+async def test_a_word_across_two_pieces_is_found(deck: tuple[Services, FakePorts]) -> None:
+    services, ports = deck
+    run = begin(services, ports, "one")
+    pieces(ports, "a nee", "dle in")
+    ports.fake.say(next(iter(ports.fake.attempts)), " the hay", "more")
+    end(services, ports, run, "succeeded")
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        await ui.until("a needle in the hay")
+        await ui.press("slash")
+        await ui.type("needle in the")
+        await ui.press("enter")
+        await ui.until("match 1 of 1")
+        assert "line 2 of 3" in ui.screen

@@ -15,7 +15,7 @@ from quarterdeck.logs.writer import FolderLogWriter, cannot_write, open_writer
 from quarterdeck.model.errors import ConflictError
 from quarterdeck.model.ids import RunId
 from quarterdeck.model.instants import Clock
-from quarterdeck.model.logline import LogKept, StoredLine
+from quarterdeck.model.logline import Joiner, LogKept, StoredLine
 
 if TYPE_CHECKING:
     from quarterdeck.logs.reader import FolderLogReader
@@ -77,7 +77,7 @@ class FolderRunLogs:
         return self._read(run, found, max(0, after), count)
 
     def search(self, run: RunId, text: str, *, limit: int = 100) -> Iterator[StoredLine]:
-        """Yield lines that contain `text`, oldest first, whole log; upper and lower case differ."""
+        """Yield lines that contain `text`, pieces joined, in the order of their ends; case matters."""
         found = self._shape(run)
         if found.count:
             with (self._folder(run) / disk.LINES).open("rb") as file:
@@ -141,15 +141,30 @@ class FolderRunLogs:
 
 
 def _matches(file: BinaryIO, size: int, text: str, limit: int) -> Iterator[StoredLine]:
-    wanted, found, at = disk.needle(text), 0, 0
+    parts: dict[tuple[str, str, str], str] = {}  # the end of what was given of a line that goes on
+    found = 0
+    for line in _candidates(file, size, text):
+        key = (line.source, line.origin, line.stream)
+        before = parts.pop(key, "")
+        if line.more and len(text) > 1:
+            parts[key] = line.text[1 - len(text) :]
+        if not line.is_gap and text in before + line.text:
+            found += 1
+            yield line
+            if found == limit:
+                return
+
+
+def _candidates(file: BinaryIO, size: int, text: str) -> Iterator[StoredLine]:
+    """Yield joined lines, those in one piece only if they may contain the text: most are never parsed."""
+    wanted, at, joiner = disk.needle(text), 0, Joiner()
+    awaited: list[bytes] = []  # what the lines hold that may go on with an unfinished one
     for raw in file:
         at += len(raw)
-        if at > size or found == limit:
-            return
-        # Most lines are passed over without being parsed.
-        if wanted not in raw:
-            continue
-        with suppress(*disk.UNREADABLE):
-            if text in (line := disk.decode(raw)).text:
-                found += 1
-                yield line
+        if at > size:
+            break
+        if wanted in raw or disk.MORE in raw or any(one in raw for one in awaited):
+            with suppress(*disk.UNREADABLE):
+                yield from joiner.take(disk.decode(raw))
+            awaited = [f'"{one}"'.encode() for one in joiner.origins]
+    yield from joiner.rest()

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from quarterdeck.logs import format as disk
 from quarterdeck.logs.shape import LOST, Shape
-from quarterdeck.model.logline import StoredLine
+from quarterdeck.model.logline import GAP, StoredLine
 
 
 def mend(folder: Path, found: Shape, *, is_ended: bool) -> disk.State:
@@ -85,7 +85,7 @@ def _ends(lines: list[StoredLine], before: disk.State, found: Shape) -> Iterator
 
 
 def _gap(seq: int, source: str, first: int, last: int, at: datetime) -> StoredLine:
-    return StoredLine(seq, source, first, at, disk.GAP, "", LOST, upto=last)
+    return StoredLine(seq, source, first, at, GAP, "", LOST, upto=last)
 
 
 def _last(line: StoredLine) -> int:
@@ -107,7 +107,9 @@ def _write(folder: Path, lines: list[StoredLine], state: disk.State) -> None:
             raw = disk.encode(line)
             if state.count % disk.STEP == 0:
                 index.append(state.size)
-            if disk.is_hidden(line):
+            joins = disk.is_joined(line, state.open)
+            state.joined += joins
+            if joins or disk.is_own(line):
                 hidden.append(line.seq)
             file.write(raw)
             state.size += len(raw)

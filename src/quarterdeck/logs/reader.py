@@ -1,7 +1,7 @@
 """Random access to one run's kept log by row, however long it is: rows are the lines that people see.
 
-The runner's own lines (events, result rows) are passed over; the writer keeps where they are, so a log of a
-million lines takes no object per line. Appending is `writer`'s.
+The runner's own lines (events, result rows) are passed over, and pieces of a line are joined to its first one; the
+writer keeps where both are, so a log of a million lines takes no object per line. Appending is `writer`'s.
 """
 
 from __future__ import annotations
@@ -10,20 +10,25 @@ import json
 import re
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from quarterdeck.logs import format as disk
 from quarterdeck.logs.shape import Shape, read, shape
-from quarterdeck.model.logline import ERRORS, WARNING, StoredLine
+from quarterdeck.model.logline import ERRORS, WARNING, StoredLine, carried
 from quarterdeck.model.origins import WORKER
 
+AHEAD: Final = 1_000  # lines that are read at once for the rest of an unfinished row,
+FAR: Final = (
+    20_000  # and in all: of a line that was interrupted by more than these, its beginning is shown
+)
 BLOCK: Final = 1 << 16  # bytes that are looked through at once; then other threads have their turn
 TROUBLE: Final = (*ERRORS, WARNING)
 GAP: Final = b'"gap",'
-_HEAD: Final = re.compile(rb'\[(\d+),"(?:[^"\\]|\\.)*",\d+,-?\d+,"[^"]*","[^"]*",[01],"')
-"""A stored line up to its text."""
+_HEAD: Final = re.compile(rb'\[(\d+),"((?:[^"\\]|\\.)*)",\d+,-?\d+,("[^"]*","[^"]*",)([01]),"')
+"""A stored line up to its text: sequence number, source, origin and stream, whether more comes."""
 
 
 class FolderLogReader:
@@ -40,6 +45,17 @@ class FolderLogReader:
     def rows(self) -> int:
         """How many rows there are; what is missing at the end of a damaged log is one."""
         return self._shape.count - len(self._hidden) + (1 if self._shape.missing else 0)
+
+    @property
+    def lines(self) -> int:
+        """How many lines are kept, also those that are no rows: it rises with whatever is appended."""
+        return self._shape.count
+
+    @property
+    def unfinished(self) -> int:
+        """The first row that may get more text; the number of rows if there is none."""
+        rows = (self._row_of(seq) for seq, _, _ in self._shape.open.values())
+        return min(rows, default=self.rows)
 
     def refresh(self) -> int:
         """Take in what was appended since, and return how many rows there are."""
@@ -73,11 +89,54 @@ class FolderLogReader:
         found: list[StoredLine] = []
         if seq <= last:
             end = min(last, self._seq_of(first + wanted - 1))
-            lines = read(self._folder, self._shape, seq - 1, end - seq + 1)
-            found = [line for place, line in enumerate(lines, seq) if not self._is_hidden(place)]
+            found = self._joined(read(self._folder, self._shape, seq - 1, end - seq + 1), seq)
         if len(found) < wanted:
             found.append(self._shape.gap)
         return found
+
+    def _joined(self, lines: Iterable[StoredLine], first: int) -> list[StoredLine]:
+        """Return the rows of lines from number `first` on, with what more lines than these add to them."""
+        rows: list[StoredLine] = []
+        unfinished: dict[tuple[str, str, str], int] = {}
+        seq = first - 1
+        for line in lines:
+            seq += 1
+            self._join(line, seq, rows, unfinished, adds=True)
+        last = min(seq + FAR, self._hidden[-1] if self._hidden else 0)
+        while unfinished and seq < last:
+            for line in read(self._folder, self._shape, seq, min(AHEAD, last - seq)):
+                seq += 1
+                self._join(line, seq, rows, unfinished, adds=False)
+        return rows
+
+    def _join(
+        self, line: StoredLine, seq: int, rows: list[StoredLine],
+        unfinished: dict[tuple[str, str, str], int], *, adds: bool,
+    ) -> None:  # fmt: skip
+        """Put the line into its row, or make it one if it `adds` rows."""
+        key = (line.source, line.origin, line.stream)
+        row = unfinished.pop(key, None)
+        if not self._is_hidden(seq):
+            row = len(rows) if adds else None
+            if adds:
+                rows.append(line)
+        elif row is not None:
+            text = carried(rows[row].text + line.text)
+            rows[row] = replace(rows[row], text=text, more=line.more)
+        if row is not None and line.more:
+            unfinished[key] = row
+
+    def around(self, row: int, count: int) -> tuple[list[StoredLine], int]:
+        """Return lines before and behind the one that begins a row, at most so many each way, and its place.
+
+        Pieces are not joined, and the runner's own lines are among them.
+        """
+        seq = min(self._seq_of(row), self._shape.count)
+        after = max(0, seq - 1 - count)
+        lines = read(
+            self._folder, self._shape, after, min(self._shape.count - after, 2 * count + 1)
+        )
+        return lines, seq - 1 - after
 
     def find(self, text: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
         """Return the rows whose text contains `text`, ascending, from `first` on; small letters match capitals.
@@ -117,15 +176,20 @@ class FolderLogReader:
     ) -> array[int]:
         found = array("Q")
         needles = [disk.needle(word) for word in words]
+        pieces = _Pieces(words, self._is_hidden) if self._shape.joined else None
         for block in self._blocks(stop, first):
             looked = block if fold is None else fold(block)
-            for begin in sorted({p for needle in needles for p in _lines_with(looked, needle)}):
-                seq = _match(looked, begin, words, needles)
-                if seq:
-                    self._take(found, seq, first)
-                    if most is not None and len(found) >= most:
-                        return found
-        return found
+            seqs = {
+                _match(looked, begin, words, needles)
+                for begin in {p for needle in needles for p in _lines_with(looked, needle)}
+            }
+            if pieces is not None:
+                seqs.update(pieces.found(looked))
+            for seq in sorted(seqs - {0}):
+                self._take(found, seq, first)
+                if most is not None and len(found) >= most:
+                    return found
+        return found if pieces is None else array("Q", sorted(set(found)))
 
     def _take(self, found: array[int], seq: int, first: int) -> None:
         if not self._is_hidden(seq) and (row := self._row_of(seq)) >= first:
@@ -159,6 +223,43 @@ class FolderLogReader:
     def _is_hidden(self, seq: int) -> bool:
         place = bisect_left(self._hidden, seq)
         return place < len(self._hidden) and self._hidden[place] == seq
+
+
+class _Pieces:
+    """Looks for words in lines that are joined of pieces, block for block."""
+
+    def __init__(self, words: Sequence[str], is_hidden: Callable[[int], bool]) -> None:
+        self._words = words
+        self._kept = max(map(len, words)) - 1
+        self._is_hidden = is_hidden
+        self._open: dict[tuple[bytes, bytes], tuple[int, str]] = {}
+
+    def found(self, block: bytes) -> Iterator[int]:
+        """Yield the first line's number of each row that holds a word in its pieces, or across two of them."""
+        at = 0
+        while (begin := self._next(block, at)) >= 0:
+            at = _end(block, begin) + 1
+            head = _HEAD.match(block, begin)
+            if head is None:
+                continue
+            key = (head[2], head[3])
+            before = self._open.pop(key, None)
+            if before is None and head[4] == b"0":
+                continue  # of another source
+            seq, text = int(head[1]), json.loads(block[begin : at - 1])[7]
+            if before is not None:
+                seq = before[0] if self._is_hidden(seq) else seq
+                text = before[1] + text
+            if any(word in text for word in self._words):
+                yield seq
+            if head[4] == b"1":
+                self._open[key] = (seq, text[-self._kept :] if self._kept else "")
+
+    def _next(self, block: bytes, at: int) -> int:
+        """Return where the next line begins that has more to come, or may be what comes; -1 for none."""
+        needles = {disk.MORE, *(b"," + stream for _, stream in self._open)}
+        places = [place for needle in needles if (place := block.find(needle, at)) >= 0]
+        return block.rfind(b"\n", 0, min(places)) + 1 if places else -1
 
 
 def _lines_with(block: bytes, needle: bytes) -> Iterator[int]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from quarterdeck.logs import format as disk
-from quarterdeck.model.logline import LogKept, StoredLine
+from quarterdeck.model.logline import GAP, LogKept, StoredLine
 
 LOST: Final = "these lines of the log are missing: its file is damaged"
 _BLOCK: Final = 1024 * 1024
@@ -26,6 +26,7 @@ BROKEN: Final = "this line of the log cannot be read: its file is damaged"
 class Shape:
     """`count` lines in `size` bytes can be read, `missing` ones behind them are gone.
 
+    `joined` and `open` are as in `format.State`.
     `index` and `hidden` are None where the files of these names hold them.
     """
 
@@ -36,13 +37,15 @@ class Shape:
     last_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     index: array[int] | None = None
     hidden: array[int] | None = None
+    joined: int = 0
+    open: disk.Open = field(default_factory=dict)
     of: disk.State = field(default_factory=disk.State)
 
     @property
     def gap(self) -> StoredLine:
         """The line that stands for what is missing at the end; its numbers count the log's lines."""
         last = self.count + self.missing
-        return StoredLine(last, "", self.count + 1, self.last_at, disk.GAP, "", LOST, upto=last)
+        return StoredLine(last, "", self.count + 1, self.last_at, GAP, "", LOST, upto=last)
 
     def offset(self, folder: Path, entry: int) -> int:
         """Return where the line begins that is `entry` times `STEP` behind the first."""
@@ -67,7 +70,9 @@ def shape(folder: Path, expected: int = 0) -> Shape:
         (disk.HIDDEN, state.hidden * disk.ENTRY),
     )
     if state.count >= expected and all(_size(folder / name) >= size for name, size in wanted):
-        return Shape(state.size, state.count, state.hidden, of=state)
+        return Shape(
+            state.size, state.count, state.hidden, joined=state.joined, open=state.open, of=state
+        )
     state.count = max(state.count, expected)
     return scanned(folder, state)
 
@@ -82,7 +87,9 @@ def scanned(folder: Path, state: disk.State) -> Shape:
         if (seq - 1) % disk.STEP == 0 and found.index is not None:
             found.index.append(at)
         line = decoded(raw, seq, found.last_at)
-        if disk.is_hidden(line) and found.hidden is not None:
+        joins = disk.is_joined(line, found.open)
+        found.joined += joins
+        if (joins or disk.is_own(line)) and found.hidden is not None:
             found.hidden.append(seq)
         found.size, found.count, found.last_at = at + len(raw), seq, line.at
     found.hidden_count = len(found.hidden or ())
@@ -158,7 +165,7 @@ def decoded(raw: bytes, seq: int, at: datetime) -> StoredLine:
     try:
         return disk.decode(raw)
     except disk.UNREADABLE:
-        return StoredLine(seq, "", seq, at, disk.GAP, "", BROKEN, upto=seq)
+        return StoredLine(seq, "", seq, at, GAP, "", BROKEN, upto=seq)
 
 
 def _whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -13,7 +13,15 @@ from quarterdeck.logs.mending import mend
 from quarterdeck.logs.shape import LOST, digest, shape
 from quarterdeck.model.errors import StoreFaultError
 from quarterdeck.model.instants import Clock
-from quarterdeck.model.logline import UNCOUNTED, Cursor, LogChunk, LogKept, LogLine, StoredLine
+from quarterdeck.model.logline import (
+    GAP,
+    UNCOUNTED,
+    Cursor,
+    LogChunk,
+    LogKept,
+    LogLine,
+    StoredLine,
+)
 
 NO_REASON = "their source does not have them any more"
 
@@ -73,7 +81,7 @@ class FolderLogWriter:
             return
         state.closed[source] = last
         seq = state.count + 1
-        line = StoredLine(seq, source, last + 1, self._clock(), disk.GAP, "", why)
+        line = StoredLine(seq, source, last + 1, self._clock(), GAP, "", why)
         try:
             self._keep([line], source, last, state.positions)
         except StoreFaultError:
@@ -87,7 +95,7 @@ class FolderLogWriter:
             first = state.numbers.get(source, 0) + 1
             if first <= last:
                 line = StoredLine(
-                    state.count + 1, source, first, self._clock(), disk.GAP, "", LOST, upto=last
+                    state.count + 1, source, first, self._clock(), GAP, "", LOST, upto=last
                 )
                 self._keep([line], source, last, state.positions)
                 state = self._state
@@ -128,7 +136,7 @@ class FolderLogWriter:
     @staticmethod
     def _hole(chunk: LogChunk, first: int, line: LogLine, upto: int) -> StoredLine:
         text = chunk.gap or NO_REASON
-        return StoredLine(0, chunk.source, first, line.at, disk.GAP, "", text, upto=upto)
+        return StoredLine(0, chunk.source, first, line.at, GAP, "", text, upto=upto)
 
     def _keep(
         self, lines: list[StoredLine], source: str, last: int, positions: dict[str, int]
@@ -142,12 +150,16 @@ class FolderLogWriter:
             if number % disk.STEP == 0:
                 index += at.to_bytes(disk.ENTRY, "little")
             at += len(raw)
-        hidden = [line.seq for line in lines if disk.is_hidden(line)]
+        fresh = dict(state.open)
+        joined = {line.seq for line in lines if disk.is_joined(line, fresh)}
+        hidden = [line.seq for line in lines if line.seq in joined or disk.is_own(line)]
         after = replace(
             state,
             size=at,
             count=state.count + len(lines),
             hidden=state.hidden + len(hidden),
+            joined=state.joined + len(joined),
+            open=fresh,
             positions=positions,
             numbers={**state.numbers, source: last} if last else state.numbers,
         )

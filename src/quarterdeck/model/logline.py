@@ -1,7 +1,7 @@
 """One line of a run's log, a gap in it, and the cursor behind what was read."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,13 @@ ERRORS: Final = (
 )  # fmt: skip
 """What a line of an engine, a payload or an installer holds that reports an error."""
 WARNING: Final = "WARN"
+ROW_SIZE: Final = 8 * 1024
+"""Characters of a line in pieces that are one row: the piece in which they are reached ends it."""
+ROW_PIECES: Final = 5_000
+PART_SIZE: Final = 1 << 20
+"""Characters of a line in pieces that are joined; what is longer comes in parts."""
+GAP: Final = "gap"
+"""The origin of a line that stands for missing ones."""
 UNCOUNTED: Final = -1
 """`upto` of a gap of which nobody knows how many lines it is."""
 
@@ -22,6 +29,17 @@ UNCOUNTED: Final = -1
 def is_of(origin: str, wanted: str) -> bool:
     """Whether lines of this origin are wanted: `worker` wants those of every worker."""
     return origin == wanted or (wanted == WORKER and origin.startswith(f"{WORKER}-"))
+
+
+def last_state(text: str) -> str:
+    """Return what a terminal shows in the end of a text that goes back to its beginning with carriage returns."""
+    return text.rstrip("\r").rpartition("\r")[2] if "\r" in text else text
+
+
+def carried(text: str) -> str:
+    """Return what of the beginning of a text the last state of it and of what follows may need."""
+    shown = text.rstrip("\r")
+    return text[shown.rfind("\r") + 1 :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +110,54 @@ class StoredLine:
     @property
     def is_gap(self) -> bool:
         """Whether this stands for lines that are missing."""
-        return self.origin == "gap"
+        return self.origin == GAP
 
     @property
     def worker(self) -> str:
         """The worker whose log it is, as its lines' origin names it; empty for a driver's."""
         return self.source.partition("/")[2].partition(".")[0]
+
+
+class Joiner:
+    """Joins pieces to lines. They come in the order of their ends, with number and time of their first piece."""
+
+    def __init__(self, size: int = PART_SIZE) -> None:
+        self._size = size
+        self._attempt = ""
+        self._open: dict[tuple[str, str, str], tuple[StoredLine, list[str], int]] = {}
+
+    def take(self, line: StoredLine) -> list[StoredLine]:
+        """Return the line that this one ends, behind those whose ends will not come any more."""
+        attempt = line.source.partition("/")[0]
+        if attempt != self._attempt:
+            self._attempt, before = attempt, self.rest()
+            return [*before, *self.take(line)]
+        if line.is_gap:
+            return [*self.rest(line.source), line]
+        key = (line.source, line.origin, line.stream)
+        first, texts, size = self._open.pop(key, (line, [], 0))
+        texts.append(line.text)
+        size += len(line.text)
+        if line.more and size < self._size:
+            self._open[key] = (first, texts, size)
+            return []
+        return [replace(first, text="".join(texts), more=line.more)] if len(texts) > 1 else [line]
+
+    @property
+    def origins(self) -> set[str]:
+        """Those of unfinished lines, and of the gap that may swallow their ends."""
+        return {key[1] for key in self._open} | {GAP} if self._open else set()
+
+    def rest(self, source: str | None = None) -> list[StoredLine]:
+        """Return the lines whose end did not come, of one source or of all, and forget them."""
+        keys = [key for key in self._open if source in (None, key[0])]
+        unfinished = [self._open.pop(key) for key in keys]
+        return [replace(first, text="".join(texts)) for first, texts, _ in unfinished]
+
+
+def whole_lines(lines: Iterable[StoredLine], size: int = PART_SIZE) -> Iterator[StoredLine]:
+    """Yield lines with their pieces joined; those that have no end have `more`."""
+    joiner = Joiner(size)
+    for line in lines:
+        yield from joiner.take(line)
+    yield from joiner.rest()

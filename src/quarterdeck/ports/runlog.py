@@ -48,6 +48,9 @@ class LogWriter(Protocol):
 class LogReader(Protocol):
     """One run's log by rows: the lines that people see, from 0, the oldest. For one thread at a time.
 
+    Pieces of a line are one row, at its first piece; a very long line is several. Of a line that is written over
+    with carriage returns, the row has the last state.
+
     What looks through the log asks `stop` now and then, and gives what it found until it says yes. A gap is
     never a match.
     """
@@ -57,12 +60,26 @@ class LogReader(Protocol):
         """How many rows there were at the last `refresh`."""
         ...
 
+    @property
+    def lines(self) -> int:
+        """How many lines were kept at the last `refresh`, also those that are no rows."""
+        ...
+
+    @property
+    def unfinished(self) -> int:
+        """The first row that may get more text; the number of rows if there is none."""
+        ...
+
     def refresh(self) -> int:
         """Take in what was appended since, and return how many rows there are."""
         ...
 
     def read(self, first: int, count: int) -> list[StoredLine]:
         """Return rows from `first` on, at most so many; gaps are rows."""
+        ...
+
+    def around(self, row: int, count: int) -> tuple[list[StoredLine], int]:
+        """Return the single lines, pieces as well, around the one that begins a row, and its place among them."""
         ...
 
     def find(self, text: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
@@ -96,7 +113,7 @@ class RunLogs(Protocol):
         ...
 
     def search(self, run: RunId, text: str, *, limit: int = 100) -> Iterator[StoredLine]:
-        """Yield lines that contain `text`, oldest first, whole log."""
+        """Yield lines that contain `text`, pieces joined, in the order of their ends, whole log."""
         ...
 
     def reader(self, run: RunId) -> LogReader:

@@ -8,6 +8,8 @@ _ACTIVE: Final = (
     "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """Control characters and escapes, bidirectional controls, invisible ones, line separators, half surrogates."""
+_BYTES: Final = range(0xDC80, 0xDD00)
+"""Half surrogates that stand for bytes, from 0x80 on, which are no UTF-8."""
 _FORMS: Final = (("x", 2), ("u", 4), ("U", 8))
 _JOINS: Final = "[\u200c\u200d\ufe00-\ufe0f]"
 """What changes the width or shape of its neighbours."""
@@ -18,6 +20,8 @@ _MASKED: Final = re.compile(f"(?!\t){_ACTIVE}|{_JOINS}")
 
 def _written(match: re.Match[str]) -> str:
     code = ord(match[0])
+    if code in _BYTES:
+        return f"\\x{code - _BYTES[0] + 0x80:02x}"
     short = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
     if short is not None:
         return short

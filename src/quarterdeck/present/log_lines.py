@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from quarterdeck.model.logline import ERRORS, UNCOUNTED, WARNING
+from quarterdeck.model.logline import ERRORS, UNCOUNTED, WARNING, last_state, whole_lines
 from quarterdeck.present import inert, table
 from quarterdeck.present.table import Cell, Line
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 TIMES: Final = ("off", "local", "UTC", "since start")
 ORIGIN_WIDTH: Final = 10
+SAVED_SIZE: Final = (
+    1 << 26
+)  # characters of a line that is saved; one that is longer is cut by a newline
 LONG: Final = 2_000  # characters of a line that are drawn; the whole of it opens with Enter
 _ERROR: Final = re.compile("|".join(map(re.escape, ERRORS)))
 _WARN: Final = re.compile(rf"\b{WARNING}")
@@ -34,9 +37,10 @@ def tone(line: StoredLine) -> str:
     """Return the tone of the line's text."""
     if line.is_gap:
         return "gap"
-    if _ERROR.search(line.text[:LONG]):
+    text = last_state(line.text)[:LONG]
+    if _ERROR.search(text):
         return "error"
-    return "warn" if _WARN.search(line.text[:LONG]) else ""
+    return "warn" if _WARN.search(text) else ""
 
 
 def cells(line: StoredLine, way: Way) -> Line:
@@ -54,7 +58,7 @@ def cells(line: StoredLine, way: Way) -> Line:
         )
     shown = tone(line)
     stream = "!" if line.stream == "stderr" and line.origin == "payload" else " "
-    text = line.text
+    text = last_state(line.text)
     size = ""
     if len(text) > LONG:
         size = f"[{len(text):,} characters, Enter shows all] "
@@ -63,7 +67,6 @@ def cells(line: StoredLine, way: Way) -> Line:
         *([Cell(stamp, "dim")] if stamp else []),
         Cell(f"{line.origin:<{ORIGIN_WIDTH - 2}}{stream} {size}", "dim"),
         *_marked(inert.line(text.expandtabs(8)), way.search, shown),
-        *([Cell(" \\", "dim")] if line.more else []),
     )
 
 
@@ -71,7 +74,7 @@ def plain(line: StoredLine) -> str:
     """Return the line as it is copied."""
     if line.is_gap:
         return table_text(cells(line, Way(times="off")))
-    return inert.line(line.text)
+    return inert.line(last_state(line.text))
 
 
 def table_text(shown: Sequence[Cell]) -> str:
@@ -124,29 +127,37 @@ def sideways(line: Line, by: int) -> Line:
 def joined(lines: Sequence[StoredLine], at: int) -> str:
     """Return the whole text of the line that the piece at place `at` is of; lines of others may stand between."""
     here = lines[at]
-    own = [(n, one) for n, one in enumerate(lines) if _of(one) == _of(here)]
-    place = next(n for n, (where, _) in enumerate(own) if where == at)
-    begin = end = place
+    if here.is_gap:
+        return plain(here)
+    own = [
+        (n, one) for n, one in enumerate(lines)
+        if _of(one) == _of(here) or (one.is_gap and one.source == here.source)
+    ]  # fmt: skip
+    begin = end = next(n for n, (where, _) in enumerate(own) if where == at)
     while begin and own[begin - 1][1].more:
         begin -= 1
-    while own[end][1].more and end + 1 < len(own):
+    while own[end][1].more and end + 1 < len(own) and not own[end + 1][1].is_gap:
         end += 1
     return "".join(one.text for _, one in own[begin : end + 1])
 
 
-def saved(lines: Iterable[StoredLine]) -> Iterator[str]:
-    """Yield lines as a file holds them: pieces joined, as they were written; a gap as a line of its own."""
-    pieces: dict[tuple[str, str, str], list[str]] = {}
-    for line in lines:
-        if line.is_gap:
-            yield table_text(cells(line, Way(times="off"))) + "\n"
-            continue
-        pieces.setdefault(_of(line), []).append(line.text)
-        if not line.more:
-            yield "".join(pieces.pop(_of(line))) + "\n"
-    yield from (
-        "".join(rest) + "\n" for rest in pieces.values()
-    )  # their ends are lost, or to come
+def saved(lines: Iterable[StoredLine]) -> Iterator[bytes]:
+    """Yield lines as a file holds them: pieces joined, byte for byte as they were written; a gap says what it is.
+
+    A line that was left without its end gets none, unless others come behind it.
+    """
+    is_open = False
+    for line in whole_lines(lines, size=SAVED_SIZE):
+        text = table_text(cells(line, Way(times="off"))) if line.is_gap else line.text
+        yield b"\n" * is_open + _bytes(text) + b"\n" * (not line.more)
+        is_open = line.more
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half surrogates that stand for no bytes
+        return text.encode("utf-8", "surrogatepass")
 
 
 def _of(line: StoredLine) -> tuple[str, str, str]:

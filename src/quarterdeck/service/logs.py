@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -9,18 +10,23 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import format_instant
 from quarterdeck.model.logline import SHOWN_STREAMS, UNCOUNTED, StoredLine, is_of
+from quarterdeck.present import log_lines
 from quarterdeck.service.advancing import CLEARING
 from quarterdeck.service.archiving import Archiving
 from quarterdeck.service.context import ALL
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quarterdeck.model.run import Run
     from quarterdeck.ports.runlog import LogReader
     from quarterdeck.service.context import Context
+    from quarterdeck.service.outfile import Saved
     from quarterdeck.service.runs import Runs
 
 TURN_CHUNKS = 20  # following: what is kept is shown before more is fetched
 AWAY_S = 30.0  # a cluster that does not answer after the end of a run is waited for
+_BYTE = re.compile("[\udc80-\udcff]")  # one that is no UTF-8, as the log keeps it
 OTHERS_S = 5.0  # another process that keeps the log is waited for
 
 
@@ -97,6 +103,20 @@ class Logs:
             if _is_shown(line, origin, events=events):
                 yield view(line)
 
+    def save(self, run_id: str, path: Path) -> Saved:
+        """Write the whole log as it stands to a file that is not there yet, byte for byte; see `outfile`.
+
+        In a folder it is named after job and run. A gap is a line of its own. A line that was left without its end
+        gets one if others come behind it.
+        """
+        from quarterdeck.service import outfile
+
+        run = self._fresh(run_id)
+        if path.is_dir():
+            path /= outfile.file_name(self._runs.stored(run_id)["job"], run.id)
+        lines = (line for line in self._archiving.lines(run.id) if _is_shown(line, None))
+        return outfile.save(path, log_lines.saved(lines))
+
     def follow(
         self,
         run_id: str,
@@ -154,11 +174,15 @@ def view(line: StoredLine) -> dict[str, Any]:
         }  # fmt: skip
     shown: dict[str, Any] = {
         "seq": line.seq, "at": format_instant(line.at), "origin": line.origin,
-        "stream": line.stream, "text": line.text,
+        "stream": line.stream, "text": _BYTE.sub(_written, line.text),
     }  # fmt: skip
     if line.more:
         shown["more"] = True
     return shown
+
+
+def _written(match: re.Match[str]) -> str:
+    return f"\\x{ord(match[0]) & 0xFF:02x}"
 
 
 def _is_shown(line: StoredLine, origin: str | None, *, events: bool = False) -> bool:

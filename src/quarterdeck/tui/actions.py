@@ -150,7 +150,7 @@ _TABLE: Final = (
     Action("log.right", "right", "Right", "half a screen to the right", _LOG),
     Action("log.plain", "m", "Plain", "plain text for the mouse; Enter comes back", _LOG,
            "quarterdeck logs {run}"),
-    Action("log.save", "S", "Save", "save the whole log to a file", _LOG, "quarterdeck logs {run} > FILE"),
+    Action("log.save", "S", "Save", "save the whole log to a file", _LOG, "quarterdeck logs {run} --save FILE"),
     # --- editor
     Action("editor.save", "ctrl+s,f10", "Save", "save the draft now", _EDITOR,
            "quarterdeck job edit {job} -f FILE", writes=True),

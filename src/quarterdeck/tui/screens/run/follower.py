@@ -22,11 +22,14 @@ LEAST_S: Final = 0.02  # for the other threads, where lines come as fast as they
 
 
 class Grown(Message, bubble=False):
-    """A fact: how many rows there are, the last of them, and at first the `head` too; `is_open`: more may come."""
+    """A fact: how many rows there are, the last of them, and at first the `head` too; `is_open`: more may come.
+
+    `changed`: from this row on, rows that were told before may have got more text; None if none did.
+    """
 
     def __init__(
         self, total: int, first: int, lines: list[StoredLine], *, is_open: bool, trouble: str = "",
-        head: Sequence[StoredLine] = (),
+        head: Sequence[StoredLine] = (), changed: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.total = total
@@ -35,10 +38,13 @@ class Grown(Message, bubble=False):
         self.head = head
         self.is_open = is_open
         self.trouble = trouble
+        self.changed = changed
 
     def can_replace(self, message: Message) -> bool:
-        """Let the newest speak."""
-        return isinstance(message, Grown)
+        """Let the newest speak, if it has the rows that this one brings up to date."""
+        if not isinstance(message, Grown):
+            return False
+        return self.changed is None or message.first <= max(self.changed, self.first)
 
 
 class Follower:
@@ -61,7 +67,8 @@ class Follower:
         self._stopped.set()
 
     def _follow(self) -> None:
-        before, idle_s = -1, TICK_S
+        before, kept, idle_s = -1, -1, TICK_S
+        changed: int | None = None  # since the last look
         while not self._stopped.is_set():
             begun = time.monotonic()
             try:
@@ -69,17 +76,22 @@ class Follower:
                 is_open = logs.keep(self._run)
                 reader = logs.reader(self._run)
                 total = reader.refresh()
-                first = max(0, total - 1) // WINDOW * WINDOW
-                lines = reader.read(first, WINDOW) if total != before else []
+                is_news = reader.lines != kept
+                # A row that got more text may stand in the window before the last.
+                begin = total - 1 if changed is None else max(changed, total - WINDOW)
+                first = max(0, min(total - 1, begin)) // WINDOW * WINDOW
+                lines = reader.read(first, 2 * WINDOW) if is_news else []
                 head = reader.read(0, WINDOW) if before < 0 and first else []
             except QuarterdeckError as error:
                 self._tell(Grown(max(0, before), 0, [], is_open=True, trouble=error.message))
                 self._stopped.wait(SLOW_S)
                 continue
-            if total != before or not is_open:
-                self._tell(Grown(total, first, lines, is_open=is_open, head=head))
+            if is_news or not is_open:
+                found = Grown(total, first, lines, is_open=is_open, head=head, changed=changed)
+                self._tell(found)
             if not is_open:
                 return
-            idle_s = TICK_S if total != before else min(SLOW_S, idle_s + TICK_S)
-            before = total
+            idle_s = TICK_S if is_news else min(SLOW_S, idle_s + TICK_S)
+            before, kept = total, reader.lines
+            changed = reader.unfinished if reader.unfinished < total else None
             self._stopped.wait(max(LEAST_S, idle_s - (time.monotonic() - begun)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from quarterdeck.tui.page import Page
 if TYPE_CHECKING:
     from quarterdeck.model.logline import StoredLine
     from quarterdeck.service.bundle import Services
+    from quarterdeck.service.outfile import Saved
 
 AT_ONCE: Final = 10_000  # rows
 
@@ -26,25 +26,20 @@ class Leaving(Page):
 
     def action_log_save(self) -> None:
         """Ask for a file, and write the whole log into it."""
+        from quarterdeck.service.outfile import file_name
         from quarterdeck.tui.widgets.dialog import Answer, Choice, Dialog, Field
 
-        place = Path.cwd() / f"{self.run_id}.log"
+        logs, run = self.services.logs, self.run_id
+        place = Path.cwd() / file_name(self.job_name(), run)
 
         def done(answer: Answer | None) -> None:
             if answer is not None and answer.fields["path"].strip():
                 path = Path(answer.fields["path"].strip()).expanduser()
-                self.ask(
-                    f"writing {path}",
-                    partial(self._write, path),
-                    lambda n: self.say(f"{n:,} lines are in {path}"),
-                )
+                self.ask(f"writing {path}", partial(logs.save, run, path), self._saved)
 
         lines = [
-            (
-                Cell(
-                    "The whole log, each line as it was written; a file that is there is not replaced."
-                ),
-            )
+            (Cell("The whole log, byte for byte; in a folder, named after job and run."),),
+            (Cell("A file that is there is not replaced."),),
         ]
         dialog = Dialog(
             "Save the log",
@@ -54,23 +49,12 @@ class Leaving(Page):
         )
         self.app.push_screen(dialog, done)
 
-    def _write(self, path: Path) -> int:
-        from quarterdeck.model.errors import StoreFaultError
+    def _saved(self, saved: Saved) -> None:
+        self.say(f"{saved.lines:,} lines are in {saved.path}")
 
-        count = 0
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(
-                descriptor, "w", encoding="utf-8", errors="surrogatepass", newline=""
-            ) as file:
-                for text in log_lines.saved(_whole(self.services, self.run_id)):
-                    file.write(text)
-                    count += 1
-        except OSError as error:
-            raise StoreFaultError(
-                f"{path} cannot be written: {error.strerror}.", advice="Name another file."
-            ) from error
-        return count
+    def job_name(self) -> str:
+        """Return the job that the run is of."""
+        raise NotImplementedError
 
     def action_log_plain(self) -> None:
         """Leave the screen for plain text, which the mouse can mark; Enter comes back."""

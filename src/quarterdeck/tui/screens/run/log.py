@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quarterdeck.model.logline import StoredLine
     from quarterdeck.tui.widgets.filter_bar import FilterBar
 
-PIECES: Final = 1_000  # rows before and behind one that are looked through for pieces of its line
+PIECES: Final = 2_000  # lines before and behind one that are looked through for pieces of its line
 HUGE: Final = 20_000  # characters
 ORIGINS: Final = ("", "payload", "engine", "worker", "runner", "installer")
 
@@ -164,8 +164,7 @@ class LogActs(Leaving, Moving):
         def read() -> tuple[int, list[str]]:
             reader = services.logs.reader(run)
             reader.refresh()
-            begin = max(0, row - PIECES)
-            whole = log_lines.joined(reader.read(begin, 2 * PIECES), row - begin)
+            whole = log_lines.joined(*reader.around(row, PIECES))
             lines = inert.block(whole)
             if len(whole) > HUGE:  # words are not looked for in a million letters
                 lines = [one[n : n + wide] for one in lines for n in range(0, len(one), wide)]
