@@ -383,6 +383,65 @@ def test_follow_prints_lines_as_they_come_and_json_by_line(deck: Quarterdeck) ->
     assert "out" in human
 
 
+DOTS = """\
+import sys, time
+print("loading ", end="", flush=True)
+sys.stderr.write("\\r10%")
+sys.stderr.flush()
+while not ({folder!r} / Path("go")).exists():
+    print(".", end="", flush=True)
+    time.sleep(0.05)
+sys.stderr.write("\\r100%\\n")
+sys.stderr.flush()
+time.sleep(0.1)
+print(" done")
+print("x" * 20_000 + " needle " + "x" * 9_000)
+sys.stdout.buffer.write(b"caf\\xe9\\r\\nno end")
+"""
+
+
+@pytest.mark.row("G1", "G3")
+def test_an_unfinished_line_is_seen_and_its_pieces_are_joined(
+    deck: Quarterdeck, tmp_path: Path
+) -> None:
+    text = "from pathlib import Path\n" + DOTS.format(folder=str(tmp_path))
+    deck.create("dots", source=python(text))
+    follower = deck.start("run", "dots", "--follow")
+    assert follower.stdout is not None
+    seen = ""
+    while "| loading ." not in seen or "| 10%" not in seen:  # the run waits for us
+        seen += os.read(follower.stdout.fileno(), 4_096).decode()
+    run = deck.ok("runs")[0]["id"]
+    (tmp_path / "go").touch()
+    seen += follower.communicate(timeout=60)[0]
+    assert "100%" in seen
+    assert "| no end\n" in seen
+    said = deck.call("logs", run, "--origin", "payload").out.splitlines()
+    lines = [line.partition("| ")[2] for line in said]
+    [dots] = [line for line in lines if line.startswith("loading")]
+    assert dots == "loading " + "." * dots.count(".") + " done"
+    assert "100%" in lines
+    assert lines[-2:] == ["caf\\xe9", "no end"]
+    assert lines[-3] == "x" * 20_000 + " needle " + "x" * 9_000
+    assert lines[-3] in deck.call("logs", run, "--search", "needle").out
+    assert dots in deck.call("logs", run, "--search", ".. done").out
+    last = deck.call("logs", run, "--origin", "payload", "--tail", "1").out
+    assert last.endswith("| no end\n")
+    [piece] = deck.ok("logs", run, "--search", ".. done")
+    assert piece["text"] == dots
+    assert deck.ok("logs", run, "--origin", "payload")[-1]["more"] is True  # it has no end
+    saved = deck.ok("logs", run, "--save", str(tmp_path))
+    assert saved["path"] == str(tmp_path / f"dots-{run}.log")
+    content = Path(saved["path"]).read_bytes()
+    assert b"\ncaf\xe9\r\n" in content
+    assert content.endswith(b"\nno end")
+    assert b"\r10%\r100%\n" in content
+    assert saved["bytes"] == len(content)
+    again = deck.call("logs", run, "--save", saved["path"])
+    assert again.code == 1
+    assert "is there already" in again.err
+
+
 @pytest.mark.row("F16", "P1")
 def test_doctor_finds_and_removes_what_nobody_owns(deck: Quarterdeck) -> None:
     deck.create("sleeper", source=python(SLEEPER))

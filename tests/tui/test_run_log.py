@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -146,7 +145,7 @@ async def test_a_log_is_saved_byte_for_byte_under_the_names_of_job_and_run(
     assert (tmp_path / f"daily-{run}.log").read_bytes() == (
         b"from Windows\r\ncaf\xe9 \x1b[31m\xc3\xbc\n\r10%\r20%\n\nno end"
     )
-    assert not [name for name in os.listdir(tmp_path) if name.endswith(".part")]
+    assert not parts_in(tmp_path)
 
 
 async def test_a_line_of_a_million_characters_does_not_hang(
@@ -162,6 +161,10 @@ async def test_a_line_of_a_million_characters_does_not_hang(
         await ui.until("1,000,000 characters")
         await ui.press("enter")
         await ui.until("Line 1: 1,000,000 characters")
+
+
+def parts_in(folder: Path) -> list[Path]:
+    return list(folder.glob(".*.part"))
 
 
 def pieces(ports: FakePorts, *texts: str, origin: str = "payload") -> None:

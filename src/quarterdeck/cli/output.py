@@ -28,6 +28,7 @@ class Output:
         self.is_terminal = sys.stdout.isatty()
         dumb = plain or os.environ.get("TERM", "dumb") == "dumb"
         self.colour = self.is_terminal and not dumb and not os.environ.get("NO_COLOR")
+        self.rewrites = self.is_terminal and not dumb  # the line that the cursor is in
         self.shows_progress = sys.stderr.isatty() and not dumb and not as_json
         self.width = None if plain else self._width()
         self._is_ascii = not glyphs.draws_utf8(os.environ, ascii=ascii)
@@ -63,6 +64,11 @@ class Output:
     def _drawn(self, text: str) -> str:
         """Return the text with our marks as the terminal can show them."""
         return glyphs.in_ascii(text) if self._is_ascii else text
+
+    def part(self, *cells: Cell, again: bool = False) -> None:
+        """Write cells and stay in the line; `again`: in the place of what stands in it."""
+        begin, rest = ("\r", "\x1b[K") if again else ("", "")
+        sys.stdout.write(begin + "".join(map(self._painted, cells)) + rest)
 
     def table(
         self, columns: Sequence[Column], rows: Sequence[Mapping[str, Any]], look: Look

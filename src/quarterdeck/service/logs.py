@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quarterdeck.model.errors import UnreachableError
 from quarterdeck.model.instants import format_instant
-from quarterdeck.model.logline import SHOWN_STREAMS, UNCOUNTED, StoredLine, is_of
+from quarterdeck.model.logline import SHOWN_STREAMS, UNCOUNTED, StoredLine, is_of, whole_lines
 from quarterdeck.present import log_lines
 from quarterdeck.service.advancing import CLEARING
 from quarterdeck.service.archiving import Archiving
@@ -73,16 +73,31 @@ class Logs:
         return run
 
     def all(
-        self, run_id: str, *, origin: str | None = None, events: bool = False
+        self,
+        run_id: str,
+        *,
+        origin: str | None = None,
+        events: bool = False,
+        whole: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Yield the whole log as it stands, after bringing it up to date; `events` adds the runner's events."""
+        """Yield the whole log as it stands, after bringing it up to date.
+
+        `events` adds the runner's events. `whole` joins pieces of a line; lines come in the order of their ends.
+        """
         run = self._fresh(run_id)
-        for line in self._archiving.lines(run.id):
-            if _is_shown(line, origin, events=events):
-                yield view(line)
+        kept = self._archiving.lines(run.id)
+        lines = (line for line in kept if _is_shown(line, origin, events=events))
+        for line in whole_lines(lines) if whole else lines:
+            yield view(line)
 
     def tail(
-        self, run_id: str, count: int, *, origin: str | None = None, events: bool = False
+        self,
+        run_id: str,
+        count: int,
+        *,
+        origin: str | None = None,
+        events: bool = False,
+        whole: bool = False,
     ) -> list[dict[str, Any]]:
         """Return the last `count` of the lines that `all` yields, without reading the whole log."""
         run, logs = self._fresh(run_id), self._context.ports.logs
@@ -90,6 +105,8 @@ class Logs:
         while True:
             lines = logs.tail(run.id, read)
             shown = [line for line in lines if _is_shown(line, origin, events=events)]
+            if whole:  # the first may lack its beginning
+                shown = list(whole_lines(shown))[len(lines) >= read :]
             if len(shown) >= count or len(lines) < read:
                 return [view(line) for line in shown[-count:]]
             read *= 4
@@ -97,7 +114,7 @@ class Logs:
     def search(
         self, run_id: str, text: str, *, origin: str | None = None, events: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """Yield those of `all`'s lines that contain `text`."""
+        """Yield those of `all`'s lines that contain `text`, pieces joined."""
         run = self._fresh(run_id)
         for line in self._context.ports.logs.search(run.id, text, limit=ALL):
             if _is_shown(line, origin, events=events):
