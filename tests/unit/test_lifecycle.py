@@ -192,6 +192,17 @@ ENDS = [
 ]
 
 
+@pytest.mark.row("G5")
+def test_what_was_said_whole_is_not_said_again_cut() -> None:
+    long = "ValueError: " + "no " * 200
+    told = word(
+        "failed", reason="user_error", message=f"Exit code 1: {long}",
+        evidence=["  File a.py", long[:400], "a hint", "a hint"],
+    )  # fmt: skip
+    run, _ = after(*DISPATCH, seen(Phase.ENDED, last_word=told))
+    assert run.evidence == (f"Exit code 1: {long}", "  File a.py", "a hint")
+
+
 @pytest.mark.parametrize(("fact", "state", "reason"), ENDS)
 def test_an_end_is_green_only_by_the_runners_word(
     fact: Observation, state: RunState, reason: Reason | None

@@ -1,6 +1,6 @@
 """What an ended attempt means: its final state and failure, from the runner's last word or without one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,15 +78,22 @@ def _from_word(word: Mapping[str, Any], seen: Observation) -> End:
     if reason is Reason.LOST:
         state = RunState.LOST
     said = [word["message"]] if word.get("message") else []
-    if word.get("line") and not word.get(
-        "place"
-    ):  # of an earlier version's runner, or before the start
+    if word.get("line") and not word.get("place"):  # before the start, or of an earlier runner
         column = f", column {word['column']}" if word.get("column") else ""
         said.append(f"line {word['line']}{column}")
-    evidence = tuple(dict.fromkeys((*said, *word.get("evidence", ()), *seen.evidence)))
+    evidence = _once((*said, *word.get("evidence", ()), *seen.evidence))
     headline = str(word.get("headline") or "") if reason in _OF_CODE else ""
     return End(
         state,
         because,
         Failure(reason, word.get("object") or "", evidence, headline, word.get("place") or None),
     )
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the texts without those that an earlier one holds: the last word may have a long one cut, too."""
+    found: list[str] = []
+    for text in texts:
+        if not any(text in one for one in found):
+            found.append(text)
+    return tuple(found)
