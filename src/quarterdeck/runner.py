@@ -170,6 +170,14 @@ class End:
     place: Json | None = None  # {what, number, of, line, column, file, text}; see model/failure
 
 
+def failure_lines(end: End) -> list[str]:
+    """Return why the attempt failed, as people read it at the end of its log."""
+    if end.state == "succeeded" or end.reason == "cancelled":
+        return []
+    at = f" (line {end.line}, column {end.column})" if end.line and end.column else ""
+    return f"{end.state} ({end.reason}): {end.message.rstrip()}{at}".splitlines()
+
+
 class EndedError(Exception):
     """Carries the end from where it is known to where it is said."""
 
@@ -2270,6 +2278,8 @@ class Runner:
             if path.exists():
                 return  # the first start's own end holds
         else:
+            for line in failure_lines(end):
+                self.log.text("runner", "stderr", line)
             self.log.event(
                 "ended",
                 state=end.state,

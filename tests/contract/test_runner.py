@@ -223,6 +223,10 @@ def test_python_payload_that_raises_says_the_error(attempt: Attempt) -> None:
     assert (word["state"], word["reason"], word["exit_code"]) == ("failed", "user_error", 1)
     assert "AnalysisException" in word["message"]
     assert any("Traceback" in line for line in attempt.texts("payload", "stderr"))
+    [said] = attempt.texts("runner", "stderr")  # the last line that people see
+    assert said.startswith("failed (user_error): ")
+    assert "AnalysisException" in said
+    assert [line for line in attempt.lines() if line.stream == "stderr"][-1].text == said
 
 
 def test_flood_of_lines_is_written_whole(attempt: Attempt) -> None:

@@ -163,6 +163,65 @@ async def test_a_line_of_a_million_characters_does_not_hang(
         await ui.until("Line 1: 1,000,000 characters")
 
 
+ENGINE_ENDS = (
+    "[x INFO sail_cli::spark::server] Shutting down the Spark Connect server...",
+    "[x WARN sail_common::actor] aborting 16 task(s) for SessionManagerActor",
+)
+SCRIPT = """\
+warming up: Error: handled
+Traceback (most recent call last):
+  File "job.py", line 3, in f
+KeyError: 'deep'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "job.py", line 9, in <module>
+    raise RuntimeError("outer") from error
+RuntimeError: outer
+Exception ignored in: <function f at 0x7f>
+Traceback (most recent call last):
+  File "job.py", line 20, in f
+ValueError: told at the end"""
+
+
+@pytest.mark.row("T9")
+@pytest.mark.parametrize(
+    ("said", "word", "row"),
+    [
+        (SCRIPT.split("\n"), {
+            "object": "payload", "message": "The payload ended with exit code 1: RuntimeError: outer",
+            "evidence": ["KeyError: 'deep'", "ValueError: told at the end"],
+        }, 98),
+        (["rows: 3"], {
+            "object": "statement 2 of 2", "message": "AnalysisException: no column nope",
+        }, 94),
+        (["Error: not what ended it"], {
+            "object": "payload", "message": "The payload was ended by SIGKILL.",
+        }, 94),
+        (["[x ERROR sail] no space left"], {
+            "reason": "engine_lost", "object": "engine", "message": "The engine ended.",
+        }, 91),
+    ],
+    ids=["traceback", "statement", "signal", "engine"],
+)  # fmt: skip
+async def test_a_failed_run_opens_at_the_error_that_ended_it(
+    deck: tuple[Services, FakePorts], said: list[str], word: dict[str, object], row: int
+) -> None:
+    services, ports = deck
+    word = {"reason": "user_error", "exit_code": 1} | word
+    origin = "engine" if word["object"] == "engine" else "payload"
+    run = begin(services, ports, *[f"fine {n}" for n in range(90)], origin="payload")
+    attempt = next(iter(ports.fake.attempts))
+    ports.fake.say(attempt, *said, origin=origin)
+    ports.fake.say(attempt, *ENGINE_ENDS, origin="engine")
+    told = f"failed ({word['reason']}): {word['message']}"
+    ports.fake.say(attempt, told, origin="runner", stream="stderr")
+    end(services, ports, run, "failed", **word)
+    async with running(services, places=[Place("run", run, "log")]) as ui:
+        await ui.until(f"FOLLOW off line {row} of {93 + len(said)}")
+
+
 def parts_in(folder: Path) -> list[Path]:
     return list(folder.glob(".*.part"))
 

@@ -149,10 +149,15 @@ class FolderLogReader:
         return self._rows_with((text,), stop, first, fold=fold)
 
     def trouble(
-        self, stop: Callable[[], bool], first: int = 0, most: int | None = None
+        self,
+        stop: Callable[[], bool],
+        first: int = 0,
+        most: int | None = None,
+        *,
+        warnings: bool = True,
     ) -> array[int]:
         """Return the rows from `first` on that report an error or a warning, ascending; at most so many."""
-        return self._rows_with(TROUBLE, stop, first, most=most)
+        return self._rows_with(TROUBLE if warnings else ERRORS, stop, first, most=most)
 
     def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:
         """Return the rows of one origin, and the gaps, ascending, from `first` on."""

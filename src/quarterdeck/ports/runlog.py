@@ -87,9 +87,14 @@ class LogReader(Protocol):
         ...
 
     def trouble(
-        self, stop: Callable[[], bool], first: int = 0, most: int | None = None
+        self,
+        stop: Callable[[], bool],
+        first: int = 0,
+        most: int | None = None,
+        *,
+        warnings: bool = True,
     ) -> array[int]:
-        """Return the rows from `first` on that report an error or a warning, ascending, at most so many."""
+        """Return the rows from `first` on that report an error, or a warning too, ascending, at most so many."""
         ...
 
     def of_origin(self, origin: str, stop: Callable[[], bool], first: int = 0) -> array[int]:

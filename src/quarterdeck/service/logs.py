@@ -120,6 +120,12 @@ class Logs:
             if _is_shown(line, origin, events=events):
                 yield view(line)
 
+    def first_error(self, run_id: str, stop: Callable[[], bool]) -> int | None:
+        """Return the row of a failed run's error, or None; see `first_error`. It may read the whole log."""
+        from quarterdeck.service import first_error
+
+        return first_error.first_error(self.reader(run_id), self._runs.stored(run_id), stop)
+
     def save(self, run_id: str, path: Path) -> Saved:
         """Write the whole log as it stands to a file that is not there yet, byte for byte; see `outfile`.
 

@@ -162,7 +162,7 @@ class LogView(Widget, can_focus=True):
         """Put the cursor on a row of the log, with a few lines of sight around it."""
         place = self.place_of(row)
         if not self.top <= place < self.top + self._fitting():
-            self.top = max(0, place - self._height // 3)
+            self.top = max(0, min(place - self._height // 3, self._top_for(self.rows - 1)))
         self.cursor = place
         self.follows = False
         self._changed()

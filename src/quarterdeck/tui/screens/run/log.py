@@ -107,13 +107,16 @@ class LogActs(Leaving, Moving):
             self.view.go_to(0)
         elif state in ("failed", "timed_out", "lost", "rejected"):
             self.view.move(self.view.total - 1)
-            first = Search(stop=self._trouble.stop)
-            self._scan(
-                first, lambda: self.view.go_to(first.rows[0]) if first.rows else None, most=1
-            )
+            logs, run, stop = self.services.logs, self.run_id, self._trouble.stop.is_set
+            self.ask("the first error", lambda: logs.first_error(run, stop), self._to_error)
         else:
             self.view.follow(on=True)
         self.view.is_touched = False
+
+    def _to_error(self, row: int | None) -> None:
+        if row is not None and not self.view.is_touched:
+            self.view.go_to(row)
+            self.draw_place()
 
     def on_log_view_wanted(self, message: LogView.Wanted) -> None:
         """Read rows that came into sight."""
@@ -256,9 +259,7 @@ class LogActs(Leaving, Moving):
         if text:
             self._scan(self._search, self._found)
 
-    def _scan(
-        self, search: Search, then: Callable[[], object], *, most: int | None = None
-    ) -> None:
+    def _scan(self, search: Search, then: Callable[[], object]) -> None:
         services, run, stop = self.services, self.run_id, search.stop.is_set
 
         def look() -> tuple[array[int], int]:
@@ -268,14 +269,14 @@ class LogActs(Leaving, Moving):
                 return reader.find(search.text, stop, search.of), total
             if search.origin:
                 return reader.of_origin(search.origin, stop, search.of), total
-            return reader.trouble(stop, search.of, most), total
+            return reader.trouble(stop, search.of), total
 
         def take(answer: tuple[array[int], int]) -> None:
             found, search.of = answer
             search.rows.extend(found)
             then()
 
-        group = "search" if search.text else search.origin or ("first" if most else "trouble")
+        group = "search" if search.text else search.origin or "trouble"
         self.ask("the whole log", look, take, group=group)
 
     def _found(self) -> None:
