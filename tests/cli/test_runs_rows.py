@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.quarterdeck import Quarterdeck, job, python, sql
+from tests.support.terminal import typed
 from tests.support.wheels import make_wheel
 
 LONG = "SELECT sum(a.id * b.id) AS v FROM range(3000000) a CROSS JOIN range(3000000) b"
@@ -440,6 +441,29 @@ def test_an_unfinished_line_is_seen_and_its_pieces_are_joined(
     again = deck.call("logs", run, "--save", saved["path"])
     assert again.code == 1
     assert "is there already" in again.err
+
+
+BAR = """\
+import sys, time
+for n in range(0, 101, 20):
+    sys.stderr.write("\\r%3d%%|%s" % (n, "#" * n))
+    sys.stderr.flush()
+    time.sleep(0.6)
+sys.stderr.write("\\n")
+"""
+
+
+@pytest.mark.row("G1", "T6")
+def test_a_progress_bar_is_redrawn_in_its_place_on_a_terminal(deck: Quarterdeck) -> None:
+    deck.create("bar", source=python(BAR))
+    code, shown = typed(deck, "TERM=xterm COLUMNS=60 quarterdeck run bar --follow")
+    assert code == 0, shown
+    rows = [row.rpartition("\r")[2] for row in shown.replace("\r\n", "\n").split("\n")]
+    [bar] = [row for row in rows if "%|" in row]
+    assert bar.endswith("100%|" + "#" * 100 + "\x1b[K")
+    states = [part for part in shown.split("\r") if "%|" in part]
+    assert len(states) > 2  # each in the place of the one before, and none wider than the terminal
+    assert any(part.endswith("#…\x1b[K") for part in states)
 
 
 @pytest.mark.row("F16", "P1")
