@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from quarterdeck.logs import format as disk
 from quarterdeck.logs import mending, shape
@@ -19,6 +19,9 @@ from quarterdeck.model.logline import Joiner, LogKept, StoredLine
 
 if TYPE_CHECKING:
     from quarterdeck.logs.reader import FolderLogReader
+
+
+BLOCK: Final = 1 << 16  # bytes that are looked through at once
 
 
 class FolderRunLogs:
@@ -157,14 +160,23 @@ def _matches(file: BinaryIO, size: int, text: str, limit: int) -> Iterator[Store
 
 def _candidates(file: BinaryIO, size: int, text: str) -> Iterator[StoredLine]:
     """Yield joined lines, those in one piece only if they may contain the text: most are never parsed."""
-    wanted, at, joiner = disk.needle(text), 0, Joiner()
+    wanted, joiner = disk.needle(text), Joiner()
     awaited: list[bytes] = []  # what the lines hold that may go on with an unfinished one
-    for raw in file:
-        at += len(raw)
-        if at > size:
-            break
-        if wanted in raw or disk.MORE in raw or any(one in raw for one in awaited):
-            with suppress(*disk.UNREADABLE):
-                yield from joiner.take(disk.decode(raw))
-            awaited = [f'"{one}"'.encode() for one in joiner.origins]
+    for block in _blocks(file, size):
+        if not awaited and wanted not in block and disk.MORE not in block:
+            continue
+        for raw in block.split(b"\n"):
+            if wanted in raw or disk.MORE in raw or (awaited and any(x in raw for x in awaited)):
+                with suppress(*disk.UNREADABLE):
+                    yield from joiner.take(disk.decode(raw))
+                awaited = [f'"{one}"'.encode() for one in joiner.origins]
     yield from joiner.rest()
+
+
+def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the whole lines in the first `size` bytes, some at a time."""
+    while size > 0 and (block := file.read(min(BLOCK, size))):
+        if not block.endswith(b"\n"):
+            block += file.readline()
+        size -= len(block)
+        yield block
