@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.model.errors import InvalidInputError
+from quarterdeck.model.text import Folded
 from quarterdeck.sources import documents
 
 
@@ -69,6 +70,32 @@ def test_several_documents_come_in_order_and_empty_ones_are_left_out() -> None:
     assert parse("---\na: 1\n---\n---\nb: 2\n---\n") == [{"a": 1}, {"b": 2}]
 
 
+def test_odd_line_ends_are_kept_where_they_are_written_out_and_in_json() -> None:
+    assert parse('a: "\\N\\L\\P\\r"\r\nb: 1\r\n') == [{"a": "\x85\u2028\u2029\r", "b": 1}]
+    assert parse('{"a": "\x85\u2028\u2029"}') == [{"a": "\x85\u2028\u2029"}]
+    assert parse('"<<": 1') == [{"<<": 1}]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_folded"),
+    [
+        ("a: >\n  x\n  y\nb: 1\n", True),
+        ("a: >-\n  x\n  y", True),
+        ("a: > # why\n  x\n\n  y\n", False),
+        ("a: >\n  x\n\n\nb: 1\n", False),
+        ("a: >\n  x\n    y\n    z\n", False),
+        ("a: x\n  y\nb: 1\n", True),
+        ("a: 'x\n  y'\nb: 1\n", True),
+        ('a: "x\n  y"\n', True),
+        ("a: |\n  x\n  y\n", False),
+        ("a: x\nb: 1\n", False),
+        ("é: 1\n€: 𝄞\na: >\n  x\n  y\nb: 1\n", True),
+    ],
+)
+def test_a_text_whose_lines_were_joined_is_known(text: str, is_folded: bool) -> None:
+    assert isinstance(parse(text)[0]["a"], Folded) is is_folded
+
+
 def test_aliases_stand_for_their_value() -> None:
     assert parse("a: &x {k: [1]}\nb: *x\n") == [{"a": {"k": [1]}, "b": {"k": [1]}}]
 
@@ -84,6 +111,14 @@ def test_aliases_stand_for_their_value() -> None:
         ("a: *nobody\n", 1, "nobody"),
         ("a: 1\n---\nb: *x\n", 3, "*x stands for nothing"),
         ("? [1]\n: 2\n", 1, "a key is not plain text"),
+        ("a: 1\nb: &x {k: 1}\nc:\n  <<: *x\n", 4, "the merge key << is not read"),
+        ("a: 1\n# note\u2028b: 2\n", 2, "column 7 holds U+2028, line separator"),
+        ("a: 1\n# note\rb: 2\n", 2, "column 7 holds a carriage return without a line feed"),
+        ("a: |\n  x\x85y\n", 2, 'write \\N in a text in double quotes: "a\\Nb"'),
+        ("a: 'x\u2029y'\n", 1, "U+2029"),
+        ('a: "x\u2028 y"\n', 1, "U+2028"),
+        ("a\u2028: 1\n", 1, "U+2028"),
+        ("a: 1\r\nb: x\r\r\n", 2, "carriage return"),
         ("a:\n  - b\n c: d\n", 3, "neither YAML nor JSON"),
         ("a: 'open\n", 2, "neither YAML nor JSON"),
         ("a: 1\nb: \x07\n", 2, "neither YAML nor JSON"),

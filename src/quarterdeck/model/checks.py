@@ -10,7 +10,7 @@ from quarterdeck.model.errors import Problem
 from quarterdeck.model.form import help_of
 from quarterdeck.model.limits import DESCRIPTION_WARNING, QUERY_LENGTH, SNAPSHOT_BYTES
 from quarterdeck.model.source import JOB_TYPES
-from quarterdeck.model.text import flaw, shown
+from quarterdeck.model.text import Folded, flaw, shown
 
 Found = tuple[list[Problem], list[Problem]]
 """Problems, and warnings that refuse nothing."""
@@ -49,6 +49,9 @@ def _check_job(document: Mapping[str, Any]) -> Found:
         warnings += longer
     if kind == "py_file":
         found += _check_py_file(source)
+        if isinstance(source.get("text"), Folded):
+            words = "its lines were joined by the file; write `text: |` to keep them"
+            warnings.append(Problem("spec.source.text", words))
     return found, warnings
 
 
@@ -74,7 +77,16 @@ def _check_snapshot(text: str) -> Found:
     if len(text) > QUERY_LENGTH:
         words = f"has {len(text):,} characters; a saved query could hold {QUERY_LENGTH:,} at most"
         warnings.append(Problem(path, words))
-    return _check_sql(path, text), warnings
+    return _check_sql(path, text), [*warnings, *_check_folded_sql(path, text)]
+
+
+def _check_folded_sql(path: str, text: str) -> list[Problem]:
+    if not isinstance(text, Folded) or not sqltext.has_line_comment(text):
+        return []
+    words = (
+        "its lines were joined by the file, so all that follows `--` is a comment; write `text: |`"
+    )
+    return [Problem(path, words)]
 
 
 def _check_sql(path: str, text: str) -> list[Problem]:
@@ -101,7 +113,7 @@ def _check_query(document: Mapping[str, Any]) -> Found:
     if len(text) > QUERY_LENGTH:
         words = f"has {len(text):,} characters; at most {QUERY_LENGTH:,} are allowed: split it or use a wheel"
         return [Problem("text", words)], []
-    return _check_sql("text", text), []
+    return _check_sql("text", text), _check_folded_sql("text", text)
 
 
 def _check_profile(document: Mapping[str, Any]) -> Found:

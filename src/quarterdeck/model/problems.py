@@ -6,6 +6,7 @@ references, ceilings and files outside are checked by those who know them.
 
 from __future__ import annotations
 
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from copy import copy
@@ -95,7 +96,7 @@ def parse(kind: str, document: Mapping[str, Any], *, partial: bool = False) -> P
             problem = _problem(kind, plain, form, detail)
             if problem.path not in told and not _is_inside(problem.path, told):
                 found.append(problem)
-    found.sort(key=lambda problem: place_of(kind, problem.path))
+    found.sort(key=lambda problem: (place_of(kind, problem.path), _numbers(problem.path)))
     return Parsed(None if found else value, found, warnings)
 
 
@@ -200,11 +201,11 @@ def _words(detail: ErrorDetails, help_line: str) -> str:
         )
     if fault == "string_unicode":
         return flaw(given)
-    hint = (
-        "; write it in quotes"
-        if fault == "string_type" and not isinstance(given, list | dict)
-        else ""
-    )
+    hint = ""
+    if fault == "string_type" and not isinstance(given, list | dict):
+        hint = "; write it in quotes"
+    elif fault == "list_type" and isinstance(given, str):
+        hint = f"; write [{shown(given)}]"
     return f"must be {_WANTED[fault]}, not {kind_word(given)}{hint}"
 
 
@@ -222,6 +223,11 @@ def _path(location: tuple[int | str, ...]) -> str:
     for part in location:
         found += f"[{part}]" if isinstance(part, int) else f".{part}" if found else part
     return printable(found)
+
+
+def _numbers(path: str) -> list[int]:
+    """Return the places in lists that a path names."""
+    return [int(one) for one in re.findall(r"\[(\d+)\]", path)]
 
 
 def _is_inside(path: str, told: set[str]) -> bool:

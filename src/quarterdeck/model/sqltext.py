@@ -121,6 +121,11 @@ def markers(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(t.name for t in _tokens(text) if t.name))
 
 
+def has_line_comment(text: str) -> bool:
+    """Whether a `--` makes the rest of its line a comment."""
+    return any(t.kind == "comment" and text.startswith("--", t.start) for t in _tokens(text))
+
+
 def is_query(text: str) -> bool:
     """Whether this one statement is a query, which takes parameters; commands refuse them."""
     for token in _tokens(text):

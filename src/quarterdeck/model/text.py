@@ -27,6 +27,12 @@ _CONFUSABLE: Final = str.maketrans({pair[0]: pair[1] for pair in _ALIKE.split()}
 _DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−", "-"))  # noqa: RUF001
 
 
+class Folded(str):
+    """A text whose line ends a definition file folded away: `>`, or a plain or quoted text of several lines."""
+
+    __slots__ = ()
+
+
 def name_key(name: str) -> str:
     """Return `name` folded so that names which look alike are equal: width, case, blanks, alphabets."""
     folded = unicodedata.normalize("NFKC", name).casefold()

@@ -280,9 +280,9 @@ class Context:
     @staticmethod
     def not_found(kind: str, name: str, known: list[str]) -> NotFoundError:
         """Return the error: the same words for what is not there and what is not visible."""
-        import difflib
+        from quarterdeck.model.text import nearest
 
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         advice = f"Did you mean {near[0]}?" if near else f"`quarterdeck {kind} list` shows all."
         return NotFoundError(f"There is no {kind} {name}.", advice=advice)
 

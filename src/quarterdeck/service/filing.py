@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -28,10 +29,12 @@ _FORM = (
 
 
 def in_order_of_the_form(found: Sequence[Problem]) -> list[Problem]:
-    """Return the problems in the order in which the form asks, without repetitions."""
+    """Return the problems in the order in which the form asks, items of a list by number, without repetitions."""
 
-    def rank(one: Problem) -> int:
-        return next((n for n, path in enumerate(_FORM) if one.path.startswith(path)), len(_FORM))
+    def rank(one: Problem) -> tuple[int, int]:
+        at = next((n for n, path in enumerate(_FORM) if one.path.startswith(path)), len(_FORM))
+        item = re.match(r"\[(\d+)\]", one.path[len(_FORM[at]) :]) if at < len(_FORM) else None
+        return at, int(item[1]) if item else -1
 
     return sorted(dict.fromkeys(found), key=rank)
 

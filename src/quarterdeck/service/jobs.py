@@ -177,7 +177,8 @@ class Jobs:
             spec = parsed.value["spec"]
         if isinstance(spec, Mapping):
             more, also = saving.spec_problems(context, world, spec)
-            found += more
+            told = {one.path for one in found}
+            found += [one for one in more if one.path not in told or one.code == "prerequisite"]
             warnings += also
         return parsed.value, filing.in_order_of_the_form(found), warnings
 

@@ -54,11 +54,11 @@ class World:
 
         DamagedDocumentError if one of the kind cannot be read: it may be that one.
         """
-        import difflib
+        from quarterdeck.model.text import nearest
 
         self.context.definitions(kind)
         known = [one.id if kind == "query" else one.name for one in self.all(kind)]
-        near = difflib.get_close_matches(name, known, n=1)
+        near = nearest(name, known)
         hint = f"; did you mean {near[0]}?" if near else ""
         return Problem(path, f"there is no {kind} {name}{hint}")
 
@@ -75,7 +75,7 @@ def problems(world: World, spec: Mapping[str, Any]) -> list[Problem]:
         if isinstance(name, str) and name and world.find(kind, name) is None:
             found.append(world.missing(kind, name, f"spec.{kind}"))
     catalogs = spec.get("catalogs")
-    for place, name in enumerate(catalogs if isinstance(catalogs, Sequence) else ()):
+    for place, name in enumerate(catalogs if isinstance(catalogs, list | tuple) else ()):
         if isinstance(name, str) and world.find("catalog", name) is None:
             found.append(world.missing("catalog", name, f"spec.catalogs[{place}]"))
     return found

@@ -30,6 +30,7 @@ from yaml.events import (
 
 from quarterdeck.model.errors import InvalidInputError, Problem
 from quarterdeck.model.limits import FILE_BYTES
+from quarterdeck.model.text import Folded
 from quarterdeck.ports.files import UnreadableError
 from quarterdeck.sources.path import read_regular
 
@@ -44,6 +45,14 @@ _WORDS: Final[Mapping[str, Any]] = {
 _INT: Final = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 _FLOAT: Final = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _INT_DIGITS: Final = 400
+# YAML ends a line at these, most editors and tools do not: a comment would end, a text would change.
+_ODD_ENDS: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_ODD_NAMES: Final[Mapping[str, tuple[str, str]]] = {
+    "\r": ("a carriage return without a line feed", "\\r"),
+    "\x85": ("U+0085, next line", "\\N"),
+    "\u2028": ("U+2028, line separator", "\\L"),
+    "\u2029": ("U+2029, paragraph separator", "\\P"),
+}
 
 
 def load(path: str, stdin: BinaryIO) -> list[Mapping[str, Any]]:
@@ -55,7 +64,7 @@ def load(path: str, stdin: BinaryIO) -> list[Mapping[str, Any]]:
 def parse(content: bytes, name: str) -> list[Mapping[str, Any]]:
     """Return the documents in `content`, each a mapping; empty ones between `---` are left out."""
     text = _decode(content, name)
-    values = _from_json(text) or _Parser(name, text).documents()
+    values = _from_json(text) or _from_yaml(text, name)
     found = [(line, value) for line, value in values if value is not None]
     if not found:
         _refuse(name, 1, "the file is empty; it needs a definition")
@@ -134,6 +143,19 @@ def _is_small(value: Any) -> bool:
 
 
 # --- YAML
+
+
+def _from_yaml(text: str, name: str) -> list[tuple[int, Any]]:
+    if odd := _ODD_ENDS.search(text):
+        what, escape = _ODD_NAMES[odd.group()]
+        line = text.count("\n", 0, odd.start()) + 1
+        column = odd.start() - text.rfind("\n", 0, odd.start())
+        _refuse(
+            name, line,
+            f"column {column} holds {what}, which ends a line in YAML;"
+            f' leave it out, or write {escape} in a text in double quotes: "a{escape}b"',
+        )  # fmt: skip
+    return _Parser(name, text).documents()
 
 
 def _line(event: Event) -> int:
@@ -234,6 +256,12 @@ class _Parser:
                 node.value.append(child.value)
             else:
                 key = self._key(event, depth)
+                if key == "<<" and isinstance(event, ScalarEvent) and event.implicit[0]:
+                    self._refuse(
+                        _line(event),
+                        "the merge key << is not read; write its keys out here"
+                        " (an alias may stand for a whole value, as in key: *name)",
+                    )
                 if key in node.value:
                     self._refuse(_line(event), f"the key {key} is here twice")
                 child = self._node(next(events), events, depth)
@@ -255,7 +283,7 @@ class _Parser:
     def _scalar(self, event: ScalarEvent, line: int) -> Any:
         text: str = event.value
         if not event.implicit[0]:  # quoted or a block: always text
-            return text
+            return Folded(text) if self._is_folded(event) else text
         if text in _WORDS:
             return _WORDS[text]
         if _INT.fullmatch(text):
@@ -266,4 +294,15 @@ class _Parser:
             return int(text)
         if _FLOAT.fullmatch(text) and math.isfinite(value := float(text)):
             return value
-        return text
+        return Folded(text) if self._is_folded(event) else text
+
+    def _is_folded(self, event: ScalarEvent) -> bool:
+        """Whether line ends of the file became blanks, or nothing, in this text."""
+        start, end = event.start_mark, event.end_mark
+        if event.style == "|" or not start or not end or start.line == end.line:
+            return False
+        lines = [one for one in self._text[start.index : end.index].split("\n") if one.strip()]
+        if event.style != ">":
+            return len(lines) > 1
+        kept = [one for one in event.value.split("\n") if one.strip()]
+        return len(lines) - 1 > len(kept)  # the first holds the sign

@@ -1,0 +1,123 @@
+"""What people write in definition files, through the command line: kept as written, or refused with its line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.quarterdeck import Quarterdeck, job
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Quarterdeck]:
+    made = Quarterdeck(tmp_path_factory.mktemp("files"))
+    yield made
+    assert made.ok("store", "verify")["ok"]
+
+
+def text_of(name: str, source: str, rest: str = "catalogs: [main]") -> str:
+    return (
+        f"name: {name}\nspec:\n  source: {source}\n  profile: small\n  cluster: local\n  {rest}\n"
+    )
+
+
+@pytest.mark.row("I25")
+@pytest.mark.parametrize(
+    ("text", "line", "escape"),
+    [
+        (text_of("odd", "{kind: snapshot, text: \"SELECT 'a\u2028 b'\"}"), 3, r"\L"),
+        (text_of("odd", "\n    kind: snapshot\n    text: |\n      SELECT 'a\x85b'"), 6, r"\N"),
+        ("# note\u2029description: slipped in\n" + text_of("odd", "{}"), 1, r"\P"),
+        ("# note\rdescription: slipped in\n" + text_of("odd", "{}"), 1, r"\r"),
+    ],
+    ids=["text", "block", "comment", "return"],
+)
+def test_a_line_end_that_most_editors_do_not_show_is_refused(
+    deck: Quarterdeck, tmp_path: Path, text: str, line: int, escape: str
+) -> None:
+    file = tmp_path / "odd.yaml"
+    file.write_bytes(text.encode())
+    for command in ("create", "validate"):
+        answer = deck.call("job", command, *(["-f"] if command == "create" else []), str(file))
+        assert answer.code == 2
+        assert f"odd.yaml:{line}:" in answer.out + answer.err
+        assert escape in answer.words
+    assert deck.json("job", "show", "odd").code == 4
+
+
+@pytest.mark.row("A9")
+def test_catalogs_that_are_no_list_of_names_are_one_problem_each_in_order(
+    deck: Quarterdeck,
+) -> None:
+    source = "{kind: snapshot, text: SELECT 1}"
+    for given, messages in (
+        ("main", {"spec.catalogs": "must be a list, not text; write ['main']"}),
+        (
+            "[main, 5, null, [main], nope, main, nope]",
+            {
+                "spec.catalogs[1]": "must be text, not a number; write it in quotes",
+                "spec.catalogs[2]": "is empty",
+                "spec.catalogs[3]": "must be text, not a list",
+                "spec.catalogs[4]": "there is no catalog nope",
+                "spec.catalogs[5]": "'main' stands here twice",
+                "spec.catalogs[6]": "'nope' stands here twice",
+            },
+        ),
+    ):
+        text = text_of("x", source, f"catalogs: {given}")
+        answer = deck.json("job", "create", "-f", "-", text=text)
+        assert answer.code == 2
+        found = [(one["path"], one["message"]) for one in answer.error["fields"]]
+        assert found == list(messages.items())
+
+
+@pytest.mark.row("I8", "I10")
+def test_another_case_is_told_with_what_is_there(deck: Quarterdeck) -> None:
+    document = job("x", source={"kind": "Snapshot", "sql": "SELECT 1"})
+    document["spec"] |= {"profile": "Small", "cluster": "LOCAL", "catalogs": ["MAIN"]}
+    answer = deck.json("job", "create", "-f", "-", text=json.dumps(document))
+    assert answer.code == 2
+    assert [one["path"] for one in answer.error["fields"]] == [
+        "spec.source.kind",
+        "spec.profile",
+        "spec.cluster",
+        "spec.catalogs[0]",
+    ]
+    for one, near in zip(
+        answer.error["fields"], ("snapshot", "small", "local", "main"), strict=True
+    ):
+        assert one["message"].endswith(f"did you mean {near}?")
+
+
+def test_lines_that_the_file_joins_are_a_warning_where_they_change_the_meaning(
+    deck: Quarterdeck,
+) -> None:
+    folded = "\n    kind: snapshot\n    text: >\n      SELECT 1 AS a -- one\n      , 2 AS b"
+    made = deck.ok("job", "create", "-f", "-", text=text_of("folded", folded))
+    (warning,) = made["warnings"]
+    assert warning["path"] == "spec.source.text"
+    assert "all that follows `--` is a comment; write `text: |`" in warning["message"]
+    kept = deck.ok("job", "create", "-f", "-", text=text_of("kept", folded.replace(">", "|")))
+    plain = folded.replace(" -- one", "")
+    joined = deck.ok("job", "create", "-f", "-", text=text_of("joined", plain))
+    script = folded.replace("snapshot", "py_file")
+    python = deck.ok("job", "validate", "-", text=text_of("script", script))
+    query = {"name": "q", "team": "ana"}
+    text = "".join(f"{key}: {value}\n" for key, value in query.items())
+    saved = deck.ok("query", "create", "-f", "-", text=f"{text}text: SELECT 1 -- a\n  , 2\n")
+    assert kept.get("warnings", []) == joined.get("warnings", []) == []
+    assert "write `text: |` to keep them" in python["warnings"][0]["message"]
+    assert saved["warnings"][0]["path"] == "text"
+
+
+@pytest.mark.row("I24")
+def test_a_merge_key_is_told_by_its_line(deck: Quarterdeck) -> None:
+    text = text_of("x", "{kind: snapshot, text: SELECT 1}", "<<: *base")
+    answer = deck.call(
+        "job", "create", "-f", "-", text=f"base: &base {{catalogs: [main]}}\n{text}"
+    )
+    assert answer.code == 2
+    assert (
+        "standard input:7: the merge key << is not read; write its keys out here" in answer.words
+    )
