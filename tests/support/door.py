@@ -44,6 +44,7 @@ class Door:
     def __init__(
         self, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
+        self.folder = folder
         self._monkeypatch, self._capsys = monkeypatch, capsys
         for name in os.environ.keys() - outer_environ().keys():
             monkeypatch.delenv(name)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quarterdeck.model.text import flaw, name_flaw, name_key, nearest, printable, shown
+from quarterdeck.model.text import (
+    flaw,
+    name_flaw,
+    name_key,
+    named,
+    nearest,
+    printable,
+    same_name,
+    shown,
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +44,23 @@ def test_names_that_look_alike_have_one_key(one: str, other: str) -> None:
 @pytest.mark.parametrize(("one", "other"), [("a", "b"), ("l", "1"), ("O", "0"), ("a-b", "ab")])
 def test_names_that_differ_keep_their_keys_apart(one: str, other: str) -> None:
     assert name_key(one) != name_key(other)
+
+
+@given(st.text(max_size=20), st.sampled_from(["NFC", "NFD"]), st.sampled_from([str, str.casefold]))
+def test_another_form_is_the_same_name_and_found_by_the_same_key(
+    name: str, form: str, case: type[str]
+) -> None:
+    other = unicodedata.normalize(form, case(unicodedata.normalize("NFD", name)))
+    assert same_name(other) == same_name(name)
+    if "\u0345" not in unicodedata.normalize("NFD", name):  # its two forms are two letters there
+        assert name_key(other) == name_key(name)
+
+
+def test_the_exact_name_comes_before_another_form() -> None:
+    both = ["cafe\u0301", "caf\u00e9", "Caf\u00e9"]
+    assert [named(both, one, str) for one in both] == both
+    assert named(both[:1], both[1], str) == both[0]
+    assert named(both[:2], both[2], str) is None
 
 
 @given(st.text())

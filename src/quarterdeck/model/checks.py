@@ -10,7 +10,7 @@ from quarterdeck.model.errors import Problem
 from quarterdeck.model.form import help_of
 from quarterdeck.model.limits import DESCRIPTION_WARNING, QUERY_LENGTH, SNAPSHOT_BYTES
 from quarterdeck.model.source import JOB_TYPES
-from quarterdeck.model.text import Folded, flaw, shown
+from quarterdeck.model.text import Folded, flaw, one_form, shown
 
 Found = tuple[list[Problem], list[Problem]]
 """Problems, and warnings that refuse nothing."""
@@ -57,7 +57,8 @@ def _check_job(document: Mapping[str, Any]) -> Found:
 
 def _check_catalogs(spec: Mapping[str, Any]) -> list[Problem]:
     given = spec.get("catalogs")
-    names = given if isinstance(given, list) else []
+    listed = given if isinstance(given, list) else []
+    names = [one_form(name) if isinstance(name, str) else name for name in listed]
     return [
         Problem(f"spec.catalogs[{place}]", f"{shown(name)} stands here twice")
         for place, name in enumerate(names)

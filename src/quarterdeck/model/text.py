@@ -4,16 +4,29 @@ import difflib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
 
 from quarterdeck.model.limits import NAME_LENGTH
+
+T = TypeVar("T")
 
 _FLAW: Final = re.compile("[\0\ud800-\udfff]")
 _BIDI: Final = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
 _CONTROL: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_BLANK: Final = frozenset(
+    "\u115f\u1160\u2800\u3164\uffa0\U0001d159"
+)  # letters and signs without ink
+_NONCHARACTER: Final = re.compile(
+    "[\ufdd0-\ufdef"
+    + "".join(f"{chr(n << 16 | 0xFFFE)}{chr(n << 16 | 0xFFFF)}" for n in range(17))
+    + "]"
+)
+_INKLESS: Final = frozenset(
+    "CMZ"
+)  # controls and format characters, marks, which need a letter, blanks
 _SHOWN: Final = 60  # characters of a value that a message repeats
 
 # Letters that look like Latin ones in either case, after case folding, each with its Latin one.
@@ -41,6 +54,27 @@ def name_key(name: str) -> str:
     return " ".join(alike.split())
 
 
+def same_name(name: str) -> str:
+    """Return `name` folded so that what is one name is equal: case and Unicode form do not count."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())
+
+
+def one_form(name: str) -> str:
+    """Return `name` in the Unicode form in which names are looked up."""
+    return unicodedata.normalize("NFC", name)
+
+
+def named(found: Iterable[T], name: str, name_of: Callable[[T], str]) -> T | None:
+    """Return the first of that exact name, else of that name in another Unicode form, else None."""
+    wanted, other = one_form(name), None
+    for one in found:
+        if name_of(one) == name:
+            return one
+        if other is None and one_form(name_of(one)) == wanted:
+            other = one
+    return other
+
+
 def name_flaw(name: str) -> str:
     """Return why `name` is no name, in words; empty if it is one."""
     allowed = f"1–{NAME_LENGTH} characters"
@@ -50,7 +84,21 @@ def name_flaw(name: str) -> str:
         return found
     if len(name) > NAME_LENGTH:
         return f"has {len(name):,} characters; a name has {allowed}"
+    if odd := _NONCHARACTER.search(name):
+        return f"holds U+{ord(odd.group()):04X} at position {odd.start() + 1}, which is no character; leave it out"
+    if not any(map(_has_ink, name)):
+        bare = "".join(name.split())
+        return (
+            f"holds nothing that can be seen: U+{ord(bare[0]):04X} at position {name.index(bare[0]) + 1};"
+            " use letters or digits"
+        )
     return ""
+
+
+def _has_ink(char: str) -> bool:
+    """Whether the character can be seen without another one; the unassigned and private ones count."""
+    kind = unicodedata.category(char)
+    return kind in ("Cn", "Co") or (kind[0] not in _INKLESS and char not in _BLANK)
 
 
 def control(text: str) -> str:

@@ -43,6 +43,10 @@ def expect(what: str, kept: Kept[Any], expect_rev: int | None) -> Rev:
     return kept.rev
 
 
+def _name_of(kept: Kept[Definition] | Kept[Job]) -> str:
+    return kept.value.name
+
+
 class _GivenUpError(Exception):
     """Ends a transaction that was only to show whether it would be refused."""
 
@@ -205,7 +209,9 @@ class Context:
         mine = tuple(TeamId(t["id"]) for t in teams if self.who in t["body"]["members"])
         acting: TeamId | None = None
         if self.as_team is not None:
-            acting = next((t for t in mine if self.team_name(t) == self.as_team), None)
+            from quarterdeck.model.text import named  # Unicode tables
+
+            acting = named(mine, self.as_team, self.team_name)
             if acting is None:
                 raise NotAllowedError(
                     f"{self.who} is not a member of team {self.as_team}.",
@@ -254,15 +260,17 @@ class Context:
         return [kept for kept in found if not kept.value.deleted]
 
     def find_definition(self, kind: str, name: str) -> Kept[Definition] | None:
-        """Return the one of that exact name (a query: its id), or None."""
+        """Return the one of that name in either Unicode form (a query: its id), or None."""
+        from quarterdeck.model.text import named  # Unicode tables
+
         if kind == "query":
             kept = self.ports.store.definitions.find(name)
             is_one = kept is not None and kept.value.kind == kind and not kept.value.deleted
             return kept if is_one else None
         found = self.readable_definitions(kind)
-        if kept := next((k for k in found if k.value.name == name), None):
+        if kept := named(found, name, _name_of):
             return kept
-        return next((k for k in self.definitions(kind) if k.value.name == name), None)
+        return named(self.definitions(kind), name, _name_of)
 
     def get_definition(self, kind: str, name: str) -> Kept[Definition]:
         """Return it; NotFoundError says the nearest name."""
@@ -292,13 +300,16 @@ class Context:
         return [k for k in found if access.is_visible(actor, k.value.team, k.value.shared_teams)]
 
     def find_job(self, name: str) -> Kept[Job] | None:
-        """Return the job of that id or exact name, visible or not; nobody takes an id over by calling a job so."""
-        from quarterdeck.model.text import name_key  # Unicode tables
+        """Return the job of that id, or of that name in either Unicode form, visible or not.
+
+        Nobody takes an id over by calling a job so.
+        """
+        from quarterdeck.model.text import name_key, named  # Unicode tables
 
         if kept := self.ports.store.jobs.find(name):
             return kept
         found = self.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=ALL)
-        return next((k for k in found if k.value.name == name), None)
+        return named(found, name, _name_of)
 
     def get_job(self, actor: Actor, name: str) -> Kept[Job]:
         """Return the job if it exists for the actor; NotFoundError otherwise."""

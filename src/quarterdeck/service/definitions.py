@@ -313,10 +313,12 @@ class Definitions:
 
     def _rename_in_teams(self, tx: Documents, old: str, new: str) -> None:
         """Let teams go on meaning a cluster that has another name: where their runs go must not change with it."""
+        from quarterdeck.model.text import named
+
         for kept in self._context.definitions("team"):
             places = kept.value.body.get("clusters") or {}
-            if old in places:
-                moved = {new if name == old else name: place for name, place in places.items()}
+            if known := named(places, old, str):
+                moved = {new if name == known else name: place for name, place in places.items()}
                 team = replace(
                     kept.value, body={**kept.value.body, "clusters": moved},
                     revision=kept.value.revision + 1, author=self._context.who, at=self._context.now(),
@@ -337,14 +339,18 @@ class Definitions:
     def _name_problems(
         self, kind: str, document: Mapping[str, Any], edited: Definition | None
     ) -> list[Problem]:
+        from quarterdeck.model.text import same_name
+
         name, found = document.get("name"), []
         others = [
             k.value
             for k in self._context.definitions(kind)
             if edited is None or k.value.id != edited.id
         ]
-        if isinstance(name, str) and any(one.name == name for one in others):
-            found.append(Problem("name", f"{name} is in use"))
+        wanted = same_name(name) if isinstance(name, str) else None
+        same = [one.name for one in others if same_name(one.name) == wanted]
+        if isinstance(name, str) and same:
+            found.append(Problem("name", saving.in_use(name, name if name in same else same[0])))
         new = document.get("id")
         if kind != "query" or not isinstance(new, str) or (edited and edited.id == new):
             return found

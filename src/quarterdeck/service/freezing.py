@@ -16,6 +16,7 @@ from quarterdeck.model.errors import (
 from quarterdeck.model.failure import Reason
 from quarterdeck.model.job import version_id
 from quarterdeck.model.observation import Frozen, Refused
+from quarterdeck.model.text import named
 from quarterdeck.ports.executor import InputFile, Launch, Place
 from quarterdeck.ports.files import UnreadableError
 from quarterdeck.service import outside
@@ -219,7 +220,8 @@ def _place_of_team(context: Context, run: Run) -> Mapping[str, Any]:
     team = context.ports.store.definitions.find(run.team)
     places = team.value.body.get("clusters", {}) if team is not None else {}
     cluster = context.ports.store.definitions.find(run.cluster)
-    place: Mapping[str, Any] = places.get(cluster.value.name if cluster else "") or {}
+    known = named(places, cluster.value.name if cluster else "", str)
+    place: Mapping[str, Any] = places.get(known) or {}
     return place
 
 

@@ -109,14 +109,17 @@ class Jobs:
         self, documents: Sequence[Mapping[str, Any]], world: World, *, editing: bool
     ) -> list[Problem]:
         """Return the warnings of all documents; raises their problems, in the order of the file."""
+        from quarterdeck.model.text import same_name
+
         found: dict[int, list[Problem]] = {}
         warnings: dict[int, list[Problem]] = {}
         named: set[tuple[str | None, str]] = set()
         for place, document in filing.in_order(documents):
             problems, more = self._check(document, world, editing=editing)
-            this = filing.kind_of(document), str(document.get("name"))
+            name = str(document.get("name"))
+            this = filing.kind_of(document), same_name(name)
             if this in named:
-                problems = [*problems, Problem("name", f"{this[1]} stands in the file twice")]
+                problems = [*problems, Problem("name", f"{name} stands in the file twice")]
             named.add(this)
             prefix = f"documents[{place}]." if len(documents) > 1 else ""
             found[place] = [one._replace(path=prefix + one.path) for one in problems]
@@ -144,9 +147,11 @@ class Jobs:
 
     def _edited_by(self, document: Mapping[str, Any]) -> Job | None:
         """Return the job of the document's name, if the actor sees one."""
+        from quarterdeck.model.text import one_form
+
         name = document.get("name")
         found = self._context.find_job(name) if isinstance(name, str) else None
-        if found is None or found.value.name != name:  # an id is no name
+        if found is None or one_form(found.value.name) != one_form(str(name)):  # an id is no name
             return None
         job, actor = found.value, self._context.actor()
         return job if access.is_visible(actor, job.team, job.shared_teams) else None

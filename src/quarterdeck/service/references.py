@@ -32,11 +32,12 @@ class World:
         return [*self._kept[kind], *brought]
 
     def find(self, kind: str, name: str) -> Definition | None:
-        """Return the one of that name (a query: its id)."""
-        for one in self.all(kind):
-            if (one.id if kind == "query" else one.name) == name:
-                return one
-        return None
+        """Return the one of that name in either Unicode form (a query: its id)."""
+        from quarterdeck.model.text import named
+
+        if kind == "query":
+            return self.by_id(kind, name)
+        return named(self.all(kind), name, lambda one: one.name)
 
     def by_id(self, kind: str, known: str) -> Definition | None:
         """Return the one with that id."""

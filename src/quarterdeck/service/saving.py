@@ -58,16 +58,19 @@ def team_problems(world: World, actor: Actor, team: object, path: str = "team") 
 
 def shared_problems(world: World, document: Mapping[str, Any]) -> list[Problem]:
     """Return what is wrong with the shared teams: unknown, twice, or the owning one."""
-    given = document.get("shared_teams")
+    from quarterdeck.model.text import one_form
+
+    given, owner = document.get("shared_teams"), document.get("team")
     shared = given if isinstance(given, list) else []
     found = []
     for place, name in enumerate(shared):
         path = f"shared_teams[{place}]"
         if not isinstance(name, str):
             continue
-        if name == document.get("team"):
+        forms = [one_form(one) if isinstance(one, str) else one for one in shared[:place]]
+        if isinstance(owner, str) and one_form(name) == one_form(owner):
             found.append(Problem(path, f"{name} is the owning team already"))
-        elif name in shared[:place]:
+        elif one_form(name) in forms:
             found.append(Problem(path, f"{name} stands here twice"))
         elif world.find("team", name) is None:
             found.append(world.missing("team", name, path))
@@ -77,10 +80,10 @@ def shared_problems(world: World, document: Mapping[str, Any]) -> list[Problem]:
 def name_problems(
     context: Context, actor: Actor, name: object, *, this: Job | None = None
 ) -> tuple[list[Problem], list[Problem]]:
-    """Return problems (the name is in use) and warnings (one that looks alike)."""
+    """Return problems (in use, in any case and Unicode form) and warnings (one that looks alike)."""
     if not isinstance(name, str) or not name.strip():
         return [], []
-    from quarterdeck.model.text import name_key
+    from quarterdeck.model.text import name_key, same_name
     from quarterdeck.ports.store import Where
 
     same = context.ports.store.jobs.page(Where("name_key", "=", name_key(name)), limit=100)
@@ -90,11 +93,18 @@ def name_problems(
     problems, warnings = [], []
     for other in (k.value for k in same if this is None or k.value.id != this.id):
         whose = f" by team {context.team_name(other.team)}" if other.id in seen else ""
-        if other.name == name:
-            problems.append(Problem("name", f"{name} is in use{whose}"))
+        if same_name(other.name) == same_name(name):
+            known = other.name if other.id in seen else name
+            problems.append(Problem("name", in_use(name, known, whose)))
         elif other.id in seen:
             warnings.append(Problem("name", f"looks like {other.name}, which is another job"))
     return problems, warnings
+
+
+def in_use(name: str, by: str, whose: str = "") -> str:
+    """Return in words that `name` is taken by what is called `by`, perhaps in another case or Unicode form."""
+    other = "" if by == name else f" as {by}; case and Unicode form do not count"
+    return f"{name} is in use{whose}{other}"
 
 
 def spec_problems(

@@ -320,15 +320,22 @@ class Upkeep:
 
     def _deleted(self, kind: str, name: str) -> str | None:
         """Return the subject that had the name when it was deleted last."""
+        from quarterdeck.model.text import named
+
         gone = self._context.ports.store.audit.page(
             Where("action", "=", f"{kind}.delete"), limit=ALL
         )
-        return next((one.subject for one in gone if one.subject_name == name), None)
+        found = named(gone, name, lambda one: one.subject_name)
+        return found.subject if found else None
 
     def verify(self) -> dict[str, Any]:
-        """Return {"ok", "findings"} of the store and the logs of its runs."""
+        """Return {"ok", "findings"} of the store and the logs of its runs; `warnings`: names borne twice."""
+        from quarterdeck.service import names, views
+
         findings = self._findings()
-        return {"ok": not findings, "findings": [to_document(one) for one in findings]}
+        twice = [] if findings else names.borne_twice(self._context)
+        listed = [to_document(one) for one in findings]
+        return {"ok": not findings, "findings": listed, **views.warnings(twice)}
 
     def _findings(self) -> list[Finding]:
         found = self._context.ports.store.verify()
