@@ -1,12 +1,14 @@
 """What people write in definition files, through the command line: kept as written, or refused with its line."""
 
 import json
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.quarterdeck import Quarterdeck, job
+from tests.support.wheels import make_wheel
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +123,82 @@ def test_a_merge_key_is_told_by_its_line(deck: Quarterdeck) -> None:
     assert (
         "standard input:7: the merge key << is not read; write its keys out here" in answer.words
     )
+
+
+def wheel_job(wheel: Path, entry: str = "tiny.jobs:main", **more: str) -> str:
+    source = {"kind": "wheel", "package": "tiny", "entry_point": entry, "wheel_uri": str(wheel)}
+    return json.dumps(job("packed", source={**source, **more}))
+
+
+MODULE = """
+async def later(): ...
+
+def counted():
+    return {"rows": 3}
+
+def main(): ...
+"""
+
+
+@pytest.mark.row("A6", "I18", "I19")
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ("tiny.jobs:mian", "module tiny.jobs has no mian; did you mean tiny.jobs:main?"),
+        ("tiny.jobs:later", "later is an async function"),
+        ("tiny.job:main", "the wheel has no module tiny.job; its entry points: tiny.jobs:main"),
+        ("tiny", "tiny is a script of the wheel; write what it calls: tiny.jobs:main"),
+        ("other", "'other' is no entry point; write module:function"),
+        ("", "write module:function"),
+    ],
+)
+def test_an_entry_point_that_cannot_be_called_is_refused_before_it_is_saved(
+    deck: Quarterdeck, tmp_path: Path, entry: str, words: str
+) -> None:
+    wheel = make_wheel(tmp_path, module=MODULE)
+    for command in (("create", "-f"), ("validate",)):
+        answer = deck.json("job", *command, "-", text=wheel_job(wheel, entry))
+        assert answer.code == 2
+        fields = answer.document["fields"] if answer.out else answer.error["fields"]
+        assert [one["path"] for one in fields] == ["spec.source.entry_point"]
+        assert words in fields[0]["message"]
+
+
+@pytest.mark.row("A6", "I19")
+def test_a_wheel_for_another_python_is_refused_and_one_version_has_many_spellings(
+    deck: Quarterdeck, tmp_path: Path
+) -> None:
+    meta = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\nRequires-Python: >=3.99\n"
+    newer = make_wheel(tmp_path, more={"tiny-1.0.dist-info/METADATA": meta})
+    answer = deck.json("job", "create", "-f", "-", text=wheel_job(newer))
+    assert answer.code == 2
+    assert answer.paths == ["spec.source.wheel_uri"]
+    here = platform.python_version()
+    assert f"the wheel needs Python >=3.99; cluster local has {here}" in answer.words
+    plain = make_wheel(tmp_path, version="1.0.0", module=MODULE)
+    for version in ("1.0", "1", "1.0.0", "v1.0"):
+        assert deck.ok("job", "validate", "-", text=wheel_job(plain, version=version))["ok"]
+    answer = deck.json("job", "validate", "-", text=wheel_job(plain, version="1.1"))
+    assert answer.document["fields"][0]["path"] == "spec.source.version"
+    doubt = deck.ok("job", "validate", "-", text=wheel_job(plain, "tiny.jobs:counted"))
+    assert "counted returns {'rows': 3}, and what it returns is the exit code" in str(doubt)
+
+
+@pytest.mark.row("I19")
+@pytest.mark.parametrize(
+    ("part", "text", "words"),
+    [
+        ("entry_points.txt", "[console_scripts]\na = b:c\na = b:d\n", "line 3: a stands in"),
+        ("METADATA", "Name: tiny\n", "its METADATA lacks Name or Version"),
+        ("METADATA", "Name: other\nVersion: 1.0\n", "its METADATA says the name is other"),
+        ("WHEEL", "Wheel-Version: 2.0\n", "its WHEEL file says format 2.0"),
+    ],
+)
+def test_a_wheel_whose_parts_are_broken_is_refused_in_plain_words(
+    deck: Quarterdeck, tmp_path: Path, part: str, text: str, words: str
+) -> None:
+    wheel = make_wheel(tmp_path, more={f"tiny-1.0.dist-info/{part}": text})
+    answer = deck.json("job", "create", "-f", "-", text=wheel_job(wheel))
+    assert answer.code == 2
+    assert answer.paths == ["spec.source.wheel_uri"]
+    assert words in answer.words

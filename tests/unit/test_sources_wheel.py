@@ -8,6 +8,7 @@ import stat
 import time
 import zipfile
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -16,6 +17,8 @@ from quarterdeck.sources import LocalFiles, wheel
 
 NAME = "tiny-1.0-py3-none-any.whl"
 METADATA = "Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nRequires-Dist: attrs>=20\n"
+HEAD = "Name: tiny\nVersion: 1.0\n"
+SCRIPTS = "[console_scripts]\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n"
 
 
@@ -27,8 +30,9 @@ def a_wheel(
     tag: str = "py3-none-any",
     entry_points: str = "[console_scripts]\ntiny = tiny.main:run\n",
     without: tuple[str, ...] = (),
+    parts: Mapping[str, str] = MappingProxyType({}),
 ) -> bytes:
-    """Return a wheel's bytes; `files` are its modules, `without` lists metadata left out."""
+    """Return a wheel's bytes; `files` are its modules; of its metadata, `without` lack and `parts` differ."""
     info = f"{name}-{version}.dist-info"
     content = {
         **(files or {"tiny/__init__.py": "", "tiny/main.py": "def run():\n    print('tiny')\n"}),
@@ -36,6 +40,7 @@ def a_wheel(
         f"{info}/WHEEL": WHEEL.format(tag=tag),
         f"{info}/entry_points.txt": entry_points,
         f"{info}/RECORD": "",
+        **{f"{info}/{part}": text for part, text in parts.items()},
     }
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -43,6 +48,14 @@ def a_wheel(
             if path.rpartition("/")[2] not in without:
                 archive.writestr(path, text)
     return target.getvalue()
+
+
+def encrypted(content: bytes) -> bytes:
+    """Return the archive with the mark of an encrypted file at its first one, in both places."""
+    changed = bytearray(content)
+    changed[6] |= 1
+    changed[changed.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(changed)
 
 
 def test_a_wheel_says_what_it_is() -> None:
@@ -79,7 +92,17 @@ def test_compressed_tag_sets_and_extension_modules() -> None:
         (a_wheel(), "tiny-1.0-cp311-cp311-linux_x86_64.whl", "is for py3-none-any"),
         (a_wheel(without=("RECORD",)), NAME, "RECORD is missing"),
         (a_wheel(without=("METADATA",)), NAME, "METADATA is missing"),
-        (a_wheel(entry_points="nonsense"), NAME, "entry_points.txt cannot be read"),
+        (a_wheel(entry_points="nonsense"), NAME, "line 1: a section such as .console_scripts. must come first"),
+        (a_wheel(entry_points="[console_scripts]\na\n"), NAME, "line 2 is not name = module:function"),
+        (a_wheel(entry_points=f"{SCRIPTS}a = b:c\na = b:d\n"), NAME, "line 3: a stands in .* twice"),
+        (a_wheel(entry_points=f"{SCRIPTS}a = b:c\n{SCRIPTS}"), NAME, "line 3: .* stands there twice"),
+        (a_wheel(parts={"RECORD": "tiny/gone.py,,\n"}), NAME, "gone.py is missing, which RECORD lists"),
+        (a_wheel(parts={"RECORD": "tiny/main.py,sha256=AAAA,1\n"}), NAME, "main.py is not what RECORD says"),
+        (a_wheel(parts={"RECORD": "tiny/main.py,sha256=?,1\n"}), NAME, "line 1: . is no hash"),
+        (a_wheel(parts={"RECORD": "tiny/main.py,md5=AAAA,1\n"}), NAME, "hash md5 is not read; use sha256"),
+        (a_wheel(parts={"RECORD": "x" * 200_000}), NAME, "is no list of files"),
+        (a_wheel(parts={"METADATA": f"{HEAD}Requires-Python: soon\n"}), NAME, "soon, which is no range"),
+        (encrypted(a_wheel()), NAME, "is encrypted"),
         (a_wheel(entry_points="[console_scripts]\na = b\n"), NAME, "is not module:function"),
         (b"", NAME, "no ZIP archive ends here"),
         (b"PK\x03\x04 hello", NAME, "no ZIP archive ends here"),
@@ -98,6 +121,19 @@ def test_flaws_have_their_own_words(content: bytes, file_name: str, words: str) 
     with pytest.raises(UnreadableError, match=words) as caught:
         wheel.read(content, file_name)
     assert str(caught.value).startswith(file_name)
+
+
+def test_a_byte_order_mark_and_odd_line_ends_are_read() -> None:
+    content = a_wheel(entry_points="\ufeff[console_scripts]\r\na = b:c [more]\r\n")
+    assert wheel.read(content, NAME).entry_points == {"a": "b:c"}
+
+
+def test_no_words_of_the_parts_inside_are_passed_on() -> None:
+    for content in (a_wheel()[200:], a_wheel()[:40] + b"\0" * 20 + a_wheel()[60:]):
+        with pytest.raises(UnreadableError) as caught:
+            wheel.read(content, NAME)
+        words = str(caught.value)
+        assert not any(one in words for one in ("magic", "zlib", "Error", "decompress")), words
 
 
 def test_a_flipped_bit_is_found() -> None:

@@ -13,7 +13,10 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WheelFacts:
-    """What a wheel says of itself: name, version, tags, entry points (`name = module:function`), requires."""
+    """What a wheel says of itself: name, version, tags, entry points (`name = module:function`), requires.
+
+    `requires_python` is a range of versions (`>=3.12`), empty for any.
+    """
 
     name: str
     version: str
@@ -21,6 +24,15 @@ class WheelFacts:
     entry_points: Mapping[str, str] = field(default_factory=dict)
     requires: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    requires_python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """What is said against an entry point, in words: a `flaw`, it cannot be called; a `doubt`. Empty: nothing."""
+
+    flaw: str = ""
+    doubt: str = ""
 
 
 class Files(Protocol):
@@ -32,6 +44,10 @@ class Files(Protocol):
 
     def wheel(self, content: bytes, file_name: str) -> WheelFacts:
         """Read a wheel; UnreadableError says in what it is damaged."""
+        ...
+
+    def entry(self, content: bytes, entry_point: str) -> EntryFacts:
+        """Return what the source of a wheel that was read says of `module:function`; nothing is imported."""
         ...
 
     def tags(self) -> Sequence[str]:

@@ -63,7 +63,7 @@ def frozen(
         _definition(context, "catalog", known, f"spec.catalogs[{place}]", found)
         for place, known in enumerate(spec["catalogs"])
     ]
-    source = _source(context, spec["source"], found, put)
+    source = _source(context, spec["source"], cluster, found, put)
     if profile is not None and cluster is not None:
         found += _not_yet(profile, cluster, spec)
     place = _place(context, cluster, found)
@@ -260,6 +260,7 @@ def _definition(
 def _source(
     context: Context,
     source: Mapping[str, Any],
+    cluster: Definition | None,
     found: list[Problem],
     put: Callable[[bytes], object],
 ) -> dict[str, Any] | None:
@@ -276,12 +277,13 @@ def _source(
             "kind": kind, "query_id": query.id, "name": query.name, "revision": query.revision,
             "text": text, "sha256": freeze.digest(text.encode()),
         }  # fmt: skip
-    return _file_source(context, source, found, put)
+    return _file_source(context, source, cluster, found, put)
 
 
 def _file_source(
     context: Context,
     source: Mapping[str, Any],
+    cluster: Definition | None,
     found: list[Problem],
     put: Callable[[bytes], object],
 ) -> dict[str, Any] | None:
@@ -301,7 +303,7 @@ def _file_source(
             return None
         file = read
     if source["kind"] == "wheel":
-        problems = outside.wheel_problems(context, source, file)
+        problems, _ = outside.wheel_problems(context, source, file, cluster)
         found += problems
         if problems:
             return None

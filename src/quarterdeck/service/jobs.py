@@ -182,8 +182,7 @@ class Jobs:
             spec = parsed.value["spec"]
         if isinstance(spec, Mapping):
             more, also = saving.spec_problems(context, world, spec)
-            told = {one.path for one in found}
-            found += [one for one in more if one.path not in told or one.code == "prerequisite"]
+            found = saving.joined(found, more)
             warnings += also
         return parsed.value, filing.in_order_of_the_form(found), warnings
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.model.errors import Problem
+from quarterdeck.model.errors import PrerequisiteError, Problem
 from quarterdeck.model.limits import FILE_BYTES, WHEEL_BYTES
-from quarterdeck.ports.files import UnreadableError
+from quarterdeck.ports.files import EntryFacts, UnreadableError
 from quarterdeck.versions import freeze
 
 if TYPE_CHECKING:
+    from quarterdeck.model.job import Definition
+    from quarterdeck.ports.files import WheelFacts
     from quarterdeck.service.context import Context
 
 
@@ -63,8 +65,10 @@ def read(context: Context, source: Mapping[str, Any]) -> Outside | None:
     return Outside(PurePath(uri).name, content, freeze.digest(content))
 
 
-def problems(context: Context, spec: Mapping[str, Any]) -> tuple[list[Problem], list[Problem]]:
-    """Return problems and warnings of what the spec's source names outside."""
+def problems(
+    context: Context, spec: Mapping[str, Any], cluster: Definition | None
+) -> tuple[list[Problem], list[Problem]]:
+    """Return problems and warnings of what the spec's source names outside, for a run on this cluster."""
     source = spec.get("source")
     if not isinstance(source, Mapping):
         return [], []
@@ -78,26 +82,28 @@ def problems(context: Context, spec: Mapping[str, Any]) -> tuple[list[Problem], 
     try:
         file = read(context, source)
         if file is not None and source["kind"] == "wheel":
-            return wheel_problems(context, source, file), []
+            return wheel_problems(context, source, file, cluster)
     except UnreadableError as error:
         return [Problem(path, str(error))], []
     return [], []
 
 
-def wheel_problems(context: Context, source: Mapping[str, Any], file: Outside) -> list[Problem]:
-    """Return why this wheel cannot run here: what was found, and what is needed."""
-    from packaging.utils import canonicalize_name  # only for wheels
+def wheel_problems(
+    context: Context, source: Mapping[str, Any], file: Outside, cluster: Definition | None
+) -> tuple[list[Problem], list[Problem]]:
+    """Return why this wheel cannot run on the cluster, what was found and what is needed; and warnings."""
+    from packaging.utils import canonicalize_name, canonicalize_version  # only for wheels
 
     path = "spec.source.wheel_uri"
     try:
         facts = context.ports.files.wheel(file.content, file.name)
     except UnreadableError as error:
-        return [Problem(path, str(error))]
+        return [Problem(path, str(error))], []
     found = []
     package, version = source.get("package"), source.get("version")
     if package and canonicalize_name(package) != canonicalize_name(facts.name):
         found.append(Problem("spec.source.package", f"the wheel is {facts.name}, not {package}"))
-    if version and version != facts.version:
+    if version and canonicalize_version(version) != canonicalize_version(facts.version):
         text = f"the wheel is version {facts.version}, not {version}"
         found.append(Problem("spec.source.version", text))
     here = context.ports.files.tags()
@@ -106,14 +112,46 @@ def wheel_problems(context: Context, source: Mapping[str, Any], file: Outside) -
             f"the wheel is for {', '.join(facts.tags)}; this Python takes {here[0]} and the like"
         )
         found.append(Problem(path, text))
+    if facts.requires_python and (python := _python_of(context, cluster)):
+        found += _python_problems(facts.requires_python, python, cluster)
     entry = source.get("entry_point")
-    if isinstance(entry, str) and ":" in entry:
-        module = entry.partition(":")[0]
-        if module not in facts.modules and entry not in facts.entry_points.values():
-            has = ", ".join(sorted(set(facts.entry_points.values()))) or "none"
-            text = f"the wheel has no module {module}; its entry points: {has}"
-            found.append(Problem("spec.source.entry_point", text))
-    return found
+    about = _entry(context, entry, facts, file) if isinstance(entry, str) else EntryFacts()
+    path = "spec.source.entry_point"
+    found += [Problem(path, about.flaw)] if about.flaw else []
+    return found, [Problem(path, about.doubt)] if about.doubt else []
+
+
+def _python_of(context: Context, cluster: Definition | None) -> str:
+    """Return the version of the Python that runs there, or nothing where it is not known."""
+    if cluster is None:
+        return ""
+    try:
+        return context.ports.executor(cluster).place().python.rpartition(" ")[2]
+    except PrerequisiteError:
+        return ""
+
+
+def _python_problems(wanted: str, python: str, cluster: Definition | None) -> list[Problem]:
+    from packaging.specifiers import SpecifierSet
+
+    if cluster is None or SpecifierSet(wanted).contains(python, prereleases=True):
+        return []
+    text = f"the wheel needs Python {wanted}; cluster {cluster.name} has {python}"
+    return [Problem("spec.source.wheel_uri", text)]
+
+
+def _entry(context: Context, entry: str, facts: WheelFacts, file: Outside) -> EntryFacts:
+    module, colon, _ = entry.partition(":")
+    if not colon:
+        target = facts.entry_points.get(entry)
+        text = f"{entry} is a script of the wheel; write what it calls: {target}"
+        return EntryFacts(text if target else "")
+    if module in facts.modules:
+        return context.ports.files.entry(file.content, entry)
+    if entry in facts.entry_points.values():  # of another package that it requires
+        return EntryFacts()
+    has = ", ".join(sorted(set(facts.entry_points.values()))) or "none"
+    return EntryFacts(f"the wheel has no module {module}; its entry points: {has}")
 
 
 def seen(context: Context, spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -101,6 +101,18 @@ def name_problems(
     return problems, warnings
 
 
+def joined(parsed: list[Problem], known: list[Problem]) -> list[Problem]:
+    """Return the problems that a spec's form shows with those that need the workspace, one for each path.
+
+    Of an entry point the wheel knows better; what has to be there first is always told.
+    """
+    entry = "spec.source.entry_point"
+    better = {one.path for one in known if one.path == entry}
+    kept = [one for one in parsed if one.path not in better]
+    told = {one.path for one in kept}
+    return kept + [one for one in known if one.path not in told or one.code == "prerequisite"]
+
+
 def in_use(name: str, by: str, whose: str = "") -> str:
     """Return in words that `name` is taken by what is called `by`, perhaps in another case or Unicode form."""
     other = "" if by == name else f" as {by}; case and Unicode form do not count"
@@ -122,5 +134,8 @@ def spec_problems(
         found = [one for one in found if not one.path.startswith("spec.catalogs")]
         text = "no catalog is configured: `quarterdeck catalog create -f FILE`"
         found.append(Problem("spec.catalogs", text, "prerequisite"))
-    more, warnings = outside.problems(context, spec)
+    kept = (
+        cluster if ("cluster", name) not in world.extra else None
+    )  # a file's own is not there yet
+    more, warnings = outside.problems(context, spec, kept)
     return found + more, warnings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from quarterdeck.sources import path as paths
 
 if TYPE_CHECKING:
-    from quarterdeck.ports.files import WheelFacts
+    from quarterdeck.ports.files import EntryFacts, WheelFacts
 
 
 class LocalFiles:
@@ -24,6 +24,12 @@ class LocalFiles:
         from quarterdeck.sources import wheel  # only for wheels
 
         return wheel.read(content, file_name)
+
+    def entry(self, content: bytes, entry_point: str) -> EntryFacts:
+        """Return what the wheel's source says of `module:function`."""
+        from quarterdeck.sources import entry  # only for wheels
+
+        return entry.look_at(content, entry_point)
 
     def tags(self) -> Sequence[str]:
         """Return the wheel tags that this machine's Python takes, best first."""

@@ -5,7 +5,10 @@ Whether it fits a job and this Python: `service.outside`.
 
 from __future__ import annotations
 
+import base64
 import configparser
+import csv
+import hashlib
 import io
 import re
 import stat
@@ -17,6 +20,7 @@ from email.parser import HeaderParser
 from functools import cache
 from typing import Final
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.tags import Tag, parse_tag, sys_tags
 from packaging.utils import (
     InvalidWheelFilename,
@@ -31,6 +35,9 @@ from quarterdeck.ports.files import UnreadableError, WheelFacts
 MEMBERS: Final = 20_000
 DIRECTORY_BYTES: Final = 8 * 1024 * 1024  # of the archive's table of contents
 UNPACKED_BYTES: Final = 512 * 1024 * 1024
+_HASHES: Final = ("sha256", "sha384", "sha512")
+_PART: Final = 1024 * 1024
+_SHOWN: Final = 60  # characters of a value that a message repeats
 TEXT_BYTES: Final = 8 * 1024 * 1024  # of one file of metadata
 
 _END: Final = b"PK\x05\x06"
@@ -55,7 +62,7 @@ def read(content: bytes, file_name: str) -> WheelFacts:
     except InvalidWheelFilename as error:
         form = "name-version-python-abi-platform.whl"
         raise UnreadableError(
-            f"{file_name} is not named like a wheel ({form}): {error}"
+            f"{file_name} is not named like a wheel: {form}, the version as in 1.4.2"
         ) from error
     try:
         _check_end(content)
@@ -64,9 +71,8 @@ def read(content: bytes, file_name: str) -> WheelFacts:
             folder = _info_folder(archive)
             metadata = _headers(archive, f"{folder}/METADATA")
             wheel = _headers(archive, f"{folder}/WHEEL")
-            _text(archive, f"{folder}/RECORD")
             _agree(metadata, wheel, name, str(version), file_tags)
-            _check_content(archive)
+            _check_content(archive, f"{folder}/RECORD")
             return WheelFacts(
                 name=str(metadata["Name"]),
                 version=str(metadata["Version"]),
@@ -74,11 +80,13 @@ def read(content: bytes, file_name: str) -> WheelFacts:
                 entry_points=_entry_points(archive, f"{folder}/entry_points.txt"),
                 requires=tuple(metadata.get_all("Requires-Dist", [])),
                 modules=_modules(archive),
+                requires_python=_requires_python(metadata),
             )
     except _FlawError as flaw:
         raise UnreadableError(f"{file_name}: {flaw}") from flaw
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
-        raise UnreadableError(f"{file_name} is damaged: {error}") from error
+        text = "is damaged: what is in it cannot be unpacked; build or copy it again"
+        raise UnreadableError(f"{file_name} {text}") from error
 
 
 class _FlawError(Exception):
@@ -129,9 +137,47 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
         raise _FlawError(f"{name!r} is packed in way {member.compress_type}; pack it with deflate")
 
 
-def _check_content(archive: zipfile.ZipFile) -> None:
-    if damaged := archive.testzip():
-        raise _FlawError(f"{damaged} is damaged: its checksum differs")
+def _check_content(archive: zipfile.ZipFile, record: str) -> None:
+    """Refuse what is not as its checksum in the archive, or its hash in RECORD, says."""
+    wanted = _recorded(_text(archive, record), record)
+    there = set(archive.namelist())
+    if lost := sorted(wanted.keys() - there):
+        raise _FlawError(f"{lost[0]} is missing, which RECORD lists")
+    for name in archive.namelist():
+        how, digest = wanted.get(name, ("", ""))
+        found = hashlib.new(how) if how else None
+        try:
+            with archive.open(name) as file:
+                while part := file.read(_PART):
+                    if found is not None:
+                        found.update(part)
+        except (zipfile.BadZipFile, zlib.error, EOFError):
+            raise _FlawError(f"{name} is damaged: it cannot be unpacked") from None
+        if found is not None and found.digest() != digest:
+            raise _FlawError(
+                f"{name} is not what RECORD says: the wheel was changed or is damaged"
+            )
+
+
+def _recorded(text: str, record: str) -> dict[str, tuple[str, bytes]]:
+    """Return the hashes that RECORD lists, by file: the algorithm and the digest, empty for none."""
+    found: dict[str, tuple[str, bytes]] = {}
+    try:
+        rows = list(csv.reader(io.StringIO(text)))
+    except csv.Error:
+        raise _FlawError(f"{record} is no list of files") from None
+    for line, row in enumerate(rows, 1):
+        if not row or row[0] == record:
+            continue
+        how, _, digest = row[1].partition("=") if len(row) > 1 else ("", "", "")
+        try:
+            padded = digest + "=" * (-len(digest) % 4)
+            found[row[0]] = how, base64.b64decode(padded, altchars="-_", validate=True)
+        except ValueError:
+            raise _FlawError(f"{record}, line {line}: {digest[:_SHOWN]} is no hash") from None
+        if how and how not in _HASHES:
+            raise _FlawError(f"{record}, line {line}: hash {how[:_SHOWN]} is not read; use sha256")
+    return found
 
 
 def _info_folder(archive: zipfile.ZipFile) -> str:
@@ -179,16 +225,41 @@ def _agree(
         raise _FlawError(f"its WHEEL file says it is for {says}")
 
 
+def _requires_python(metadata: Message) -> str:
+    text = str(metadata["Requires-Python"] or "").strip()
+    try:
+        SpecifierSet(text)
+    except InvalidSpecifier:
+        raise _FlawError(
+            f"its METADATA says Requires-Python: {text[:_SHOWN]}, which is no range of versions such as >=3.11"
+        ) from None
+    return text
+
+
 def _entry_points(archive: zipfile.ZipFile, name: str) -> dict[str, str]:
     """Return console and GUI scripts as `name -> module:function`."""
     if name not in archive.namelist():
         return {}
     parser = configparser.ConfigParser(delimiters=("=",), interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # names keep their case
+    text = _text(archive, name).removeprefix("\ufeff")
     try:
-        parser.read_string(_text(archive, name))
-    except configparser.Error as error:
-        raise _FlawError(f"{name} cannot be read: {error.message}") from error
+        parser.read_string(text)
+    except configparser.DuplicateOptionError as error:
+        raise _FlawError(
+            f"{name}, line {error.lineno}: {error.option} stands in [{error.section}] twice; keep one"
+        ) from None
+    except configparser.DuplicateSectionError as error:
+        raise _FlawError(
+            f"{name}, line {error.lineno}: [{error.section}] stands there twice; put both in one"
+        ) from None
+    except configparser.MissingSectionHeaderError as error:
+        raise _FlawError(
+            f"{name}, line {error.lineno}: a section such as [console_scripts] must come first"
+        ) from None
+    except configparser.ParsingError as error:
+        line = error.errors[0][0] if error.errors else 1
+        raise _FlawError(f"{name}, line {line} is not name = module:function") from None
     found = {}
     for section in ("console_scripts", "gui_scripts"):
         for script, target in parser[section].items() if parser.has_section(section) else ():
