@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.quarterdeck import Quarterdeck, job
+from tests.support.terminal import typed
 from tests.support.wheels import make_wheel
 
 
@@ -202,3 +203,31 @@ def test_a_wheel_whose_parts_are_broken_is_refused_in_plain_words(
     assert answer.code == 2
     assert answer.paths == ["spec.source.wheel_uri"]
     assert words in answer.words
+
+
+TEXTS = [
+    "SELECT 1  \n  , 2\t\n",
+    "\tSELECT 1\n",
+    "  SELECT\n1\n\n\n",
+    "SELECT 1\r\nFROM (SELECT 2)\r\n",
+    "SELECT 1\r\n-- mixed\n",
+    "SELECT 'a\u2028b\x85' AS é\n",
+]
+
+
+@pytest.mark.row("T4")
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_text_comes_back_from_the_editor_byte_for_byte(tmp_path: Path, text: str) -> None:
+    deck = Quarterdeck(tmp_path)
+    deck.create("daily", source={"kind": "snapshot", "text": text})
+    code, shown = typed(deck, "quarterdeck job edit daily", edit="s/nothing/else/")
+    assert code == 0, shown
+    assert "Nothing was changed." in shown
+    edit = "s/^name: daily/description: other\\nname: daily/; s/SELECT 1/SELECT 3/"
+    code, shown = typed(deck, "quarterdeck job edit daily", edit=edit)
+    assert code == 0, shown
+    changed = text.replace("SELECT 1", "SELECT 3")
+    if changed != text:
+        assert deck.ok("job", "draft", "daily")["spec"]["source"]["text"] == changed
+    shown = deck.ok("job", "show", "daily")
+    assert (shown["description"], shown["spec"]["source"]["text"]) == ("other", text)

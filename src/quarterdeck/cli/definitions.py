@@ -234,5 +234,5 @@ def rbac(session: Session, name: str, full: bool) -> int:
         session.out.document(found)
     else:
         for one in found:
-            session.out.say("---", *to_yaml(one).splitlines())
+            session.out.say("---", *to_yaml(one).rstrip("\n").split("\n"))
     return 0

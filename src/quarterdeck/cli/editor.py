@@ -17,7 +17,7 @@ from quarterdeck.model.errors import (
     Problem,
     QuarterdeckError,
 )
-from quarterdeck.present.file_text import to_yaml
+from quarterdeck.present.file_text import to_yaml, with_ends_of, with_lf
 from quarterdeck.service.filing import only
 
 T = TypeVar("T")
@@ -33,18 +33,24 @@ def edit(
 ) -> T | None:
     """Open `document` in the editor and save what comes back; None when nothing was changed.
 
-    What cannot be saved stays in a file whose path is said.
+    Texts come back byte for byte; one whose lines end in CRLF is shown with LF and gets them again. What cannot be
+    saved stays in a file whose path is said.
     """
     session.demand_writable(f"editing {kind} {name}")
     if not session.is_interactive():
         text = "is needed where there is no terminal: -f FILE, or -f - for standard input"
         raise InvalidInputError([Problem("file", text)])
-    before = to_yaml(document())
+    given = document()
+    before = to_yaml(with_lf(given)).encode()
     descriptor, path = tempfile.mkstemp(prefix=f"{kind}-", suffix=".yaml")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+    with os.fdopen(descriptor, "wb") as opened:
         opened.write(before)
+
+    def save_again(edited: dict[str, Any]) -> T:
+        return save(with_ends_of(given, edited))
+
     try:
-        saved = _rounds(session, kind, Path(path), before, save)
+        saved = _rounds(session, kind, Path(path), before, save_again)
     except BaseException:
         session.out.note(f"What you typed is kept in {path}")
         raise
@@ -55,12 +61,12 @@ def edit(
 
 
 def _rounds(
-    session: Session, kind: str, path: Path, before: str, save: Callable[[dict[str, Any]], T]
+    session: Session, kind: str, path: Path, before: bytes, save: Callable[[dict[str, Any]], T]
 ) -> T | None:
-    refused = ""
+    refused = b""
     while True:
         _open(path)
-        text = _bare(path.read_text(encoding="utf-8"))
+        text = _bare(path.read_bytes())
         if text == before:
             return None
         try:
@@ -69,21 +75,21 @@ def _rounds(
             if text == refused:  # left as it was: given up
                 raise
             refused = text
-            path.write_text(_with_problems(error, text), encoding="utf-8")
+            path.write_bytes(_with_problems(error, text))
 
 
-def _bare(text: str) -> str:
-    return "".join(one for one in text.splitlines(keepends=True) if not one.startswith(_MARK))
+def _bare(text: bytes) -> bytes:
+    return b"\n".join(one for one in text.split(b"\n") if not one.startswith(_MARK.encode()))
 
 
-def _with_problems(error: QuarterdeckError, text: str) -> str:
+def _with_problems(error: QuarterdeckError, text: bytes) -> bytes:
     problems = getattr(error, "problems", [])
     lines = [
         f"{_MARK}{one.path}: {one.message}" if one.path else f"{_MARK}{one.message}"
         for one in problems
     ]
-    lines.append(f"{_MARK}Mend it and save; leave it as it is to give up (the text is kept).")
-    return "\n".join(lines) + "\n" + text
+    lines.append(f"{_MARK}Fix it and save; leave it as it is to give up (the text is kept).")
+    return "\n".join(lines).encode() + b"\n" + text
 
 
 def _open(path: Path) -> None:

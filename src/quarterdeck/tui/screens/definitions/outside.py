@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quarterdeck.present.file_text import to_yaml
+from quarterdeck.present.file_text import to_yaml, with_ends_of, with_lf
 from quarterdeck.tui import external, problems
 from quarterdeck.tui.impact import ask_impact
 
@@ -22,23 +22,27 @@ if TYPE_CHECKING:
 def edit(page: Page, kind: str, name: str) -> None:
     """Open the definition in the editor; what comes back is saved unless it stayed as it was."""
 
-    def read() -> tuple[str, int]:
-        found = page.services.definitions.document(kind, name)
-        return to_yaml(found["document"]), found["rev"]
+    def opened(outside: Outside) -> None:
+        outside.open(outside.before)
 
     page.ask(
-        f"{kind} {name}", read, lambda found: Outside(page, kind, name, *found).open(found[0])
+        f"{kind} {name}",
+        lambda: Outside(page, kind, name, **page.services.definitions.document(kind, name)),
+        opened,
     )
 
 
 class Outside:
-    """One edit: the text as it was, and the revision it was read at."""
+    """One edit: the document and its text as they were, and the revision they were read at."""
 
-    def __init__(self, page: Page, kind: str, name: str, before: str, rev: int) -> None:
+    def __init__(
+        self, page: Page, kind: str, name: str, *, document: Mapping[str, Any], rev: int
+    ) -> None:
         self._page = page
         self._kind = kind
         self._name = name
-        self._before = before
+        self._document = document
+        self.before = to_yaml(with_lf(document))
         self._rev = rev
 
     def open(self, text: str) -> None:
@@ -47,7 +51,7 @@ class Outside:
         back, told = external.edit(page.shell, text, ".yaml")
         if back is None:
             page.say(told, "bad")
-        elif back == self._before:
+        elif back == self.before:
             page.say(f"{told}; nothing was changed", "dim", keep=False)
         else:
             page.ask(
@@ -65,7 +69,8 @@ class Outside:
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
                 file.write(text)
-            return self._page.services.definitions.read(self._kind, path)
+            edited = self._page.services.definitions.read(self._kind, path)
+            return dict(with_ends_of(self._document, edited))
         finally:
             Path(path).unlink()
 
