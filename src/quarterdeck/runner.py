@@ -116,9 +116,58 @@ home = os.path.dirname(os.__file__)
 packed = os.path.join(os.path.dirname(home), "python%d%d.zip" % sys.version_info[:2])
 known = (packed, home, os.path.join(home, "lib-dynload"))
 rest = [each for each in sys.path if each != os.path.dirname(__file__)]
-standard = [each for each in rest if each in known]
-sys.path[:] = [*standard, WHEELS, *(each for each in rest if each not in standard)]
-site.addsitedir(WHEELS)
+sys.path[:] = rest
+if WHEELS:
+    standard = [each for each in rest if each in known]
+    sys.path[:] = [*standard, WHEELS, *(each for each in rest if each not in standard)]
+    site.addsitedir(WHEELS)
+
+def watch(path, pid, show):
+    def told(kind, error, trace):
+        if os.getpid() == pid:  # a child that was forked says nothing in its parent's name
+            try:
+                keep(path, kind, error, trace)
+            except Exception:
+                pass  # what Python prints is looked through then
+        show(kind, error, trace)
+    sys.excepthook = told
+
+def keep(path, kind, error, trace):
+    import json
+    from itertools import islice
+    facts = {"kind": name(kind), "message": words(error)}
+    while trace is not None:
+        code, at = trace.tb_frame.f_code, trace.tb_lasti
+        if code.co_filename.startswith(tuple(OURS)):
+            spot = next(islice(code.co_positions(), at // 2, None), (None,) * 4)
+            facts["at"] = [code.co_filename, trace.tb_lineno, spot[2] if spot[0] == trace.tb_lineno else None]
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and str(error.filename).startswith(tuple(OURS)):
+        facts["at"] = [error.filename, error.lineno, None]
+        facts["character"] = error.offset
+        facts["message"] = str(error.msg)
+    with open(path, "w", encoding="utf-8", errors="backslashreplace") as file:
+        json.dump(facts, file)
+
+def name(kind):
+    within = "" if kind.__module__ in ("builtins", "__main__") else kind.__module__ + "."
+    return within + kind.__qualname__
+
+def words(error):
+    text = str(error)
+    if isinstance(error, BaseExceptionGroup):
+        text = str(error.message) + ": " + "; ".join(leaves(error, 5))
+    return text[:2000]
+
+def leaves(group, most):
+    found = []
+    for each in group.exceptions:
+        is_group = isinstance(each, BaseExceptionGroup)
+        found += leaves(each, most) if is_group else [name(type(each)) + ": " + str(each)]
+    return found[:most] + (["..."] if len(found) > most else [])
+
+if path := os.environ.pop("QUARTERDECK_FAILED", ""):
+    watch(path, os.getpid(), sys.excepthook)
 own = sys.modules.pop(__name__)
 try:
     import sitecustomize  # of a wheel, or of what is installed here
@@ -126,6 +175,29 @@ except ImportError as error:
     if error.name != "sitecustomize":
         raise
 sys.modules.setdefault(__name__, own)
+"""
+ENTRY_CODE: Final = """
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
+sys.argv[0] = {last!r}
+try:
+    for each in distribution({package!r}).entry_points:
+        if each.group == "console_scripts" and each.value.replace(" ", "") == {entry_point!r}:
+            sys.argv[0] = each.name
+except PackageNotFoundError:
+    pass
+from {module} import {first}
+value = {name}()
+if not isinstance(value, (int, type(None))) or value is True:
+    import json
+    is_waiting = hasattr(value, "cr_await")
+    told = "a coroutine that nobody awaited" if is_waiting else repr(value)[:200]
+    with open({path!r}, "w", encoding="utf-8") as file:
+        json.dump(dict(returned=told), file)
+    if is_waiting:
+        value.close()
+        value = 1
+sys.exit(value)
 """
 CODES: Final = {
     "user_error": EXIT_STATEMENT,
@@ -171,11 +243,15 @@ class End:
 
 
 def failure_lines(end: End) -> list[str]:
-    """Return why the attempt failed, as people read it at the end of its log."""
+    """Return why the attempt failed, as people read it at the end of its log: the sentence last."""
     if end.state == "succeeded" or end.reason == "cancelled":
         return []
     at = f" (line {end.line}, column {end.column})" if end.line and end.column else ""
-    return f"{end.state} ({end.reason}): {end.message.rstrip()}{at}".splitlines()
+    if not end.headline:
+        return f"{end.state} ({end.reason}): {end.message.rstrip()}{at}".splitlines()
+    is_sql = end.place is not None and end.place["what"] == "statement"  # Python prints its own
+    words = end.message.rstrip().splitlines() if is_sql else []
+    return [*words, f"{end.state} ({end.reason}): {end.headline}{at}"]
 
 
 class EndedError(Exception):
@@ -330,6 +406,7 @@ SYNTAX: Final = re.compile(r"found (.+) at (\d+):(\d+) expected (.*)", re.DOTALL
 VALUE: Final = re.compile(
     r"Cannot cast string '(.*)' to value|The value '(.*)' of the type|invalid timestamp: (.*)$"
 )
+HEADLINE: Final = 100  # characters of an error beside which a hint stands
 QUOTED: Final = 500  # characters of a source line that are told
 BEFORE_TABLE: Final = frozenset(
     {
@@ -663,6 +740,65 @@ def last_error(lines: Sequence[str]) -> str:
             if line and not line[0].isspace():
                 return "\n".join(lines[index:]).strip()
     return ""
+
+
+class Failed(NamedTuple):
+    """What a Python payload said of its own failure: the error, and its place in the user's file."""
+
+    said: str = ""
+    place: Json | None = None
+
+
+def read_failure(facts: Json, source: Json) -> Failed:
+    """Return what the facts mean that the payload's process left; see SITE_CODE and ENTRY_CODE."""
+    if returned := facts.get("returned"):
+        entry = source["entry_point"]
+        told = f"{entry} returned {returned}"
+        return Failed(f"{told}, which Python takes for a failure. Return None or 0.")
+    said = f"{facts['kind']}: {facts['message']}" if facts["message"] else str(facts["kind"])
+    if not facts.get("at"):
+        return Failed(said)
+    file, line, offset = facts["at"]
+    path = Path(file)
+    lines = NEWLINE.split(path.read_bytes().decode(errors="replace").removeprefix(BOM))
+    text = lines[line - 1] if line and line <= len(lines) else ""
+    column = facts.get("character")
+    if offset is not None:
+        column = len(text.encode()[:offset].decode(errors="ignore")) + 1
+    where = {"what": "file", "number": None, "of": None, "line": line, "column": column}
+    return Failed(said, where | {"file": path.name, **cut_around(text, column)})
+
+
+HINTS: Final = (  # what somebody may expect of Spark elsewhere
+    (r"NameError: name 'spark'", "There is no ready-made `spark`: begin with SparkSession.builder.getOrCreate()."),
+    (r"NameError: name '(?:sc|sqlContext)'", "There is no `sc` here: use SparkSession.builder.getOrCreate()."),
+    (r"NameError: name 'dbutils'",
+     "There is no `dbutils` here: declare `parameters` in the job, and read QUARTERDECK_PARAMETERS (JSON)."),
+    (r"NameError: name 'display'", "There is no `display` here: use .show()."),
+    (r"cannot import name 'Spark(?:Context|Conf)' from 'pyspark'|No module named 'pyspark\.(?:rdd|mllib)",
+     "This engine has no JVM, so no SparkContext: use SparkSession.builder.getOrCreate()."),
+)  # fmt: skip
+
+
+def python_hint(said: str) -> str:
+    """Return what to write instead, where the error tells of something that is not here; "" for any other."""
+    return next((hint for pattern, hint in HINTS if re.search(pattern, said)), "")
+
+
+def python_headline(said: str, hint: str) -> str:
+    """Return a Python error in one line, of the engine's own what it means, with what to write instead."""
+    kind, _, text = said.strip().split("\n")[0].partition(": ")
+    if not kind:
+        return ""
+    if kind.startswith(("pyspark.", "grpc.")):
+        headline = explained("", kind.rpartition(".")[2], text).sentence
+    else:
+        name = kind.rpartition(".")[2] if re.fullmatch(r"[\w.]+", kind) else kind
+        headline = f"{name}: {text}" if text else name
+    if not hint:
+        return headline
+    short = headline if len(headline) <= HEADLINE else f"{headline[:HEADLINE]}…"
+    return f"{short}{'' if short[-1] in '.!?…' else '.'} {hint}"
 
 
 def grpc_error(error: Exception) -> tuple[str, bool]:
@@ -2073,8 +2209,24 @@ class Runner:
             script = self.scratch / "payload" / source["file"]
             return [sys.executable, "-P", "-u", str(script), *args]
         module, _, name = source["entry_point"].partition(":")
-        code = f"import sys; from {module} import {name.partition('.')[0]}; sys.exit({name}())"
+        code = ENTRY_CODE.format(
+            package=source.get("package"), entry_point=source["entry_point"], module=module, name=name,
+            first=name.partition(".")[0], last=name.rpartition(".")[2], path=str(self.failed_file),
+        )  # fmt: skip
         return [sys.executable, "-P", "-u", "-c", code, *args]
+
+    @property
+    def failed_file(self) -> Path:
+        """Where the payload says how it failed."""
+        return self.scratch / "site" / "failed.json"
+
+    def told_failure(self) -> Failed:
+        """Return what the payload said of its own failure; nothing where it could not."""
+        try:
+            facts = json.loads(self.failed_file.read_text("utf-8"))
+            return read_failure(facts, self.spec["source"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return Failed()
 
     def run_payload(self) -> None:
         """Run the Python payload to its end."""
@@ -2082,11 +2234,12 @@ class Runner:
             "SPARK_REMOTE": self.remote(),
             PARAMETERS_ENV: json.dumps(self.spec.get("parameters") or {}),
         }
-        if self.wheels:
-            site = self.scratch / "site"
-            code = f"WHEELS = {self.wheels[0]!r}{SITE_CODE}"
-            (site / "sitecustomize.py").write_text(code, "utf-8", "surrogateescape")
-            env |= python_path([str(site), *(self.launch.get("payload_path") or [])])
+        site, wheels = self.scratch / "site", "".join(self.wheels)
+        ours = [f"{self.scratch / 'payload'}{os.sep}", *(f"{one}{os.sep}" for one in self.wheels)]
+        code = f"WHEELS, OURS = {wheels!r}, {ours!r}{SITE_CODE}"
+        (site / "sitecustomize.py").write_text(code, "utf-8", "surrogateescape")
+        env |= python_path([str(site), *(self.launch.get("payload_path") or [])])
+        env["QUARTERDECK_FAILED"] = str(self.failed_file)  # taken by the first process alone
         self.enter("running")
         self.payload = child = Child("payload", self.payload_command(), env, self.work, self.pump)
         self.log.event("payload", pid=host_pid_of(child.pid))
@@ -2102,17 +2255,28 @@ class Runner:
         if engine is not None and engine.code is not None:
             return self.engine_ended(engine)
         lines = [line for line in child.err.tail if line.strip()]
+        failure = self.told_failure()
         if code < 0:
-            message = f"The payload was ended by {signal_name(-code)}."
+            message = f"The code was ended by {signal_name(-code)}."
             killed = code == -signal.SIGKILL and oom_kills() > self.oom_kills
             reason = "oom_driver" if killed else "user_error"
             evidence = tuple(lines[-6:])
             return failed(reason, message, code=128 - code, object="payload", evidence=evidence)
-        said = last_error(list(child.err.tail))
+        said = failure.said or last_error(list(child.err.tail))
         reason, hint = judge(said)
-        message = f"The payload ended with exit code {code}" + (f": {said}" if said else ".")
-        evidence = tuple(filter(None, [hint, *lines[-6:]]))
-        return failed(reason, message, code=code, object="payload", evidence=evidence)
+        message = f"The code ended with exit code {code}" + (f": {said}" if said else ".")
+        headline = python_headline(said, python_hint(said) or hint)
+        if not headline and lines and code == 1:  # sys.exit("words") prints them
+            headline = f"The code ended with exit code 1: {lines[-1].strip()[:200]}"
+        return failed(
+            reason,
+            message,
+            code=code,
+            object="payload",
+            evidence=tuple(filter(None, [hint, *lines[-6:]])),
+            headline=headline or message,
+            place=failure.place,
+        )
 
     # -- the end
 

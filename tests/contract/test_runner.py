@@ -224,9 +224,124 @@ def test_python_payload_that_raises_says_the_error(attempt: Attempt) -> None:
     assert "AnalysisException" in word["message"]
     assert any("Traceback" in line for line in attempt.texts("payload", "stderr"))
     [said] = attempt.texts("runner", "stderr")  # the last line that people see
-    assert said.startswith("failed (user_error): ")
-    assert "AnalysisException" in said
+    assert said == "failed (user_error): There is no column nope."
+    assert word["headline"] == "There is no column nope."
+    assert (word["place"]["file"], word["place"]["line"]) == ("job.py", 2)
     assert [line for line in attempt.lines() if line.stream == "stderr"][-1].text == said
+
+
+PYTHON = {
+    "a group, with what is in it": (
+        "raise ExceptionGroup('loads failed', [ValueError('a'), ExceptionGroup('in', [KeyError('k')])])",
+        "ExceptionGroup: loads failed: ValueError: a; KeyError: 'k'", 1,
+    ),
+    "in a depth of many frames": (
+        "def f(n):\n    return f(n - 1) if n else {}['id']\nf(40)", "KeyError: 'id'", 2,
+    ),
+    "without an end": ("def f():\n    f()\nf()", "RecursionError: maximum recursion depth exceeded", 2),
+    "before much else is printed": (
+        "import atexit, sys\natexit.register(lambda: print('x\\n' * 99, file=sys.stderr))\nraise OSError(2, 'no')",
+        "FileNotFoundError: [Errno 2] no", 3,
+    ),
+    "with a message that looks like another": (
+        "raise ValueError('one\\nTraceback (most recent call last):\\nKeyError: fake')", "ValueError: one", 1,
+    ),
+    "as a syntax error": ("x = 1\ndef f(:\n    pass", "SyntaxError: invalid syntax", 2),
+    "as one of its own kind": (
+        "class Late(Exception): ...\ntry:\n    1 / 0\nexcept Exception as e:\n    raise Late('day 3') from e",
+        "Late: day 3", 5,
+    ),
+    "in what it imports": ("import json\njson.loads('{')", None, 2),
+    "with what another Spark has": (
+        "spark.range(3)",
+        (
+            "NameError: name 'spark' is not defined. There is no ready-made `spark`: begin with "
+            "SparkSession.builder.getOrCreate()."
+        ),
+        1,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.row("G5")
+@pytest.mark.parametrize("case", PYTHON)
+def test_the_exception_that_ended_a_script_is_told_with_its_line(
+    attempt: Attempt, case: str
+) -> None:
+    text, headline, line = PYTHON[case]
+    word = attempt.start(attempt.python(text)).wait()
+    assert headline in (None, word["headline"])
+    place = word["place"]
+    assert (place["what"], place["file"], place["line"]) == ("file", "job.py", line)
+    assert place["text"] == text.split("\n")[line - 1]
+    printed = attempt.texts("payload", "stderr")
+    assert not [one for one in printed if "sitecustomize" in one]
+
+
+@pytest.mark.row("G5")
+@pytest.mark.parametrize(
+    ("text", "headline"),
+    [
+        (
+            "import sys; sys.exit('no day was given')",
+            "The code ended with exit code 1: no day was given",
+        ),
+        ("import os; os._exit(3)", "The code ended with exit code 3."),
+        (
+            "import sys; sys.excepthook = lambda *a: print('mine'); 1 / 0",
+            "The code ended with exit code 1.",
+        ),
+        (
+            "import os, sys\nif os.fork() == 0:\n    1 / 0\nos.wait()\nsys.exit(4)",
+            "ZeroDivisionError: division by zero",
+        ),
+    ],
+)
+def test_an_end_without_an_exception_is_told_by_its_code(
+    attempt: Attempt, text: str, headline: str
+) -> None:
+    word = attempt.start(attempt.python(text)).wait()
+    assert (word["headline"], word["place"]) == (headline, None)
+
+
+@pytest.mark.row("A6")
+@pytest.mark.parametrize(
+    ("body", "headline"),
+    [
+        (
+            "return {'rows': 3}",
+            "tiny.job:main returned {'rows': 3}, which Python takes for a failure. Return None or 0.",
+        ),
+        (
+            "return True",
+            "tiny.job:main returned True, which Python takes for a failure. Return None or 0.",
+        ),
+        (
+            "return 'fine'",
+            "tiny.job:main returned 'fine', which Python takes for a failure. Return None or 0.",
+        ),
+        ("return 3", "The code ended with exit code 3."),
+        ("raise KeyError('region')", "KeyError: 'region'"),
+    ],
+)
+def test_what_a_function_of_a_wheel_returned_is_told(
+    attempt: Attempt, body: str, headline: str
+) -> None:
+    data = wheel_of(f"def main():\n    {body}\n")
+    more = {"package": "tiny", "version": "1.0", "entry_point": "tiny.job:main", "args": []}
+    word = attempt.start(attempt.file("wheel", "tiny-1.0-py3-none-any.whl", data, **more)).wait()
+    assert word["headline"] == headline
+    if "raise" in body:
+        assert (word["place"]["file"], word["place"]["line"]) == ("job.py", 2)
+
+
+@pytest.mark.row("A6")
+def test_a_program_of_a_wheel_is_called_after_its_function(attempt: Attempt) -> None:
+    data = wheel_of("import sys\ndef main():\n    print(sys.argv)\n    return 0\n")
+    more = {"package": "tiny", "version": "1.0", "entry_point": "tiny.job:main", "args": ["x"]}
+    word = attempt.start(attempt.file("wheel", "tiny-1.0-py3-none-any.whl", data, **more)).wait()
+    assert word["state"] == "succeeded"
+    assert attempt.texts("payload") == ["['main', 'x']"]
 
 
 def test_flood_of_lines_is_written_whole(attempt: Attempt) -> None:
