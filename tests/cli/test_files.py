@@ -231,3 +231,34 @@ def test_a_text_comes_back_from_the_editor_byte_for_byte(tmp_path: Path, text: s
         assert deck.ok("job", "draft", "daily")["spec"]["source"]["text"] == changed
     shown = deck.ok("job", "show", "daily")
     assert (shown["description"], shown["spec"]["source"]["text"]) == ("other", text)
+
+
+@pytest.mark.row("B2")
+def test_keys_that_a_spec_leaves_out_are_told_as_back_to_their_defaults(deck: Quarterdeck) -> None:
+    full = job("whole", timeout="1h", parameters={"day": "x"}, limits={"max_workers": 2})
+    full["spec"]["source"] = {"kind": "py_file", "text": "print(1)", "args": ["a"]}
+    deck.ok("job", "create", "-f", "-", text=json.dumps({**full, "description": "kept"}))
+    less = job("whole", source={"kind": "py_file", "text": "print(2)"}, timeout="2h")
+    text = json.dumps({"spec": less["spec"]})
+    told = "missing keys go back to their defaults: source.args, parameters, limits"
+    would = deck.call("job", "edit", "whole", "-f", "-", "--dry-run", text=text)
+    assert would.code == 0
+    assert "whole: would be saved as draft v2, not live" in would.words
+    assert told in would.words
+    assert deck.json("job", "draft", "whole").code == 4
+    as_json = deck.ok("job", "edit", "whole", "-f", "-", "--dry-run", text=text)
+    done = deck.call("job", "edit", "whole", "-f", "-", text=text)
+    assert told in done.words
+    assert as_json["back_to_default"] == ["source.args", "parameters", "limits"]
+    assert deck.ok("job", "show", "whole")["description"] == "kept"
+    again = deck.call("job", "edit", "whole", "-f", "-", text=text)
+    assert again.words == "whole: nothing was changed"
+    other = deck.ok("job", "edit", "whole", "--description", "other", "--dry-run")
+    assert (other["changed_now"], other["description"]) == (["description"], "kept")
+    sql = json.dumps(
+        {"spec": {**less["spec"], "source": {"kind": "snapshot", "text": "SELECT 1"}}}
+    )
+    assert deck.ok("job", "edit", "whole", "-f", "-", text=sql)["back_to_default"] == []
+    assert deck.call("job", "edit", "whole", "--dry-run").code == 2
+    helped = deck.call("job", "edit", "--help").words
+    assert "keys left out of it go back to their defaults" in helped

@@ -197,7 +197,7 @@ RECORD = {
 FINDING = {"where": str, "what": str}
 PUBLISHED = {**SHOWN, "previous": int, "runs_on_previous": [RUN_ID], "dropped": Maybe(DROPPED)}
 ACTIVATED = {**SHOWN, "from": int, "to": int, "changed": bool, "stale_draft": bool}
-EDITED = {**SHOWN, "draft_changed": [str], "changed_now": [str]}
+EDITED = {**SHOWN, "draft_changed": [str], "changed_now": [str], "back_to_default": [str]}
 SMALL = {"name": "p", "mode": "standalone", "driver": {"disk_gib": 5}}
 TWO = {"spec": job("j", source=sql("SELECT 2 AS v"))["spec"]}
 

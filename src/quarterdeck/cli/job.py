@@ -17,6 +17,7 @@ from quarterdeck.cli.base import (
     expect_rev_option,
     pass_session,
 )
+from quarterdeck.cli.edited import edited
 from quarterdeck.cli.session import Session
 from quarterdeck.cli.values import documents, one_document
 from quarterdeck.model.errors import InvalidInputError, Problem, QuarterdeckError
@@ -193,13 +194,17 @@ def validate(session: Session, file: str) -> int:
     is_flag=True,
     help="Replace a draft that somebody else saved; `bring-back` has it.",
 )
+@_DRY
 @_REV
 @pass_session
 def edit(
-    session: Session, /, name: str, file: str | None, replace_draft: bool, expect_rev: int | None,
-    **flags: str | None,
+    session: Session, /, name: str, file: str | None, replace_draft: bool, dry_run: bool,
+    expect_rev: int | None, **flags: str | None,
 ) -> None:  # fmt: skip
-    """Change a job: `spec` goes to the draft, everything else acts at once. Keys left out stay.
+    """Change a job: `spec` goes to the draft, everything else acts immediately.
+
+    Beside `spec`, keys left out stay as they are. A `spec` replaces the draft's whole: keys left out of it go back
+    to their defaults, and are listed.
 
     A draft that somebody else saved is replaced only with --expect-rev or --replace-draft (else 5); what is
     replaced can be had again with `job bring-back`.
@@ -207,6 +212,8 @@ def edit(
     given = {"name": flags["new_name"], "team": flags["team"], "description": flags["description"]}
     changes = {key: value for key, value in given.items() if value is not None}
     if file is None and not changes:
+        if dry_run:
+            raise click.UsageError("--dry-run needs -f FILE, or what changes.")
         _edit_by_hand(session, name, expect_rev, replace_draft=replace_draft)
         return
     document, folder = one_document(session, file, "job") if file is not None else ({}, "")
@@ -216,8 +223,9 @@ def edit(
         expect_rev=expect_rev,
         replace_draft=replace_draft,
         folder=folder,
+        dry_run=dry_run,
     )
-    session.words(changed, *_edited(changed))
+    session.words(changed, *edited(changed, dry_run=dry_run))
 
 
 def _edit_by_hand(
@@ -242,19 +250,7 @@ def _edit_by_hand(
 
     changed = by_hand(session, "job", name, handed_out, save)
     if changed is not None:
-        session.words(changed, *_edited(changed))
-
-
-def _edited(changed: Mapping[str, Any]) -> list[str]:
-    name, said = changed["name"], []
-    if changed["draft_changed"]:
-        paths = ", ".join(changed["draft_changed"])
-        said.append(
-            f"{name}: saved as draft v{changed['draft_version']}, not live (changed: {paths})"
-        )
-    if changed["changed_now"]:
-        said.append(f"{name}: changed at once: {', '.join(changed['changed_now'])}")
-    return said or [f"{name}: nothing was changed"]
+        session.words(changed, *edited(changed))
 
 
 @job.command(example="quarterdeck job discard daily-sales")

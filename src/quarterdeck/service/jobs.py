@@ -241,6 +241,7 @@ class Jobs:
         seen: Mapping[str, Any] | None = None,
         replace_draft: bool = False,
         folder: str = "",
+        dry_run: bool = False,
     ) -> dict[str, Any]:
         """Lay `document` over the job: `spec` replaces the draft's whole, the rest acts at once.
 
@@ -248,7 +249,9 @@ class Jobs:
         a StaleError. `expect_rev` is the job's revision, which every save of its draft raises, too. `seen` are
         those keys of the job's document that the edit was made from, as they were then: StaleError if one of them
         is another now; what else was edited refuses nothing. A draft that is replaced is dropped as by
-        `drafts.discard`. Returns the job with `draft_changed` and `changed_now`, the paths that changed.
+        `drafts.discard`. Returns the job with `draft_changed` and `changed_now`, the paths that changed, and
+        `back_to_default`, keys of `spec` that `document` left out and that so changed. `dry_run`: the same, but
+        nothing is saved.
         """
         from quarterdeck.versions import diff
 
@@ -261,7 +264,7 @@ class Jobs:
         asked = saving.refusals(
             world, "job.edit", f"job/{job.id}", name=job.name, team=document.get("team")
         )
-        with asked, context.transaction(f"editing job {name}") as tx:
+        with asked, context.transaction(f"editing job {name}", dry_run=dry_run) as tx:
             kept = context.get_job(actor, job.id)
             job, draft = kept.value, tx.drafts.find(job.id)
             expect(f"job {name}", kept, expect_rev)
@@ -296,8 +299,14 @@ class Jobs:
                 )
         blocked = [one for one in found if one.code == "prerequisite"]
         notes = [one._replace(message=f"cannot be published: {one.message}") for one in blocked]
-        shown = self.show(after.name)
-        changes = {"draft_changed": list(draft_changed), "changed_now": changed_now}
+        shown = self.show(job.id)
+        if draft_changed:
+            shown["draft_version"] = job.next_number
+        changes = {
+            "draft_changed": list(draft_changed),
+            "changed_now": changed_now,
+            "back_to_default": diff.left_out(was, spec, document.get("spec")),
+        }
         return {**shown, **changes, **views.warnings([*warnings, *notes])}
 
     def _laid_over(

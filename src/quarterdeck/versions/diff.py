@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,30 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 def paths(a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[str, ...]:
     """Return only the paths that differ."""
     return tuple(path for path, _, _ in _leaves(a, b, ""))
+
+
+def left_out(
+    a: Mapping[str, Any], b: Mapping[str, Any], given: Mapping[str, Any] | None
+) -> list[str]:
+    """Return the paths of keys that differ in `a` and `b` and that `given`, of which `b` was made, lacks."""
+    if given is None:
+        return []
+    found = (_first_missing(path.split("."), a, b, given) for path in paths(a, b))
+    return list(dict.fromkeys(path for path in found if path))
+
+
+def _first_missing(keys: Sequence[str], *specs: Any) -> str:
+    """Return the path of the first key on the way that only the last spec lacks; empty if there is none."""
+    for place, key in enumerate(keys, 1):
+        *full, given = specs
+        if not all(isinstance(one, Mapping) for one in specs) or any(
+            key not in one for one in full
+        ):
+            return ""
+        if key not in given:
+            return ".".join(keys[:place])
+        specs = tuple(one[key] for one in specs)
+    return ""
 
 
 def _leaves(
