@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.door import Door
 from tests.support.quarterdeck import Quarterdeck, job, python, sql
 
 
@@ -42,11 +43,24 @@ CASES = [
     case("I8", spec(source={}), "spec.source.kind", "saved_query"),
     case("I8", spec(source={"kind": "stored"}), "spec.source.kind", "snapshot"),
     case("I8", spec(source={"text": "SELECT 1", "query_id": "q"}), "spec.source.kind"),
+    case("I8", spec(source=None), "spec.source.kind", "is missing; use one of saved_query"),
+    case("I8", spec(source={"kind": None}), "spec.source.kind", "is missing; use one of"),
+    case("I8", spec(source={"kind": 5}), "spec.source.kind", "5 is not allowed; use one of"),
+    case("I8", spec(source={"kind": ["snapshot", "wheel"]}), "spec.source.kind", "use one of"),
+    case("I8", spec(source={"kind": "WHEEL"}), "spec.source.kind", "did you mean wheel?"),
+    case("I8", spec(source={"kind": "file"}), "spec.source.kind", "reserved, not supported yet"),
+    case("I8", spec(source="SELECT 1"), "spec.source", "must be a mapping, not text"),
+    case("I8", spec(source=[]), "spec.source", "must be a mapping, not a list"),
     case("I10", spec(source={"kind": "saved_query", "query_id": "no"}), "spec.source.query_id", "no"),
     case("I11", spec(source=sql("")), "spec.source.text", "no statement"),
     case("I11", spec(source=sql(" -- x\n/* y */ ;")), "spec.source.text", "no statement"),
     case("I12", spec(source=sql("SELECT\n  'a")), "spec.source.text", "line 2, column 3"),
     case("I12", spec(source=sql("SELECT /* a")), "spec.source.text", "line 1, column 8"),
+    case("I12", spec(source=sql("SELECT 1;\r\nSELECT \"é")), "spec.source.text", "line 2, column 8"),
+    case("I12", spec(source=sql("SELECT `a")), "spec.source.text", "A quoted name begins here"),
+    case("I12", spec(source=sql("SELECT /* a /* b */")), "spec.source.text", "line 1, column 8"),
+    case("I12", spec(source=sql("SELECT $$ a")), "spec.source.text", "A dollar-quoted string"),
+    case("I12", spec(source=sql("SELECT r'a")), "spec.source.text", "never closed"),
     case("I15", spec(source=sql("SELECT '\0'")), "spec.source.text", "8"),
     case("I16", spec(source=sql("SELECT 1", origin={"path": "/etc/x", "sha256": "0" * 64})),
          "spec.source.origin.path"),
@@ -56,6 +70,14 @@ CASES = [
          "spec.source.origin.sha256"),
     case("I18", spec(source={"kind": "wheel", "wheel_uri": "/none.whl"}), "spec.source.package"),
     case("I18", spec(source={**WHEEL, "entry_point": "main"}), "spec.source.entry_point", "module:"),
+    case("I18", spec(source={**WHEEL, "package": ""}), "spec.source.package", "'' is not the name"),
+    case("I18", spec(source={**WHEEL, "package": "a b"}), "spec.source.package", "is not the name"),
+    *(
+        case("I18", spec(source={**WHEEL, "entry_point": one}), "spec.source.entry_point", "module:")
+        for one in ("", ":", "a:", ":b", "a:b:c", "a.:b", "a:b()", "a b:c", "a:class", "1a:b")
+    ),
+    case("I18", spec(source={**WHEEL, "entry_point": None}), "spec.source.entry_point", "is empty"),
+    case("I19", spec(source={**WHEEL, "wheel_uri": "/a.zip"}), "spec.source.wheel_uri", ".whl"),
     case("I19", spec(source=WHEEL), "spec.source.wheel_uri", "/none.whl"),
     case("I20", spec(source={"kind": "py_file", "uri": "http://x/a.py"}), "spec.source.uri"),
     case("I21", spec(source={**python("1"), "args": ["a", 2]}), "spec.source.args[1]"),
@@ -95,6 +117,13 @@ def test_an_actor_of_no_team_is_told_whom_to_ask(deck: Quarterdeck) -> None:
 
 FILES = [
     pytest.param("name: a\nname: b\n", "job.yaml:2", marks=pytest.mark.row("I24"), id="twice"),
+    pytest.param('{"a": 1,\n "a": 2}', "job.yaml:2", marks=pytest.mark.row("I24"), id="twice-json"),
+    pytest.param("a:\n  b: 1\n  'b': 2\n", "job.yaml:3", marks=pytest.mark.row("I24"), id="quoted"),
+    pytest.param("a: {b: 1, b: 2}\n", "the key b", marks=pytest.mark.row("I24"), id="flow"),
+    pytest.param("a: &a [*a]\n", "*a stands for", marks=pytest.mark.row("I24"), id="itself"),
+    pytest.param("a: *b\n", "no &b before it", marks=pytest.mark.row("I24"), id="nothing"),
+    pytest.param("a: !x 1\n", "the tag !x", marks=pytest.mark.row("I24"), id="own-tag"),
+    pytest.param("a: " + "[" * 5_000, "job.yaml:1", marks=pytest.mark.row("I24"), id="deep"),
     pytest.param("a: !!python/object:os.x {}\n", "job.yaml:1", marks=pytest.mark.row("I24"), id="tag"),
     pytest.param(
         "a: &a [x, x, x, x, x, x, x, x, x]\n"
@@ -164,3 +193,32 @@ def test_without_home_term_and_locale(deck: Quarterdeck) -> None:
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         assert (b"taken" in done.stdout) == bool(extra)
+
+
+NO_VERSIONS = ["0", "-1", "-12", "latest", "1" + "0" * 30, "1.0", "+1", "01", "v1", "\u0661", ""]
+
+
+@pytest.mark.row("I46")
+@pytest.mark.parametrize("number", NO_VERSIONS)
+def test_what_is_no_number_of_a_version_is_refused_wherever_one_is_taken(
+    door: Door, number: str
+) -> None:
+    for command in (
+        ("job", "show", "daily", f"--version={number}"),
+        ("job", "plan", "daily", f"--version={number}"),
+        ("run", "daily", f"--version={number}"),
+        ("job", "activate", "daily", number, "--yes"),
+        ("job", "diff", "daily", number, "1"),
+        ("job", "diff", "daily", "1", number),
+    ):
+        answer = door.call(*command, "--json")
+        assert (answer.code, answer.paths) == (2, ["version"])
+        assert f"{number} is not a version's number" in answer.words
+
+
+@pytest.mark.row("I46")
+def test_a_version_that_is_not_there_is_not_found(door: Door) -> None:
+    for command in ("job show daily --version 77", "job activate daily 77 --yes", "job diff daily 1 77",
+                    "run daily --version 77"):  # fmt: skip
+        assert door.call(*command.split()).code == 4
+    assert door.call("job", "activate", "daily", "-x", "--yes").code == 2

@@ -68,6 +68,18 @@ class Command(click.Command):
         if not any("--version" in one.opts for one in self.params):
             self.params.append(_HIDDEN_VERSION)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a negative number for a wrong version where one is wanted, not for an option."""
+        given = [*args]
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            wanted = [one for one in self.params if isinstance(one.type, VersionNumber)]
+            if wanted and re.fullmatch("-[0-9]", error.option_name):
+                typed = next(one for one in given if one.startswith(error.option_name))
+                wanted[0].type.convert(typed, wanted[0], ctx)
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the example, and where the global options are told."""
         super().format_epilog(ctx, formatter)
