@@ -56,6 +56,7 @@ def test_catalogs_that_are_no_list_of_names_are_one_problem_each_in_order(
     source = "{kind: snapshot, text: SELECT 1}"
     for given, messages in (
         ("main", {"spec.catalogs": "must be a list, not text; write ['main']"}),
+        ("a\n    b", {"spec.catalogs": "must be a list, not text; write ['a b']"}),
         (
             "[main, 5, null, [main], nope, main, nope]",
             {

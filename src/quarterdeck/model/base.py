@@ -46,7 +46,7 @@ def kind_word(value: object) -> str:
         bool: "true or false", int: "a number", float: "a number", str: "text",
         list: "a list", dict: "a mapping", type(None): "nothing",
     }  # fmt: skip
-    return words.get(type(value), "something else")
+    return words.get(str if isinstance(value, str) else type(value), "something else")
 
 
 def _text(value: object) -> object:
