@@ -178,7 +178,8 @@ async def test_save_the_whole_log_in_eight_keys(
     async with running(services) as ui:
         assert await pressed(ui, *FIND, "l", "S", "enter") == 8
         await ui.until("3 lines are in")
-    assert (tmp_path / f"{run}.log").read_text() == "begins\nValueError: bad day\nends\n"
+    saved = tmp_path / f"orders-{run}.log"
+    assert saved.read_text() == "begins\nValueError: bad day\nends\n"
 
 
 @pytest.mark.row("C4")

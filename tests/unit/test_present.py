@@ -72,7 +72,7 @@ def test_a_span_has_at_most_two_units(seconds: float, text: str) -> None:
         ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
         ("\u202egnp.exe", "\\u202egnp.exe"),
         ("\x9b31m", "\\x9b31m"),
-        ("\udc80", "\\udc80"),
+        ("\udc80", "\\x80"),  # a byte that is no UTF-8
         ("\U000e0041", "\\U000e0041"),
     ],
 )
