@@ -1010,10 +1010,14 @@ class Source:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=60))
 
     def remember(self, texts: Sequence[str], *, is_open: bool) -> list[str]:
-        """Take in texts that were logged, the first behind an open one; return the lines that are whole now."""
-        lines = list(map(legible, texts))
-        if self.is_open and self.tail:
-            lines[0] = (self.tail.pop() + lines[0])[:LINE_LIMIT]
+        """Take in texts that were logged, the first behind an open one; return the lines that are whole now.
+
+        Of a line that was written over with carriage returns they are the last state.
+        """
+        before = self.tail.pop() if self.is_open and self.tail else ""
+        lines = [legible(text.rstrip("\r").rpartition("\r")[2]) for text in texts]
+        if "\r" not in texts[0].rstrip("\r"):
+            lines[0] = (before + lines[0])[:LINE_LIMIT]
         self.is_open = is_open
         self.tail.extend(lines[-60:])
         return lines[:-1] if is_open else lines

@@ -1,5 +1,6 @@
 """Bringing a run's log home while others do the same, and saying what is missing at its end."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from quarterdeck.model.logline import LogChunk
 from quarterdeck.model.receipt import AttemptId
 from quarterdeck.model.run import Run
 from quarterdeck.service import logs as service_logs
+from quarterdeck.service import outfile
 from quarterdeck.service.archiving import UNWRITTEN, Archiving
 from quarterdeck.service.bundle import Services
 from tests.support.services import FakePorts, workspace
@@ -228,3 +230,21 @@ def test_a_follower_goes_on_where_the_cluster_does_not_answer_for_a_moment(
 
     ports.fake.fail("logs", UnreachableError("cut off"))
     assert texts(services.logs.follow(run, wait=wait)) == ["one", "two"]
+
+
+@pytest.mark.row("G3")
+def test_a_file_that_is_not_written_to_its_end_is_not_there(tmp_path: Path) -> None:
+    def torn() -> Iterator[bytes]:
+        yield b"one\n"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        outfile.save(tmp_path / "run.log", torn())
+    assert list(tmp_path.iterdir()) == []
+    saved = outfile.save(tmp_path / "run.log", [b"one\n", b"two"])
+    assert (saved.lines, saved.bytes) == (2, 7)
+    assert (tmp_path / "run.log").read_bytes() == b"one\ntwo"
+    with pytest.raises(StoreFaultError, match="is there already, and it is not replaced"):
+        outfile.save(tmp_path / "run.log", [b"other"])
+    assert [path.name for path in tmp_path.iterdir()] == ["run.log"]
+    assert (tmp_path / "run.log").read_bytes() == b"one\ntwo"

@@ -139,6 +139,28 @@ def test_a_value_whose_end_is_its_beginning_is_not_cut_in_two(sent: str) -> None
     assert said(pipe.lines()) == sent.replace("abca", "*")
 
 
+@pytest.mark.row("A12", "X1")
+@given(st.text("ab*", max_size=40), st.sampled_from(["abab", "aaaa", "abaab"]), st.data())
+def test_text_is_masked_the_same_however_it_is_cut(
+    text: str, value: str, data: st.DataObject
+) -> None:
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(text)))))
+    pipe = Pipe(runner.Mask([(value, "-")]))
+    for one, two in itertools.pairwise([0, *cuts, len(text)]):
+        if one < two:
+            pipe.say(text[one:two].encode())
+    assert said(pipe.lines()) == text.replace(value, "-")
+
+
+@pytest.mark.row("G1")
+def test_of_a_line_that_is_written_over_the_last_state_is_remembered() -> None:
+    pipe = Pipe()
+    for part in (b"\r 10%", b"\r 20%", b" eta 3 s\r\n", b"from Windows\r\n"):
+        pipe.say(part)
+    assert list(pipe.source.tail) == [" 20% eta 3 s", "from Windows"]
+    assert said(pipe.lines()) == "\r 10%\r 20% eta 3 s\r\nfrom Windows\r\n"
+
+
 @pytest.mark.row("G1")
 def test_an_unfinished_line_is_logged_in_pieces_and_remembered_whole() -> None:
     pipe = Pipe()
