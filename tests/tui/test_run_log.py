@@ -193,6 +193,10 @@ ValueError: told at the end"""
             "object": "payload", "message": "The payload ended with exit code 1: RuntimeError: outer",
             "evidence": ["KeyError: 'deep'", "ValueError: told at the end"],
         }, 98),
+        (["Error: handled", '  File "job.py", line 2', "    if x", "        ^", "SyntaxError: no ':'"], {
+            "object": "payload", "message": "The payload ended with exit code 1.",
+            "evidence": ["SyntaxError: no ':'"],
+        }, 92),
         (["rows: 3"], {
             "object": "statement 2 of 2", "message": "AnalysisException: no column nope",
         }, 94),
@@ -203,7 +207,7 @@ ValueError: told at the end"""
             "reason": "engine_lost", "object": "engine", "message": "The engine ended.",
         }, 91),
     ],
-    ids=["traceback", "statement", "signal", "engine"],
+    ids=["traceback", "syntax", "statement", "signal", "engine"],
 )  # fmt: skip
 async def test_a_failed_run_opens_at_the_error_that_ended_it(
     deck: tuple[Services, FakePorts], said: list[str], word: dict[str, object], row: int

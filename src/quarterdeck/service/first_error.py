@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 Stop = Callable[[], bool]
 TRACEBACK: Final = "Traceback (most recent call last):"
 ASIDE: Final = ("Exception ignored", "Exception in thread", "Error in atexit")
+SYNTAX: Final = ("SyntaxError: ", "IndentationError: ", "TabError: ")
+_SYNTAX: Final = 5  # lines before one of these
 ENGINE_REASONS: Final = frozenset({"engine_start", "engine_lost", "dependency_install"})
 _LOOKED_AT: Final = 50  # tracebacks, or other places, from the end
 _FRAMES: Final = 500  # lines of a traceback
@@ -30,7 +32,7 @@ def first_error(reader: LogReader, run: Mapping[str, Any], stop: Stop) -> int | 
     document. It may look through the whole log: not for an event loop.
     """
     reader.refresh()
-    looks = [_of_traceback, _of_runner, _of_anybody]
+    looks = [_of_traceback, _of_syntax, _of_runner, _of_anybody]
     if run["reason"] in ENGINE_REASONS:
         looks.insert(0, _of_engine)
     for look in looks:
@@ -48,6 +50,20 @@ def _of_traceback(reader: LogReader, run: Mapping[str, Any], stop: Stop) -> int 
         said = _exception(head, lines)
         if said and said[:_SHOWN] in evidence:
             return row
+    return None
+
+
+def _of_syntax(reader: LogReader, run: Mapping[str, Any], stop: Stop) -> int | None:
+    """Return where a script that cannot be read is shown: Python begins that with the place, without a title."""
+    evidence = "\n".join(run["evidence"])
+    for row in reversed(reader.find("Error: ", stop)[-_LOOKED_AT:]):
+        begin = max(0, row - _SYNTAX)
+        *before, line = reader.read(begin, row - begin + 1)
+        if line.origin != "payload" or not line.text.startswith(SYNTAX):
+            continue
+        if line.text[:_SHOWN] in evidence:
+            places = [n for n, one in enumerate(before, begin) if one.text.startswith('  File "')]
+            return places[-1] if places else row
     return None
 
 
