@@ -1005,6 +1005,7 @@ class Source:
     watch: Callable[[Sequence[str]], None] | None = None
     rest: bytes = b""
     due: float | None = None  # when the rest is logged without its end, by the monotonic clock
+    pieced_at: float = -PIECE_S  # when that was done last
     is_open: bool = False  # what was logged last has no end yet
     ended: bool = False
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=60))
@@ -1125,6 +1126,7 @@ class Pump(threading.Thread):
         head, newline, source.rest = (source.rest + chunk).rpartition(b"\n")
         if newline:
             source.due = None
+            self._flush_neighbours(source)
             self._lines(source, head, last_more=0)
         if len(source.rest) >= LINE_LIMIT:
             self._flush(source)
@@ -1132,9 +1134,17 @@ class Pump(threading.Thread):
             source.due = time.monotonic() + PIECE_S
         return True
 
+    def _flush_neighbours(self, source: Source) -> None:
+        """Log what a process began to say elsewhere, as a prompt, before a line of this stream."""
+        until = time.monotonic() - PIECE_S
+        for other in self._sources:
+            is_neighbour = other is not source and other.origin == source.origin
+            if is_neighbour and other.due is not None and other.pieced_at <= until:
+                self._flush(other)
+
     def _flush(self, source: Source) -> None:
         """Log what there is of a line, but for the beginnings of a character and of a value that is masked."""
-        source.due = None  # what is left waits for more
+        source.due, source.pieced_at = None, time.monotonic()  # what is left waits for more
         cut = whole(source.rest[: len(source.rest) - self._mask.begun(source.rest)])
         if cut:
             head, source.rest = source.rest[:cut], source.rest[cut:]
