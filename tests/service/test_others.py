@@ -20,7 +20,7 @@ from tests.support.fakes import CrashError
 from tests.support.quarterdeck import job
 from tests.support.services import FakePorts, workspace
 
-HOOK = Check("dry run", "failed", "a hook did not answer.", "Mend the hook.")
+HOOK = Check("dry run", "failed", "a hook did not answer.", "Fix the hook.")
 RIGHT = Check(
     "rights", "failed", "jobs may not be created", "", "", "denied", "the right to create jobs"
 )

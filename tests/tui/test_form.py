@@ -105,8 +105,8 @@ async def test_every_field_says_whether_it_is_versioned(services: Services) -> N
     async with running(services, size=(80, 60), places=[NEW]) as ui:
         shown = await ui.until("New job")
         for label, mark in (
-            ("Name", "at once"),
-            ("Description", "at once"),
+            ("Name", "immediately"),
+            ("Description", "immediately"),
             ("Profile", "versioned"),
         ):
             line = next(one for one in shown.split("\n") if label in one)
@@ -146,6 +146,6 @@ async def test_the_settings_of_a_job_act_at_once(services: Services) -> None:
         await to_field(ui, "Description")
         await ui.type("said anew")
         await ui.press("ctrl+s")
-        await ui.until("description of daily changed, at once")
+        await ui.until("description of daily changed, immediately")
         assert services.jobs.show("daily")["description"] == "said anew"
         assert services.jobs.show("daily")["draft_version"] is None

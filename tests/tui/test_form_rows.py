@@ -82,7 +82,7 @@ def beside(ui: Ui, label: str) -> str:
     at = next(n for n, line in enumerate(lines) if line[2:].lstrip().startswith(f"{label} "))
     under = []
     for line in lines[at + 1 :]:
-        if not line.startswith("    ") or line.rstrip().endswith(("versioned", "at once")):
+        if not line.startswith("    ") or line.rstrip().endswith(("versioned", "immediately")):
             break
         if not line[4:].startswith(GUIDES):
             under.append(line.strip())

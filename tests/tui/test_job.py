@@ -256,7 +256,7 @@ async def test_access_shows_owner_shared_and_who_may_what(
         shown = await ui.until("OWNER")
         assert "ana" in shown
         assert "SHARED   bi  bo" in shown
-        assert "takes effect at once" in shown
+        assert "takes effect immediately" in shown
         assert "Shared teams may:         view, log, run, retry, export" in shown
 
 

@@ -342,7 +342,7 @@ async def test_at_200_columns_the_job_under_the_cursor_is_beside_the_list(
 ) -> None:
     services.jobs.edit("orders", {"description": "what it is for"})
     async with running(services, size=(200, 50)) as ui:
-        assert "It never ran" in ui.screen
+        assert "No run yet" in ui.screen
         await ui.press("j")
         await ui.until("what it is for")
 

@@ -59,7 +59,7 @@ def explain(error: BaseException) -> dict[str, Any]:
         text = f"The package {error.name} is not installed."
         return _document("prerequisite", text, "Run: pip install 'quarterdeck[local]'")
     if isinstance(error, OSError) and error.filename is None and error.errno is not None:
-        return _document("failed", f"The system says: {error.strerror}.", "Mend that and repeat.")
+        return _document("failed", f"The system says: {error.strerror}.", "Fix that and repeat.")
     return _defect(error)
 
 

@@ -14,7 +14,7 @@ SECTIONS: Final[dict[str, dict[str, tuple[str, str, str]]]] = {
         "open": ("tui", "open_", "Open the application at a job or a run."),
         "keys": ("tui", "keys", "Print all keys of the application as a file."),
         "demo": ("demo", "demo", "A workspace with real sample jobs and data."),
-        "init": ("setup", "init", "Make a workspace that can run jobs at once."),
+        "init": ("setup", "init", "Make a workspace that can run jobs."),
         "doctor": ("setup", "doctor", "Check this machine, the store and the clusters."),
         "whoami": ("setup", "whoami", "Who acts here, in which teams."),
     },

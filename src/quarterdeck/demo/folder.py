@@ -147,7 +147,7 @@ def generate(target: Path, scale: str) -> None:
         said = done.stderr.strip().rpartition("\n")[2] or "it said nothing"
         raise PrerequisiteError(
             f"tpchgen-cli could not make the demo's data (exit {done.returncode}): {said}",
-            advice="Mend that, then run the same command again.",
+            advice="Fix that, then run the same command again.",
         )
 
 

@@ -156,7 +156,7 @@ class Spec(Frozen):
 
 
 class JobFile(Frozen):
-    """A job: what takes effect at once, and its spec, which is versioned."""
+    """A job: what takes effect immediately, and its spec, which is versioned."""
 
     name: Name
     team: Reference

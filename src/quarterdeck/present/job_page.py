@@ -55,7 +55,7 @@ def overview(job: Document, look: Look) -> Iterator[Line]:
     """Yield what somebody wants to know first of a job: last run, last good one, marks, what it uses."""
     last, good = job["last_run"], job["good"]
     if last is None:
-        yield (Cell("LAST RUN  ", "dim"), Cell("it never ran; r runs it"))
+        yield (Cell("LAST RUN  ", "dim"), Cell("no run yet; r runs it"))
     else:
         at = lists.when(last["ended_at"] or last["started_at"], look)
         state = columns.state(last["state"], None, look)
@@ -91,7 +91,7 @@ def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Li
     yield ()
     last = row["last_run"]
     if last is None:
-        yield (Cell("It never ran; r runs it.", "dim"),)
+        yield (Cell("No run yet; r runs it.", "dim"),)
     else:
         at = lists.when(last["ended_at"] or last["started_at"], look)
         yield (columns.state(last["state"], last["reason"], look), Cell(f"  {at}", "dim"))
@@ -152,7 +152,7 @@ def drafted(job: Document, look: Look) -> Line:
 def access(job: Document) -> Iterator[Line]:
     """Yield who owns it, who shares it, and who may what."""
     rights = job["rights"]
-    at_once = Cell("   takes effect at once", "dim")
+    at_once = Cell("   takes effect immediately", "dim")
     yield (
         Cell("OWNER    ", "dim"),
         Cell(inert.line(rights["owner"]["name"]), "head"),

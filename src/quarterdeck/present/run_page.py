@@ -133,7 +133,7 @@ def steps(run: Document) -> Line:
     total = sum(seconds for _, seconds in spent)
     for place, (state, seconds) in enumerate(spent, 1):
         shown = states.shown(state)
-        if seconds < 0.05 and place < len(spent):  # noqa: PLR2004  # reads as 0.0 s
+        if seconds < 0.25 and place < len(spent):  # noqa: PLR2004  # no time worth a place
             continue
         length = f" {ages.span(seconds)}" if seconds else ""
         cells += [

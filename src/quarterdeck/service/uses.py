@@ -129,7 +129,7 @@ def demand_reach(context: Context, one: Definition, reach: frozenset[str]) -> No
     named += [f"{hidden} that you may not see"] if hidden else []
     raise OvertakenError(
         f"{one.kind} {views.reference(one)} is used by {', '.join(named)}, too, by now.",
-        advice="Nothing was saved. Look at whom the edit reaches now, then save again.",
+        advice="Nothing was saved. Look at what the edit reaches now, then save again.",
         unseen=named,
     )
 

@@ -49,7 +49,7 @@ def migrate(backend: SqliteBackend, folder: Path, clock: Clock, back_up: BackUp)
             raise StoreFaultError(
                 f"{folder} is of an older format ({backend.format}, here {FORMAT}) and was not migrated: the"
                 f" backup that comes first could not be written: {error.message}",
-                advice="Mend that; until then --read-only reads the store as it is.",
+                advice="Fix that; until then --read-only reads the store as it is.",
             ) from error
         _take_steps(backend)
         # Before the commit: a store of this format without a head is damaged.

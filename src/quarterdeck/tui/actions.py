@@ -102,7 +102,7 @@ _TABLE: Final = (
            takes=1),
     Action("job.plan", "P", "Plan", "what a run would make on its cluster, and what preflight says", _JOB,
            "quarterdeck job plan {job}", takes=1),
-    Action("job.settings", "s", "Settings", "name, team, sharing, description: at once", _JOB,
+    Action("job.settings", "s", "Settings", "name, team, sharing, description: immediately", _JOB,
            "quarterdeck job edit {job} -f FILE", writes=True, verb="edit", takes=1),
     Action("job.delete", "X", "Delete", "delete the job; asks for its name", _JOB, "quarterdeck job delete {job}",
            writes=True, verb="delete", takes=ALL),

@@ -81,7 +81,7 @@ class JobActs(Page):
         if run:
             self.open("run", run, "log")
         elif self._named():
-            self.say("it never ran; r runs it", "dim", keep=False)
+            self.say("no run yet; r runs it", "dim", keep=False)
 
     def action_job_runs(self) -> None:
         """Open the job's runs."""
@@ -126,7 +126,7 @@ class JobActs(Page):
         self.ask(f"the plan of {name}", work, show)
 
     def action_job_settings(self) -> None:
-        """Open the form of what takes effect at once."""
+        """Open the form of what takes effect immediately."""
         if name := self._named():
             self.open("new", name, "settings")
 
@@ -312,7 +312,7 @@ class RunActs(Page):
         if others := max(self.marked(), len(taken)) - len(rows):
             told = f"{ages.count(others, 'other')} that {'is' if others == 1 else 'are'} marked"
             lines.append((Cell(f"{told}: nothing to cancel, it has ended or never ran.", "dim"),))
-        lines.append((Cell("Ends engine, payload and what they started; data written stays."),))
+        lines.append((Cell("Ends engine, code and what they started; data written stays."),))
         many = len(rows) >= TYPED_FROM
         title = f"Cancel run {rows[0]['id']}?" if len(rows) == 1 else f"Cancel {len(rows)} runs?"
         dialog = Dialog(

@@ -339,7 +339,7 @@ class Client:
         ) as error:
             raise PrerequisiteError(
                 f"Context {self._context} cannot be read from {places}: {_said(error)}.",
-                advice="See `kubectl config get-contexts`, or mend the file.",
+                advice="See `kubectl config get-contexts`, or fix the file.",
             ) from error
         if command is None:
             self._renew_at = None

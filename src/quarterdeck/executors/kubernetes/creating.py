@@ -114,7 +114,7 @@ def refused(error: ApiError) -> PrerequisiteError | UnreachableError:
         return UnreachableError(f"The cluster is busy with this object: {error.message}")
     if denials.is_denied(error):
         return denials.denied(error)
-    advice = "Mend what the cluster names, in the cluster's or the profile's definition."
+    advice = "Fix what the cluster names, in the cluster's or the profile's definition."
     if error.has_cause("NamespaceTerminating"):
         advice = "The namespace is being deleted: use another, or make it again."
     elif error.is_gone:

@@ -89,7 +89,7 @@ def advice(error: ApiError) -> str:
     right = right_of(error)
     if right is not None:
         return rights_advice(right.user)
-    return "Mend what the cluster names, in the cluster's or the profile's definition."
+    return "Fix what the cluster names, in the cluster's or the profile's definition."
 
 
 def denied(error: ApiError) -> DeniedError:

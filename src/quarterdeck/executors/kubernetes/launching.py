@@ -140,7 +140,7 @@ def _dry_run(client: Client, path: str, document: Json, what: str) -> Check:
         if denials.is_denied(error):
             text = f"The {what} is refused: {denials.told(error)}"
             return denials.check("admission", error, text)
-        advice = "Mend the pod template, the profile, or what the cluster names."
+        advice = "Fix the pod template, the profile, or what the cluster names."
         if error.is_gone:
             advice = (
                 "Make the namespace, or name another in the cluster's or the team's definition."

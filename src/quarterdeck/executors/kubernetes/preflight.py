@@ -238,7 +238,7 @@ def _admitted(client: Client, template: Json, namespace: str) -> Check:
             )
         if denials.is_denied(error):
             return denials.check("admission", error, denials.told(error))
-        advice = "Mend the pod template, the namespace's Pod Security level or its limits."
+        advice = "Fix the pod template, the namespace's Pod Security level or its limits."
         return Check("admission", "failed", error.message, advice)
     return Check("admission", "ok", f"a pod of the runner is admitted in {namespace}")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ROOMY, TIGHT = 100, 60  # columns from which marks are whole words, and below which there are none
 LABEL: Final = 23  # the longest label, its indent and the cursor's mark
-MARKS: Final = {"at once": "takes effect at once", "versioned": "versioned"}
+MARKS: Final = {"immediately": "takes effect immediately", "versioned": "versioned"}
 _STEPS: Final = {
     "tab": 1, "down": 1, "shift+tab": -1, "up": -1, "pagedown": 8, "pageup": -8,
     "ctrl+home": -1_000, "ctrl+end": 1_000,

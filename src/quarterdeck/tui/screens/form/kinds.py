@@ -169,7 +169,7 @@ class NewJob(Kind):
 
 
 class JobSettings(Kind):
-    """What takes effect at once: name, team, shared teams, description."""
+    """What takes effect immediately: name, team, shared teams, description."""
 
     @property
     def title(self) -> str:
@@ -196,7 +196,7 @@ class JobSettings(Kind):
         made = services.jobs.edit(self.name, changes, seen=before.document)
         what = ", ".join(made["changed_now"]).replace("_", " ")
         words = (
-            f"{what} of {inert.line(made['name'])} changed, at once"
+            f"{what} of {inert.line(made['name'])} changed, immediately"
             if what
             else "nothing was changed"
         )
@@ -333,7 +333,7 @@ def _nothing(kind: str, key: str) -> Any:
 
 
 def _mark_of_job(path: str) -> str:
-    return "at once" if path in AT_ONCE else "versioned"
+    return "immediately" if path in AT_ONCE else "versioned"
 
 
 def _names(services: Services, kinds: Iterable[str]) -> dict[str, list[str]]:

@@ -41,7 +41,11 @@ class WelcomePage(Page):
                         "dim",
                     ),
                 ),
-                (Cell("     and a profile, so that a job can be saved and run at once", "dim"),),
+                (
+                    Cell(
+                        "     and a profile, so that a job can be saved and run immediately", "dim"
+                    ),
+                ),
                 (),
                 (
                     Cell("  q  ", "key"),
