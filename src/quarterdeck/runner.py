@@ -93,6 +93,9 @@ DRAIN_S: Final = 1.0  # a child of the payload may hold its output open after it
 PIECE_S: Final = (
     0.5  # so long a text waits for the end of its line; then what there is of it is logged
 )
+HEADLINE: Final = 300  # characters
+MESSAGE: Final = 20_000  # characters of an engine's message that are read
+QUOTED: Final = 500  # characters of a source line that are told
 SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
 ASLEEP_S: Final = 5.0  # less is not worth a line
 STACK_BYTES: Final = 268_435_456  # on the default 8 MiB about 1 KB of SQL can end the engine
@@ -397,262 +400,815 @@ def is_query(text: str) -> bool:
 
 # --- what a statement's error says ------------------------------------------------------------
 
-COLUMN: Final = re.compile(r"(ambiguous )?attribute:? ObjectName\(\[(.*?)\]\)")
-TABLE: Final = re.compile(
-    r"Table or view not found: (.+)$|[Tt]able or view `([^`]+)` cannot be found|^Table not found: (\w\S*)$"
+CLAUSES: Final = frozenset(
+    {"with", "select", "from", "where", "group", "having", "order", "on", "using", "set", "values"}
+    | {"limit", "lateral", "window", "qualify", "union", "into", "table", "update"}
 )
-FUNCTION: Final = re.compile(r"unknown function: (\w+)")
-SYNTAX: Final = re.compile(r"found (.+) at (\d+):(\d+) expected (.*)", re.DOTALL)
-VALUE: Final = re.compile(
-    r"Cannot cast string '(.*)' to value|The value '(.*)' of the type|invalid timestamp: (.*)$"
-)
-HEADLINE: Final = 100  # characters of an error beside which a hint stands
-QUOTED: Final = 500  # characters of a source line that are told
 BEFORE_TABLE: Final = frozenset(
-    {
-        ",",
-        "describe",
-        "exists",
-        "from",
-        "into",
-        "join",
-        "overwrite",
-        "table",
-        "update",
-        "using",
-        "view",
-    }
+    {"from", "join", "into", "table", "update", "overwrite", "view", "using"}
 )
-TYPES: Final = {
-    "Int8": "TINYINT", "Int16": "SMALLINT", "Int32": "INT", "Int64": "BIGINT", "Float32": "FLOAT",
-    "Float64": "DOUBLE", "Boolean": "BOOLEAN", "Date32": "DATE", "Utf8": "STRING",
-}  # fmt: skip
-SENTENCES: Final = (  # of what has no place of its own
-    (r"^divide by zero|^Remainder by zero", "Division by zero."),
-    (r"^Cannot cast string '(.*)' to value of (\w+) type", "'{0}' is not a value of type {1}."),
-    (r"Cast error: Cannot cast string '(.*)' to value of (\w+) type", "'{0}' is not a value of type {1}."),
-    (r"The value '(.*)' of the type \"\w+\" cannot be cast to \"(\w+)\"", "'{0}' is not a value of type {1}."),
-    (r"^Can't cast value (\S+) to type (\w+)", "{0} does not fit into type {1}."),
-    (r"^invalid timestamp: (.*)", "'{0}' is not a date or time."),
-    (r"DateValue \{ year: (-?\d+), month: (\d+), day: (\d+) \}", "There is no date {0}-{1:0>2}-{2:0>2}."),
-    (r"^(\S+) is too large to store in a Decimal\d+ of precision (\d+)\. Max is (\S+?)\.?$",
-     "{0} does not fit into a DECIMAL of {1} digits: at most {2}."),
-    (r"^'Boolean\(false\)' is not true!", "assert_true was false."),
-    (r"requires (.+ arguments?)$", "Wrong number of arguments: {0} are needed."),
-    (r"^one value expected: \[\]", "An argument is missing: the function takes one value."),
-    (r"^one value expected:", "Too many arguments: the function takes one value."),
-    (r"No field named .*?\. Did you mean|^No field named",
-     "A column is neither in GROUP BY nor inside an aggregate."),
-    (r"does not support logical expression AggregateFunction", "An aggregate cannot stand in WHERE: use HAVING."),
-    (r"^Cannot coerce arithmetic expression (\w+) ([^ ]+) (\w+)", "{0} {1} {2}: these types do not go together."),
-    (r"^Cannot create filter with non-boolean predicate", "The condition in WHERE is not true or false."),
-    (r"queries have different number of columns: left has (\d+) columns whereas right has (\d+)",
-     "The two sides have different numbers of columns: {0} and {1}."),
-    (r"input schema for INSERT has (\d+) fields, but table schema has (\d+)",
-     "INSERT gives {0} columns, the table has {1}."),
-    (r"^Scalar subquery returned more than one row", "A subquery that stands for one value gave several rows."),
-    (r"^Table already exists: (\S+)", "There is a table {0} already."),
-    (r"^Temporary View already exists: (\S+)", "There is a temporary view {0} already."),
-    (r"^Placeholder ':(\w+)' was not provided", "There is no parameter {0}: declare it under `parameters`."),
-    (r"^\[INVALID_ARRAY_INDEX\] (The index \S+ is out of bounds\. The array has \d+ elements\.)", "{0}"),
-    (r"duplicate qualified field name \S*?([^.\s]+)$", "Two columns are called {0}."),
-    (r"Cannot resolve column position (\d+)\. (Valid positions are .*)", "There is no column number {0}. {1}"),
-    (r"^regex parse error:(?:.*)error: (.*)$", "A regular expression is wrong: {0}."),
-    (r"does not support lake operations", "UPDATE, DELETE and MERGE work on Delta and Iceberg tables only."),
-)  # fmt: skip
-INSTEAD: Final = (  # statements of Spark that the engine lacks, by how they begin
-    (r"set\b", "The engine has no SET: put options of the engine into `settings.sail` of the job."),
-    (r"use\s+(?!database|schema|namespace|catalog)(\S+)", "USE needs a word more here: USE DATABASE {0}."),
-    (r"from\b", "A statement cannot begin with FROM here: begin with SELECT."),
-    (r"(?:un)?cache\b", "The engine caches no tables: use a TEMPORARY VIEW, or leave it out."),
-    (r"desc(?:ribe)?\s+(?!function|catalog|database|schema|namespace|table|extended|query)(\S+)",
-     "DESCRIBE needs a word more here: DESCRIBE TABLE {0}."),
-    (r"execute\b", "The engine has no EXECUTE IMMEDIATE: write the statement itself, or use a Python job."),
-    (r"(?:begin|declare|call|if|while)\b",
-     "The engine has no SQL scripting (BEGIN, DECLARE): write single statements, or use a Python job."),
-    (r"analyze\b", "The engine has no ANALYZE TABLE: leave it out."),
-    (r"refresh\b", "The engine has no REFRESH: it reads what is there; leave it out."),
-    (r"load\s+data\b", "The engine has no LOAD DATA: use INSERT INTO … SELECT * FROM parquet.`PATH`."),
-    (r"truncate\b", "The engine has no TRUNCATE: use INSERT OVERWRITE, or DROP and CREATE."),
-    (r"show\s+partitions\b", "The engine has no SHOW PARTITIONS: select the distinct values of the columns."),
-    (r"create\s+(?:or\s+replace\s+)?(?:temp\w*\s+)?function\b",
-     "The engine has no CREATE FUNCTION: use a Python job for functions of your own."),
-    (r"alter\s+table\b", "The engine does not have this ALTER TABLE."),
-    (r"(?:add|list)\s+(?:jar|file|archive)", "The engine has no JVM and no JARs: leave it out."),
-    (r"(?:grant|revoke)\b", "The engine has no rights: leave it out."),
-)  # fmt: skip
-UNKNOWN: Final = (
-    r"^UnsupportedOperationException|at \d+:\d+ expected|Could not find config namespace"
+BEFORE_COLUMN: Final = frozenset(
+    {"select", "distinct", "all", "where", "and", "or", "not", "on", "by", "having", "when"}
+    | {"then", "else", "case", "in", "between", "like", "ilike", "rlike", "regexp", "div", "set"}
+    | {"qualify", *"(,[=<>!+-*/%|&^~"}
 )
-BEGINNINGS: Final = (
-    "SELECT", "WITH", "INSERT", "CREATE", "DROP", "VALUES", "UPDATE", "DELETE", "MERGE", "SHOW", "DESCRIBE",
-    "ALTER",
-)  # fmt: skip
 
 
-class Said(NamedTuple):
-    """What an error of a statement says: a sentence, and where in its text, in characters; None for nowhere."""
+class Piece(NamedTuple):
+    """A word, name, string or sign of a statement; `clause` is the first word of the one it stands in."""
 
-    sentence: str
-    at: int | None = None
+    at: int
+    text: str  # without its backticks or quotes
+    kind: str  # word, name, string, other
+    clause: str
 
-
-def explained(statement: str, kind: str, message: str) -> Said:
-    """Return what the engine's error says of this statement, in the words of who wrote it."""
-    if re.search(UNKNOWN, f"{kind}: {message}") and (instead := replacement(statement)):
-        pipe = next((one.start for one in tokens(statement) if is_pipe(statement, one)), None)
-        return Said(instead, at_start(statement) if pipe is None else pipe)
-    if found := COLUMN.search(message):
-        return missing_column(statement, re.findall(r'"((?:[^"\\]|\\.)*)"', found[2]), found[1])
-    if found := TABLE.search(message):
-        return missing_table(statement, (found[1] or found[2] or found[3]).replace("`", ""))
-    if found := FUNCTION.search(message):
-        called = [run for run in names(statement) if run.followed == "("]
-        at = next((run.start for run in called if run.path[-1] == found[1].lower()), None)
-        return Said(f"There is no function {found[1]}.", at)
-    if "found end of input" in message:
-        return Said("The statement ends too early: something is missing.", len(statement))
-    if found := SYNTAX.search(message):
-        return unexpected(statement, found)
-    at = None
-    if found := VALUE.search(message):
-        at = only(literals(statement, next(filter(None, found.groups()), "")))
-    for pattern, sentence in SENTENCES:
-        if found := re.search(pattern, message, re.DOTALL if "regex" in pattern else 0):
-            return Said(sentence.format(*(TYPES.get(one, one) for one in found.groups())), at)
-    return Said(first_sentence(message) or kind, at)
-
-
-def replacement(statement: str) -> str:
-    """Return what is not there and what to do instead, by how the statement begins; "" for any other."""
-    begins = statement[at_start(statement) :]
-    if any(is_pipe(statement, token) for token in tokens(statement)):
-        return "The engine has no pipe syntax (|>): write it as nested SELECTs."
-    for pattern, sentence in INSTEAD:
-        if found := re.match(pattern, begins, re.IGNORECASE):
-            return sentence.format(*found.groups())
-    return ""
-
-
-def is_pipe(statement: str, token: Token) -> bool:
-    """Whether Spark's pipe begins here."""
-    return token.kind == "other" and statement[token.start : token.start + 2] == "|>"
-
-
-def at_start(statement: str) -> int:
-    """Return where the first word of a statement is."""
-    skipped = {"space", "comment"}
-    return next((one.start for one in tokens(statement) if one.kind not in skipped), 0)
-
-
-def first_sentence(message: str) -> str:
-    """Return the engine's own first sentence without codes, inner names and dumps."""
-    codes = r"^(?:\[[A-Z_.]+\] |\w+Error: |invalid argument: |internal error: |\w+ error: )+"
-    text = re.sub(codes, "", message.strip())
-    text = re.sub(r"\b[A-Z]\w*\(\[?[A-Z]\w* ?[({].*", "…", text.split("\n")[0])
-    text = re.sub(
-        r"\s*(?:\w+ )?\b(?:PlanNode|CommandNode)::(\w+).*", r"The engine has no \1", text
-    )
-    text = re.sub(r" at \d+:\d+\b", "", text)
-    text = re.split(r"(?<=[a-z)'\"`])\. (?=[A-Z])", text)[0].strip()
-    return text[:300] + ("" if not text or text[-1] in ".!?…" else ".")
+    def is_sign(self, text: str) -> bool:
+        """Whether it is this sign, or this word without quotes, in small letters."""
+        return self.kind in {"word", "other"} and self.text.lower() == text
 
 
 class Name(NamedTuple):
-    """A name in a statement: its dotted path in small letters, the words around it, and where it begins."""
+    """A name with dots, what stands before and after it, and the number of its first and last piece."""
 
-    path: tuple[str, ...]
-    start: int
+    at: int
+    parts: tuple[str, ...]
     before: str
-    followed: str
+    after: str
+    clause: str
+    first: int
+    last: int
 
 
-def names(statement: str) -> list[Name]:
-    """Return the names of a statement in order: words and quoted names, joined by dots."""
-    shown = [one for one in tokens(statement) if one.kind not in {"space", "comment"}]
-    texts = [statement[one.start : one.end] for one in shown]
-    found, at = [], 0
-    while at < len(shown):
-        first = at
-        if not is_name(shown[at], texts[at]):
-            at += 1
+def lexed(text: str) -> list[Piece]:
+    """Return what a statement is made of, without spaces and comments."""
+    found: list[Piece] = []
+    clauses = [""]
+    for token in tokens(text):
+        if token.kind in {"space", "comment"}:
             continue
-        while texts[at + 1 : at + 2] == ["."] and at + 2 < len(shown):
-            if not is_name(shown[at + 2], texts[at + 2]):
-                break
-            at += 2
-        path = tuple(one.strip("`").lower() for one in texts[first : at + 1 : 2])
-        before = texts[first - 1].lower() if first else ""
-        followed = texts[at + 1] if at + 1 < len(texts) else ""
-        found.append(Name(path, shown[first].start, before, followed))
-        at += 1
+        written, kind = text[token.start : token.end], token.kind
+        if kind == "string":
+            kind = "name" if written[0] == "`" else "string"
+            written = written.strip(written[0]) if written[0] in "'\"`" else written
+        elif kind != "word":
+            kind = "other"
+        lower = written.lower()
+        if kind == "word" and lower in {*CLAUSES, "join"}:
+            clauses[-1] = "from" if lower == "join" else lower
+        if kind == "other" and written == ")" and len(clauses) > 1:
+            clauses.pop()
+        found.append(Piece(token.start, written, kind, clauses[-1]))
+        if kind == "other" and written == "(":
+            clauses.append("alias" if opens_aliases(found) else clauses[-1])
     return found
 
 
-def is_name(token: Token, text: str) -> bool:
-    """Whether this token can be a name or a part of one."""
-    return token.kind == "word" or (token.kind == "string" and text.startswith("`"))
+def opens_aliases(found: Sequence[Piece]) -> bool:
+    """Whether the last piece opens the names of columns in `… AS t(a, b)` or `WITH t(a, b) AS`."""
+    if len(found) < 3 or found[-2].kind not in {"word", "name"}:  # noqa: PLR2004
+        return False
+    before, clause = found[-3], found[-2].clause
+    return (
+        before.is_sign("as")
+        or (before.is_sign(")") and clause in {"from", "values"})
+        or clause == "with"
+    )
 
 
-def missing_column(statement: str, path: Sequence[str], ambiguous: str | None) -> Said:
-    """Return that a column is not there, or that there are several, and where it is meant if that is one place."""
-    wanted, written = tuple(one.lower() for one in path), ".".join(path)
-    found = [
-        one.start
-        for one in names(statement)
-        if one.path == wanted and one.before != "as" and one.followed != "("
+def names(found: Sequence[Piece]) -> list[Name]:
+    """Return the names with dots, in order; words of the language are among them."""
+    told: list[Name] = []
+    index = 0
+    while index < len(found):
+        first = index
+        index += 1
+        if found[first].kind not in {"word", "name"}:
+            continue
+        while (
+            index + 1 < len(found)
+            and found[index].is_sign(".")
+            and found[index + 1].kind in {"word", "name"}
+        ):
+            index += 2
+        before = found[first - 1] if first else None
+        after = found[index] if index < len(found) else None
+        told.append(
+            Name(
+                found[first].at,
+                tuple(piece.text for piece in found[first:index:2]),
+                before.text.lower() if before and before.kind in {"word", "other"} else "",
+                after.text.lower() if after and after.kind in {"word", "other"} else "",
+                found[first].clause,
+                first,
+                index - 1,
+            )
+        )
+    return told
+
+
+def alike(found: Sequence[Name], parts: Sequence[str]) -> list[Name]:
+    """Return the names that end in these parts: those in the same case, else in any."""
+    count = len(parts)
+    same = [name for name in found if name.parts[-count:] == tuple(parts)]
+    lower = tuple(part.lower() for part in parts)
+    return same or [
+        name for name in found if tuple(part.lower() for part in name.parts[-count:]) == lower
     ]
-    if ambiguous:
-        return Said(f"Column {written} is in more than one table: say which.", only(found))
-    return Said(f"There is no column {written}.", only(found))
 
 
-def missing_table(statement: str, name: str) -> Said:
-    """Return that a table is not there; the engine gives the last part of its name alone."""
-    wanted = tuple(name.lower().split("."))
-    found = [
-        one
-        for one in names(statement)
-        if one.path[-len(wanted) :] == wanted and one.before in BEFORE_TABLE
+def columns_named(text: str, parts: Sequence[str]) -> list[Name]:
+    """Return where a column that is not there is read, under this name; not where it is defined."""
+    known = [name for name in names(lexed(text)) if len(name.parts) == len(parts)]
+    wanted = alike(known, parts)
+    read = [
+        name
+        for name in wanted
+        if name.before in BEFORE_COLUMN
+        and name.after not in {"(", "."}
+        and name.clause not in {"alias", "from", "with"}
     ]
-    if len({one.path for one in found}) == 1:
-        text = statement[found[0].start :]
-        written = re.match(r"(?:`[^`]*`|\w+)(?:\s*\.\s*(?:`[^`]*`|\w+))*", text)
-        name = re.sub(r"\s*\.\s*", ".", written[0].replace("`", "")) if written else name
-    return Said(f"There is no table {name}.", only([one.start for one in found]))
+    if any(name.before == "as" for name in wanted):  # an alias is known to all but these
+        return [name for name in read if name.clause in {"where", "on"}] or read
+    return read
 
 
-def unexpected(statement: str, found: re.Match[str]) -> Said:
-    """Return which word the engine's parser did not expect, with the keyword that was probably meant."""
-    from difflib import get_close_matches  # not at load
-
-    word, begin, expected = found[1], int(found[2]), re.findall(r"'(\w+)'", found[4])
-    at = len(statement.encode()[:begin].decode(errors="ignore"))
-    if not statement[at:].startswith(word):  # of a text inside the statement
-        return Said(f"Unexpected {word}.")
-    if found[4].strip() == "data type":
-        return Said(f"There is no data type {word}.", at)
-    before = next((one for one in reversed(names(statement[:at])) if len(one.path) == 1), None)
-    if before is None:
-        near = get_close_matches(word.upper(), BEGINNINGS, 1, 0.7)
-        return Said(f"Unexpected {word}" + (f": did you mean {near[0]}?" if near else "."), at)
-    longer = [one for one in expected if len(one) > 2]  # noqa: PLR2004  # OR is near to all
-    near = get_close_matches(before.path[0].upper(), longer, 1, 0.7)
-    written = statement[before.start : before.start + len(before.path[0])]
-    if near and near[0] != written.upper():
-        return Said(f"Unexpected {written}: did you mean {near[0]}?", before.start)
-    return Said(f"Unexpected {word}.", at)
+def tables_named(text: str, name: str) -> list[Name]:
+    """Return where a table that is not there is read, under this name (its last part)."""
+    found = lexed(text)
+    known = names(found)
+    read = [
+        each
+        for each in alike(known, [name])
+        if (each.before in BEFORE_TABLE or (each.before in {",", "("} and each.clause == "from"))
+        and each.after != "("
+    ]
+    behind = [end for each in alike(known, [name]) if (end := body_end(found, each)) is not None]
+    return [each for each in read if not behind or each.at < min(behind)]
 
 
-def literals(statement: str, value: str) -> list[int]:
-    """Return where a string of this value stands in a statement."""
-    shown = [one for one in tokens(statement) if one.kind == "string"]
-    return [one.start for one in shown if statement[one.start + 1 : one.end - 1] == value]
+def body_end(found: Sequence[Piece], name: Name) -> int | None:
+    """Return where the query ends that a WITH defines under this name; None if it defines none."""
+    if name.clause != "with" or name.before not in {"with", "recursive", ","}:
+        return None
+    index = name.last + 1
+    if index < len(found) and found[index].is_sign("("):
+        index = closing(found, index) + 1
+    if [piece.text.lower() for piece in found[index : index + 2]] != ["as", "("]:
+        return None
+    end = closing(found, index + 1)
+    return found[end].at if end < len(found) else None
 
 
-def only(places: Sequence[int]) -> int | None:
-    """Return the one place; None where there are several that can each be meant."""
-    return places[0] if len(places) == 1 else None
+def closing(found: Sequence[Piece], index: int) -> int:
+    """Return the number of the piece that closes this parenthesis; behind the last if none does."""
+    depth = 0
+    for number, piece in enumerate(found[index:], index):
+        depth += piece.is_sign("(") - piece.is_sign(")")
+        if depth == 0:
+            return number
+    return len(found)
+
+
+def calls(text: str, name: str = "") -> list[Name]:
+    """Return where this function is called, or where any is."""
+    found = [each for each in names(lexed(text)) if each.after == "("]
+    if name:
+        return alike(found, [name])
+    inner = {*BEFORE_COLUMN, *BEFORE_TABLE, "as", "values", "using", "over", "exists"}
+    return [
+        each
+        for each in found
+        if each.parts[-1].lower() not in inner and each.clause not in {"alias", "with"}
+    ]
+
+
+def written_as(text: str, value: str) -> list[Piece]:
+    """Return where a value is written as a string or a number."""
+    return [
+        piece for piece in lexed(text) if piece.kind in {"string", "word"} and piece.text == value
+    ]
+
+
+SYNTAX: Final = re.compile(r"found (.*) at (\d+):(\d+) expected (.*)", re.DOTALL)
+
+
+def syntax_place(text: str, said: re.Match[str]) -> int | None:
+    """Return where in the statement this syntax error is; None if it is inside of a literal."""
+    data = text.encode()
+    first, last = (len(data[: int(said[group])].decode(errors="ignore")) for group in (2, 3))
+    starts, ends = set[int](), set[int]()
+    for token in tokens(text):
+        starts.add(token.start)
+        ends.add(token.end)
+    return first if first in starts and last in ends else None
+
+
+def with_places(statement: Statement, starts: Sequence[int], message: str) -> str:
+    """Return an engine's message with line and column of the text instead of its own offsets."""
+    found = SYNTAX.search(message)
+    if not found:
+        return message
+    inner = syntax_place(statement.text, found)
+    there = ""
+    if inner is not None:
+        there = " at line {}, column {}".format(*place(starts, statement.offset + inner))
+    return f"{message[: found.end(1)]}{there}{message[found.end(3) :]}"
+
+
+GAPS: Final = (  # how a statement begins that the engine does not take; what to do instead
+    (
+        r"SET (?:VAR|VARIABLE)\b|DECLARE\b",
+        "The engine has no SQL variables; put the value into the job's parameters and read it as :name.",
+    ),
+    (
+        r"SET TIME ZONE\b",
+        "{no} SET TIME ZONE; {conf}: spark.conf.set('spark.sql.session.timeZone', …).",
+    ),
+    (r"SET ROLE\b", "The engine has no roles; leave SET ROLE out."),
+    (r"(?:SET|RESET)\b", "{no} {0}; {conf}: spark.conf.set(…)."),
+    (
+        r"USE (?!(?:DATABASE|SCHEMA|NAMESPACE|CATALOG)\b)(\S+)",
+        "The engine does not take USE alone; write USE DATABASE {1}.",
+    ),
+    (r"FROM\b", "The engine does not take FROM first; write SELECT before it."),
+    (
+        r"CACHE (?:LAZY )?TABLE (\S+) (?:AS|SELECT|WITH)\b",
+        "{no} CACHE TABLE; write CREATE TEMP VIEW {1} AS …",
+    ),
+    (r"(?:UN)?CACHE TABLE|CLEAR CACHE", "{no} {0}; leave it out."),
+    (r"REFRESH\b", "{no} REFRESH; leave it out, or start a new run."),
+    (
+        r"DESC(?:RIBE)? (?:FORMATTED) (\S+)",
+        "The engine has no DESCRIBE FORMATTED; write DESCRIBE TABLE EXTENDED {1}.",
+    ),
+    (
+        r"DESC(?:RIBE)? (?:QUERY|SELECT|WITH|VALUES)\b",
+        "The engine cannot describe a query; make it a view and write DESCRIBE TABLE.",
+    ),
+    (r"DESC(?:RIBE)? (?:HISTORY|DETAIL)\b", "{no} {0}."),
+    (
+        r"DESC(?:RIBE)? (?!(?:FUNCTION|CATALOG|DATABASE|SCHEMA|NAMESPACE|TABLE|EXTENDED)\b)(\S+)$",
+        "The engine does not take {verb} alone; write DESCRIBE TABLE {1}.",
+    ),
+    (
+        r"EXECUTE IMMEDIATE\b",
+        "{no} EXECUTE IMMEDIATE; write the statement itself, with its values as parameters (:name).",
+    ),
+    (
+        r"BEGIN\b(?! TRANSACTION)|IF\b|WHILE\b|LOOP\b|REPEAT\b",
+        "{no} SQL scripts (BEGIN … END, IF, loops); write plain statements, or a Python job.",
+    ),
+    (
+        r"BEGIN TRANSACTION|START TRANSACTION|COMMIT\b|ROLLBACK\b",
+        "{no} transactions; each statement takes effect by itself.",
+    ),
+    (r"CALL\b", "{no} CALL; what the procedure does must be written as statements."),
+    (r"ANALYZE\b", "{no} ANALYZE; leave it out."),
+    (r"(?:ADD|LIST) (?:JARS?|ARCHIVES?)\b", "{no} {0}: it runs no Java."),
+    (r"(?:ADD|LIST) FILES?\b", "{no} {0}; write the whole path where the file is read."),
+    (
+        r"SHOW (PARTITIONS|TBLPROPERTIES|VARIABLES|GRANTS?|ROLES?|CREATE TABLE)\b",
+        "{no} SHOW {1}; DESCRIBE TABLE EXTENDED shows what it knows of a table.",
+    ),
+    (
+        r"CREATE (?:OR REPLACE )?(?:TEMP |TEMPORARY )?FUNCTION\b",
+        "{no} CREATE FUNCTION; a Python job can register one with spark.udf.register(…).",
+    ),
+    (r"LOAD DATA\b", "{no} LOAD DATA; write INSERT INTO … SELECT … FROM parquet.`/path`."),
+    (r"COPY INTO\b", "{no} COPY INTO; write INSERT INTO … SELECT … FROM parquet.`/path`."),
+    (r"TRUNCATE TABLE (\S+)", "{no} TRUNCATE TABLE; write DELETE FROM {1} (Delta, Iceberg)."),
+    (r"(?:MSCK )?REPAIR TABLE\b", "{no} {0}; leave it out."),
+    (
+        r"ALTER (TABLE|VIEW|DATABASE|SCHEMA)\b",
+        "The engine cannot do this ALTER {1}; create it anew.",
+    ),
+    (r"COMMENT ON\b", "{no} COMMENT ON; leave it out."),
+    (r"(?:GRANT|REVOKE)\b", "{no} {verb}; rights are given in the catalog itself."),
+    (r"(?:VACUUM|OPTIMIZE|RESTORE)\b", "{no} {verb}; another program must do this to the table."),
+    (
+        r"CREATE (?:MATERIALIZED VIEW|INDEX|CATALOG)\b",
+        "{no} {0}.",
+    ),
+    (
+        r"CREATE TABLE (?:IF NOT EXISTS )?(\S+) LIKE\b",
+        "{no} CREATE TABLE … LIKE; write CREATE TABLE {1} AS SELECT … LIMIT 0.",
+    ),
+)
+GAPS_WITHIN: Final = {
+    "|>": "The engine has no |> (pipe syntax); write one SELECT.",
+    "PIVOT": "The engine has no PIVOT; write one sum(CASE WHEN … THEN … END) for each column.",
+    "UNPIVOT": "The engine has no UNPIVOT; write one SELECT for each column, with UNION ALL.",
+}
+CONF: Final = "a Python job can set what holds for its session"
+REFUSES: Final = re.compile(
+    r"found .* expected |config namespace|list all properties|show property|LIKE in CREATE TABLE"
+    r"|SHOW CREATE TABLE|PlanNode::|CommandNode::|ALTER (?:TABLE|DATABASE)",
+    re.DOTALL,
+)
+TYPES: Final = {
+    "Int8": ("a whole number", "TINYINT"),
+    "Int16": ("a whole number", "SMALLINT"),
+    "Int32": ("a whole number", "INT"),
+    "Int64": ("a whole number", "BIGINT"),
+    "UInt64": ("a whole number", "BIGINT"),
+    "Float32": ("a number", "FLOAT"),
+    "Float64": ("a number", "DOUBLE"),
+    "Decimal": ("a number", "DECIMAL"),
+    "Decimal128": ("a number", "DECIMAL"),
+    "Decimal256": ("a number", "DECIMAL"),
+    "Boolean": ("true or false", "BOOLEAN"),
+    "Date32": ("a date", "DATE"),
+    "Timestamp": ("a point in time", "TIMESTAMP"),
+    "Interval": ("an interval", "INTERVAL"),
+    "Duration": ("an interval", "INTERVAL"),
+    "Utf8": ("text", "STRING"),
+    "LargeUtf8": ("text", "STRING"),
+    "Utf8View": ("text", "STRING"),
+    "Binary": ("bytes", "BINARY"),
+    "List": ("a list", "ARRAY"),
+    "Struct": ("a struct", "STRUCT"),
+    "Map": ("a map", "MAP"),
+}
+WINDOW_FUNCTIONS: Final = frozenset(
+    {"row_number", "rank", "dense_rank", "percent_rank", "cume_dist", "ntile", "lag", "lead"}
+)
+STATEMENTS: Final = (
+    *("SELECT", "INSERT", "CREATE", "DELETE", "UPDATE", "MERGE", "DROP", "EXPLAIN", "WITH"),
+    *("SHOW", "DESCRIBE", "ALTER", "VALUES"),
+)
+RAISES: Final = ("raise_error", "assert_true")
+COUNTS: Final = {"zero": 0, "one": 1, "two": 2, "three": 3, "four": 4}
+
+
+class Told(NamedTuple):
+    """The error itself in one line, and where in the statement it can be, in characters."""
+
+    headline: str
+    places: Sequence[int] = ()
+
+
+def explain(text: str, message: str) -> Told:
+    """Return what an engine's message about this statement says, in plain words."""
+    message = message[:MESSAGE]
+    raised = [call.at for name in RAISES for call in calls(text, name)]
+    if raised and any(unescaped(piece.text) == message for piece in lexed(text)):
+        return Told(first_line(message), raised)
+    if told := known(text, message):
+        return told
+    return Told(first_line(message), raised) if raised else Told(first_sentence(text, message))
+
+
+def known(text: str, message: str) -> Told | None:
+    """Return what a message says for which there are words here; None if there are none."""
+    if told := gap(text, message) or syntax(text, message):
+        return told
+    for pattern, tell in SENTENCES:
+        if found := re.search(pattern, message, re.MULTILINE):
+            return tell(text, found)
+    return None
+
+
+def unescaped(text: str) -> str:
+    """Return what a string of SQL says, by its commonest escapes."""
+    return re.sub(r"\\(.)", lambda each: {"n": "\n", "t": "\t"}.get(each[1], each[1]), text)
+
+
+def gap(text: str, message: str) -> Told | None:
+    """Return what to do instead of a statement that the engine does not have."""
+    if not REFUSES.search(message):
+        return None
+    found = lexed(text)
+    head = "".join(
+        f"{piece.text} " if text[piece.at + len(piece.text) :][:1].isspace() else piece.text
+        for piece in found[:8]
+    )
+    for pattern, sentence in GAPS:
+        if match := re.match(pattern, head.strip(), re.IGNORECASE):
+            groups = [match[0].upper(), *match.groups()]
+            verb = groups[0].split()[0]
+            return Told(
+                sentence.format(*groups, no="The engine has no", conf=CONF, verb=verb), [0]
+            )
+    at = syntax_found(text, message)
+    for word, sentence in GAPS_WITHIN.items():
+        if at is not None and text[at:].upper().startswith(word):
+            return Told(sentence, [at])
+    return None
+
+
+def syntax_found(text: str, message: str) -> int | None:
+    """Return where the message says a syntax error is; None if it says no place."""
+    found = SYNTAX.search(message)
+    return syntax_place(text, found) if found else None
+
+
+def syntax(text: str, message: str) -> Told | None:
+    """Return what a message about syntax says."""
+    if schema := re.search(r"Failed to parse schema '(.*?)'", message):
+        written = [piece.at for piece in written_as(text, schema[1])]
+        return Told(f"'{schema[1][:80]}' is not a schema.", written)
+    if "found end of input expected" in message:
+        return Told("The statement ends too early: something is missing.", [len(text)])
+    found = SYNTAX.search(message)
+    if found is None:
+        return None
+    at = syntax_place(text, found)
+    if at is None:
+        return in_literal(text, found)
+    if found[4].startswith("data type"):
+        return Told(f"There is no data type {found[1]}.", [at])
+    for word, there in ((found[1], at), *word_before(text, at)):
+        if meant := nearest(word, found[4]):
+            return Told(f"Unexpected {word[:80]}: did you mean {meant}?", [there])
+    shown = found[1] if re.fullmatch(r"\w+|'.*'|\".*\"", found[1], re.DOTALL) else f"'{found[1]}'"
+    return Told(f"Unexpected {shown[:80]}.", [at])
+
+
+def word_before(text: str, at: int) -> list[tuple[str, int]]:
+    """Return the word that stands before this place, and where; an empty list if none does."""
+    before = lexed(text[:at])[-1:]
+    return [(piece.text, piece.at) for piece in before if piece.kind == "word"]
+
+
+def nearest(word: str, expected: str) -> str:
+    """Return which of the expected words is meant by this one; "" if none is."""
+    from difflib import get_close_matches
+
+    known = re.findall(r"'([A-Z]{3,})'", expected)
+    if re.search(r"\bstatement\b", expected):
+        known += STATEMENTS
+    if word.upper() in known:
+        return ""
+    return next(iter(get_close_matches(word.upper(), known, 1, 0.75)), "")
+
+
+def in_literal(text: str, found: re.Match[str]) -> Told:
+    """Return what a syntax error inside of a string says: its places are those of the string."""
+    first, last = int(found[2]), int(found[3])
+    inside = [
+        (before.text.upper(), piece)
+        for before, piece in pairwise(lexed(text))
+        if piece.kind == "string"
+        and piece.text.encode()[first:last].decode(errors="ignore") == found[1]
+    ]
+    typed = [
+        (word, piece) for word, piece in inside if word.startswith(("DATE", "TIME", "INTERV"))
+    ]
+    if len(typed or inside) == 1:
+        word, piece = (typed or inside)[0]
+        what = f"{word_of(word.partition('_')[0].title())}" if typed else "what is expected here"
+        return Told(f"'{piece.text[:80]}' is not {what}.", [piece.at])
+    return Told(f"A string cannot be read: unexpected {found[1][:80]}.")
+
+
+def word_of(kind: str) -> str:
+    """Return an engine's type in plain words, with its name in SQL."""
+    name = name_of(kind)
+    what = next((what for what, each in TYPES.values() if each == name), "")
+    return f"{what} ({name})" if what else f"of type {name}"
+
+
+def name_of(kind: str) -> str:
+    """Return the SQL name of an engine's type."""
+    base = kind.strip().removeprefix("non-null ").partition("(")[0]
+    return TYPES[base][1] if base in TYPES else base.upper()
+
+
+def dotted(parts: Iterable[str]) -> str:
+    """Return a name as people read it."""
+    return ".".join(parts)
+
+
+def identifiers(found: re.Match[str]) -> list[str]:
+    """Return the parts of a name that the engine wrote as its own structure."""
+    parts = re.findall(r'Identifier\("((?:[^"\\]|\\.)*)"\)', found[1])
+    return [re.sub(r"\\(.)", r"\1", part) for part in parts]
+
+
+def no_column(text: str, found: re.Match[str]) -> Told:
+    """A column that is not there."""
+    parts = identifiers(found) or found[1].split(".")
+    read = columns_named(text, parts)
+    return Told(f"There is no column {dotted(parts)}.", [name.at for name in read])
+
+
+def ambiguous(text: str, found: re.Match[str]) -> Told:
+    """A column that more than one table has."""
+    parts = identifiers(found)
+    read = [name.at for name in columns_named(text, parts)]
+    return Told(f"More than one table has a column {dotted(parts)}; say which one is meant.", read)
+
+
+def no_table(text: str, found: re.Match[str]) -> Told:
+    """A table that is not there, by the last part of its name."""
+    name = found[1].strip("`")
+    if "." in name and not tables_named(text, name):
+        name = name.rpartition(".")[2]
+    read = tables_named(text, name)
+    ways = {each.parts for each in read}
+    if "/" in name and len(ways) == 1 and len(parts := next(iter(ways))) == 2:  # noqa: PLR2004
+        return Told(f"The engine has no data format {parts[0]}.", [each.at for each in read])
+    told = dotted(ways.pop()) if len(ways) == 1 else dotted([name])
+    if re.search(r"\bRECURSIVE\b", text, re.IGNORECASE):
+        known = lexed(text)
+        defined = (body_end(known, each) for each in alike(names(known), [name]))
+        if any(end is not None for end in defined):
+            sentence = f"The engine has no WITH RECURSIVE: {told} cannot read from itself."
+            return Told(sentence, [each.at for each in read])
+    return Told(f"There is no table {told}.", [each.at for each in read])
+
+
+def no_function(text: str, found: re.Match[str]) -> Told:
+    """A function that is not there, or one that needs a window."""
+    called = [name.at for name in calls(text, found[1])]
+    if found[1].lower() in WINDOW_FUNCTIONS:
+        return Told(f"{found[1]} needs a window; write {found[1]}(…) OVER (…).", called)
+    return Told(f"There is no function {found[1]}.", called)
+
+
+def no_value(text: str, found: re.Match[str]) -> Told:
+    """A value that cannot be cast: its text, and the type."""
+    value, kind = found[1], found[2]
+    base = kind.partition("(")[0]
+    written = [piece.at for piece in written_as(text, value)]
+    whole = base.startswith("Int")
+    if whole and re.fullmatch(r"[+-]?\d+", value):
+        return Told(f"'{value}' is too large for {name_of(kind)}.", written)
+    return Told(f"'{value[:80]}' is not {word_of(kind)}.", written)
+
+
+def too_large(text: str, found: re.Match[str]) -> Told:
+    """A number that does not fit its type."""
+    written = [piece.at for piece in written_as(text, found[1])]
+    return Told(f"{found[1]} is too large for {name_of(found[2])}.", written)
+
+
+def arguments(text: str, found: re.Match[str]) -> Told:
+    """A function that takes another number of arguments, not named by the engine."""
+    number = COUNTS.get(found[1], 0)
+    takes = f"{found[1]} argument{'s' * (number != 1)}"
+    called = calls(text)
+    if len(called) == 1:
+        name = dotted(called[0].parts)
+        return Told(f"{name} takes {takes}.", [called[0].at])
+    return Told(f"A function that takes {takes} was given another number.")
+
+
+def of_function(sentence: str) -> Callable[[str, re.Match[str]], Told]:
+    """Return what tells a sentence about the function that is the first group."""
+
+    def tell(text: str, found: re.Match[str]) -> Told:
+        name = found[1].removeprefix("spark_")
+        given = ", ".join(name_of(one) for one in re.split(r", (?![^(]*\))", found[2] or ""))
+        at = [call.at for call in calls(text, name)]
+        if not (found[2] or "").strip():
+            return Told(f"{name} needs arguments and was given none.", at)
+        return Told(sentence.format(name, given), at)
+
+    return tell
+
+
+def takes(text: str, found: re.Match[str]) -> Told:
+    """A function that takes another number of arguments."""
+    name, least = found[1].removeprefix("spark_"), found[2]
+    least = re.sub(r" to 2147483647$", " or more", least)
+    return Told(
+        f"{name} takes {least} argument{'s' * (least != '1')}.",
+        [call.at for call in calls(text, name)],
+    )
+
+
+def no_cast(_text: str, found: re.Match[str]) -> Told:
+    """Two types of which one cannot become the other."""
+    return Told(f"{name_of(found[1])} cannot be cast to {name_of(found[2])}.")
+
+
+def no_condition(_text: str, found: re.Match[str]) -> Told:
+    """A type where a condition must stand."""
+    return Told(f"The condition is {word_of(found[1])}, not true or false.")
+
+
+def no_wildcard(text: str, found: re.Match[str]) -> Told:
+    """A star of a table that is not there."""
+    parts = identifiers(found)
+    read = [
+        name.at
+        for name in alike(names(lexed(text)), parts)
+        if len(name.parts) == len(parts) and name.after == "."
+    ]
+    return Told(f"There is no table {dotted(parts)}.", read)
+
+
+def unlike(_text: str, found: re.Match[str]) -> Told:
+    """Two types that an operator does not take together."""
+    one, sign, two = name_of(found[1]), found[2], name_of(found[3])
+    return Told(f"{one} and {two} do not go together with {sign}; cast one of them.")
+
+
+def by(sentence: str) -> Callable[[str, re.Match[str]], Told]:
+    """Return what tells this sentence with the groups of the match."""
+
+    def tell(_text: str, found: re.Match[str]) -> Told:
+        groups = [group or "" for group in found.groups()]
+        return Told(sentence.format(*groups, *(group.lower() for group in groups)))
+
+    return tell
+
+
+def of_clock(what: str, form: str) -> Callable[[str, re.Match[str]], Told]:
+    """Return what tells of a date or a time that does not exist, in this form."""
+
+    def tell(text: str, found: re.Match[str]) -> Told:
+        value = form.format(*map(int, found.groups()))
+        at = [piece.at for piece in lexed(text) if piece.kind == "string" and value in piece.text]
+        return Told(f"There is no {what} {value}.", at)
+
+    return tell
+
+
+def of_value(sentence: str) -> Callable[[str, re.Match[str]], Told]:
+    """Return what tells this sentence about the value that is the first group."""
+
+    def tell(text: str, found: re.Match[str]) -> Told:
+        at = [piece.at for piece in written_as(text, found[1])]
+        return Told(sentence.format(found[1][:80]), at)
+
+    return tell
+
+
+def missing_feature(_text: str, found: re.Match[str]) -> Told:
+    """A statement that the engine reads and cannot run."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", found[1]).upper()
+    return Told(f"The engine has no {words}.", [0])
+
+
+KIND: Final = r"((?:non-null )?\w+(?:\(.*\))?)"
+SENTENCES: Final[Sequence[tuple[str, Callable[[str, re.Match[str]], Told]]]] = (
+    (r"attribute ObjectName\(\[(.*)\]\) is missing", no_column),
+    (r"\[UNRESOLVED_COLUMN\] Cannot find column (\S+)", no_column),
+    (r"cannot resolve wildcard: ObjectName\(\[(.*)\]\)", no_wildcard),
+    (r"ambiguous attribute: ObjectName\(\[(.*)\]\)", ambiguous),
+    (r"column not found for INSERT: (\S+)", by("The INSERT gives no value for column {0}.")),
+    (r"missing or ambiguous field: (\S+)", by("There is no field {0}, or more than one.")),
+    (r"Table or view not found: (.+)$", no_table),
+    (r"The table or view `(.+)` cannot be found", no_table),
+    (r"^Table not found: (\S+)$", no_table),
+    (
+        r"^(View|Database|Schema|Catalog|Function) not found: (\S+)",
+        by("There is no {2} {1}."),
+    ),
+    (
+        r"^(Table|View|Temporary View|Database|Schema) already exists: (\S+)",
+        by("There is already a {2} {1}."),
+    ),
+    (
+        r"listing table path already exists: (\S+)",
+        by("There is already something at {0}; overwrite it, or write elsewhere."),
+    ),
+    (r"unknown (?:table )?function: (\w+)", no_function),
+    (r"^(zero|one|two|three|four) values? expected: \[", arguments),
+    (r"^(?:invalid argument: )?(\w+) requires (\d+(?: (?:or|to) \d+)?) arguments?", takes),
+    (r"Spark `(\w+)` function requires (\d+(?: (?:or|to) \d+)?) arguments?", takes),
+    (
+        r"name and argument types '(\w+)\((.*?)\)'\. You might",
+        of_function("{0} does not take these arguments: ({1})."),
+    ),
+    (r"Cannot cast (?:string|value) '(.*)' to value of (\w+)", no_value),
+    (r'The value \'(.*)\' of the type "\w+" cannot be cast to "(\w+)"', no_value),
+    (r"^invalid timestamp: (.*)$", of_value("'{0}' is not a point in time (TIMESTAMP).")),
+    (r"^invalid argument: interval: (.*)$", of_value("'{0}' is not an interval.")),
+    (
+        r"^invalid argument: (?:tinyint|smallint|int|bigint|decimal|double|float): (.*)$",
+        of_value("{0} is too large."),
+    ),
+    (r"Can't cast value (\S+) to type (\w+)", too_large),
+    (
+        r"(\S+) is too large to store in a (\w+) of precision (\d+)",
+        by("{0} has too many digits for a DECIMAL of {2} digits."),
+    ),
+    (r"precision should be between 1 and 38", by("A DECIMAL has 38 digits at most.")),
+    (rf"(?:Unsupported CAST from|cannot cast) {KIND} to {KIND}$", no_cast),
+    (rf"operation {KIND} IS DISTINCT FROM Boolean$", no_condition),
+    (rf"arithmetic expression {KIND} (\S+) {KIND} to valid types", unlike),
+    (rf"argument type for [\w ]+ operation {KIND} (\S+) {KIND}$", unlike),
+    (r"non-boolean predicate '.*' returning (\w+)", no_condition),
+    (r"divide by zero|Remainder by zero", by("Division by zero.")),
+    (
+        r"No field named .*\n?.*Valid fields are",
+        by("A column is neither in GROUP BY nor in an aggregate."),
+    ),
+    (r"Aggregate function calls cannot be nested", by("An aggregate is inside another one.")),
+    (
+        r"Aggregate requires at least one grouping",
+        by("HAVING needs GROUP BY or an aggregate."),
+    ),
+    (
+        r"logical expression AggregateFunction",
+        by("An aggregate is not allowed here; filter groups with HAVING."),
+    ),
+    (
+        r"logical expression WindowFunction",
+        by("A window function is not allowed here; filter on it in an outer query."),
+    ),
+    (r"(?:overflow|Overflow) (?:happened )?on (.*)$", by("Overflow in {0}.")),
+    (r"^'.*' is not true!$", by("The condition of assert_true is not true.")),
+    (
+        r"Placeholder ':(\w+)' was not provided",
+        by("There is no parameter {0}: declare it under `parameters`."),
+    ),
+    (
+        r"Cannot resolve column position (\d+)\. Valid positions are 1 to (\d+)",
+        by("There is no column number {0}; the query has {1}."),
+    ),
+    (
+        r"UNION queries have different number of columns: left has (\d+) .* right has (\d+)",
+        by("The queries of UNION have different numbers of columns: {0} and {1}."),
+    ),
+    (
+        r"input schema for INSERT has (\d+) fields, but table schema has (\d+)",
+        by("The INSERT gives {0} columns, the table has {1}."),
+    ),
+    (
+        r"number of column names \((\d+)\) does not match number of columns \((\d+)\)",
+        by("The number of names ({0}) is not the number of columns ({1})."),
+    ),
+    (
+        r"TimeValue \{ hour: (\d+), minute: (\d+), second: (\d+)",
+        of_clock("time", "{:02}:{:02}:{:02}"),
+    ),
+    (
+        r"DateValue \{ year: (-?\d+), month: (\d+), day: (\d+)",
+        of_clock("date", "{:04}-{:02}-{:02}"),
+    ),
+    (
+        r"expected numeric datetime field|CANNOT_PARSE_TIMESTAMP",
+        by("A text is not a date or time in the format that is given."),
+    ),
+    (r"Invalid timezone \"(.*?)\"", by("There is no time zone {0}.")),
+    (
+        r"Scalar subquery returned more than one row",
+        by("A subquery that must give one value gave several rows."),
+    ),
+    (
+        r"[Ss]ubquery should only return one column, but found (\d+)",
+        by("A subquery that must give one column gives {0}."),
+    ),
+    (r"regex parse error(?s:.*)error: (.*)$", by("The regular expression is wrong: {0}.")),
+    (
+        r"Data source '(\w+)' does not support lake operations",
+        by("UPDATE, DELETE and MERGE need a Delta or Iceberg table; this one is {0}."),
+    ),
+    (r"No data source found for: (\S+)", by("The engine has no data format {0}.")),
+    (r"No commit files found in _delta_log", by("There is no Delta table at this path.")),
+    (r"No metadata files found in table location: (\S+)", by("There is no Iceberg table at {0}.")),
+    (r"Invalid Parquet file", by("A file that is read is not a Parquet file.")),
+    (r"Json error: Not valid JSON", by("A file that is read is not JSON.")),
+    (
+        r"Generic LocalFileSystem error: Unable to (\w+) (?:dir|file) (.*?): (.*?)(?: \(os error \d+\))?$",
+        by("The engine cannot {0} {1}: {2}."),
+    ),
+    (
+        r"Cannot drop non-empty database '(.*)'",
+        by("The database {0} is not empty; CASCADE drops its tables too."),
+    ),
+    (r"(?:PlanNode|CommandNode)::(\w+)", missing_feature),
+    (
+        r"LambdaExpr::evaluate",
+        by("A lambda (->) is allowed only in a function such as transform."),
+    ),
+    (r"RST_STREAM|Stream removed", by("The engine broke off this statement without an answer.")),
+)
+INNER: Final = re.compile(
+    r"(?:^|\s)(?:\w+\()*\w+ \{|\[?(?:Literal|Identifier|Expr|Column)\(|ObjectName\(|\bThis issue was likely"
+    r"|\b\w+::\w+|: #\d+| on column '#\d+| at byte offset \d+"
+)
+PREFIXES: Final = re.compile(
+    r"(?:(?:\w+ ?[eE]rror|PlanError|Error during \w+|[Ii]nvalid argument(?: error)?|error in [\w ]+)"
+    r": ?|This feature is not implemented: |\[[A-Z_.]+\] )+"
+)
+
+
+def first_line(message: str) -> str:
+    """Return the first line that says something, within bounds."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    line = lines[0] if lines else ""
+    return line if len(line) <= HEADLINE else f"{line[: HEADLINE - 1]}…"
+
+
+def first_sentence(text: str, message: str) -> str:
+    """Return the first sentence of an engine's message without its inner words."""
+    line = PREFIXES.sub("", next(iter(message.strip().splitlines()), ""), count=1)
+    line = re.sub(r"(?: at)? \b\d+:\d+(?= |$)", "", line)
+    if inner := INNER.search(line):
+        line = re.sub(r"(?: (?:in|of|for|with|at|on|to))?[ :,(]*$", "", line[: inner.start()])
+    line = re.split(r"(?<=[.!?]) (?=[A-Z])", line, maxsplit=1)[0].strip()
+    line = re.sub(r"\bUtf8\((\"[^\"]*\")\)", r"\1", line.replace("non-null ", ""))
+    line = re.sub(r"\b\w+\b", lambda word: name_of(word[0]) if word[0] in TYPES else word[0], line)
+    if not line:
+        return "The engine gave an error that it does not explain."
+    if not calls(text, re.split(r"\W", line)[0] or "?"):
+        line = line[0].upper() + line[1:]
+    return first_line(line if line[-1] in ".!?…" else f"{line}.")
 
 
 def cut_around(line: str, column: int | None) -> Json:
@@ -1601,9 +2157,12 @@ def last_word(facts: Json) -> bytes:
             word["evidence"] = word["evidence"][:-1]
         elif len(word["statements_done"]) > 1:
             word["statements_done"] = word["statements_done"][: len(word["statements_done"]) // 2]
-        else:
-            word["message"] = (word["message"] or "")[: len(word["message"] or "") // 2]
+        elif len(word["message"] or "") > 100:  # noqa: PLR2004
+            word["message"] = word["message"][: len(word["message"]) // 2]
+        else:  # what JSON writes at several times its length
             word["object"] = word["object"] and word["object"][:100]
+            word["headline"] = word["headline"][: len(word["headline"]) // 2]
+            word["place"] = None
     return data
 
 
@@ -2171,41 +2730,45 @@ class Runner:
         """Return what a failed statement means, with its place in the whole text."""
         kind = type(error).__name__
         said, lost = grpc_error(error)
+        said = self.mask(said)  # before anything is cut
         engine = self.engine
         assert engine is not None  # noqa: S101  # it answered before
         if self.settle(lambda: engine.code is not None, KILL_S if lost else 0.1):
             return self.engine_ended(engine)
         statement = self.statements[max(self.current, 1) - 1]
-        told = explained(statement.text, kind, said)
-        offset = None if told.at is None else statement.offset + told.at
-        line, column = place(line_starts(self.text), statement.offset + (told.at or 0))
+        starts = line_starts(self.text)
+        told = explain(statement.text, said)
+        found = [place(starts, statement.offset + at) for at in told.places]
+        lines = {line for line, _ in found}
+        line = lines.pop() if len(lines) == 1 else statement.line
+        column = found[0][1] if len(found) == 1 else None
+        if column is None and line == statement.line and self.shares_line(statement):
+            column = statement.column
         reason, hint = judge(f"{kind}: {said}")
         self.log.event(
             "statement_failed",
             number=statement.number,
             of=len(self.statements),
-            message=told.sentence,
+            message=told.headline,
             kind=kind,
             line=line,
-            column=None if offset is None else column,
-            offset=offset,
+            column=column,
+            offset=statement.offset + told.places[0] if len(found) == 1 else None,
         )
-        at = NEWLINE.split(self.text)[line - 1].removeprefix(BOM)
-        said = re.sub(
-            r" at \d+:\d+(?= expected)", "", said
-        )  # bytes of the statement: nobody counts these
-        shown = None if offset is None and not self.shares_line(statement) else column
+        source = NEWLINE.split(self.text)[line - 1].removeprefix(BOM)
+        around = column or (statement.column if line == statement.line else 1)
+        said = with_places(statement, starts, said)
         return failed(
             reason,
             f"{kind}: {said}",
             object=self.about(),
             evidence=tuple(filter(None, [f"{kind}: {said}", hint])),
             line=line,
-            column=shown,
-            headline=told.sentence,
+            column=column,
+            headline=hint or told.headline,
             place={
                 "what": "statement", "number": statement.number, "of": len(self.statements),
-                "line": line, "column": shown, "file": None, **cut_around(at, column),
+                "line": line, "column": column, "file": None, **cut_around(source, around),
             },
         )  # fmt: skip
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import zipfile
@@ -165,10 +166,65 @@ def test_unknown_table_is_found_in_the_text(attempt: Attempt) -> None:
 
 @pytest.mark.row("G5")
 def test_what_has_no_place_of_its_own_is_told_by_its_statement(attempt: Attempt) -> None:
-    text = "SELECT 1 AS ok;\n  SELECT 2 AS ok2; SELECT raise_error('no rows')"
+    text = "SELECT 1 AS ok;\n  SELECT 2 AS ok2; SELECT 1 / 0"
     word = attempt.start(sql(text)).wait()
-    assert word["headline"] == "no rows."
+    assert word["headline"] == "Division by zero."
     assert (word["object"], word["line"], word["column"]) == ("statement 3 of 3", 2, 20)
+
+
+@pytest.mark.row("G5")
+@pytest.mark.parametrize(
+    ("text", "number", "line", "column", "headline"),
+    [
+        (
+            "select 1 as ok; select cast('abc' as int) as bad",
+            2, 1, 29, "'abc' is not a whole number (INT).",
+        ),
+        ("select 1;\n  select 2; select raise_error('x')", 3, 2, 20, "x"),
+        ("select 1; -- two\r\n\tselect 2,\r\n\t'😀', nope", 2, 3, 7, "There is no column nope."),
+        ("select 1;\n\nselect 1 / 0", 2, 3, None, "Division by zero."),
+        (
+            "select a as total\nfrom values (1) as t(a)\nwhere total > 0",
+            1, 3, 7, "There is no column total.",
+        ),
+        (
+            "select id, upper(name) as n\nfrom values (1) as t(id)\nwhere name = 'x'",
+            1, 1, None, "There is no column name.",
+        ),
+        (
+            "create view y as with recursive t(n) as\n(values (1) union all select n from t) select * from t",
+            1, 2, 37, "The engine has no WITH RECURSIVE: t cannot read from itself.",
+        ),
+        ("create temp view v as select 1 as a; describe v", 2, 1, 38,
+         "The engine does not take DESCRIBE alone; write DESCRIBE TABLE v."),
+    ],
+)  # fmt: skip
+def test_an_error_has_its_line_and_the_column_where_it_is_sure(
+    attempt: Attempt, text: str, number: int, line: int, column: int | None, headline: str
+) -> None:
+    word = attempt.start(sql(text)).wait()
+    assert word["headline"] == headline
+    place = word["place"]
+    assert (place["what"], place["number"], place["of"]) == (
+        "statement",
+        number,
+        text.count(";") + 1,
+    )
+    assert (place["line"], place["column"], place["file"]) == (line, column, None)
+    assert place["text"] == re.split(r"\r\n|\n", text)[line - 1]
+    assert (word["line"], word["column"]) == (line, column)
+    assert not any(re.search(r"\b\d+:\d+\b", each) for each in word["evidence"])
+
+
+@pytest.mark.row("G5")
+def test_a_long_line_is_quoted_around_the_error(attempt: Attempt) -> None:
+    many = ", ".join(f"{number} as c{number}" for number in range(500))
+    text = f"select {many}, nope, {many}"
+    word = attempt.start(sql(text)).wait()
+    place = word["place"]
+    assert place["column"] == text.index("nope") + 1
+    assert len(place["text"]) <= 500
+    assert place["text"][place["column"] - place["text_from"] :].startswith("nope")
 
 
 @pytest.mark.parametrize(
