@@ -1188,11 +1188,10 @@ PREFIXES: Final = re.compile(
 )
 
 
-def first_line(message: str) -> str:
-    """Return the first line that says something, within bounds."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    line = lines[0] if lines else ""
-    return line if len(line) <= HEADLINE else f"{line[: HEADLINE - 1]}…"
+def first_line(message: str, limit: int = HEADLINE) -> str:
+    """Return the first line that says something, of so many characters at most."""
+    line = next((line.strip() for line in message.splitlines() if line.strip()), "")
+    return line if len(line) <= limit else f"{line[: limit - 1]}…"
 
 
 def first_sentence(text: str, message: str) -> str:
@@ -1279,6 +1278,65 @@ def judge(message: str) -> tuple[str, str]:
         if re.search(pattern, message):
             return reason, hint
     return "user_error", ""
+
+
+SESSION: Final = "begin with spark = SparkSession.builder.getOrCreate()"
+HINTS: Final = (  # what is not there in a Python job, and what to do instead
+    (r"^NameError: name 'spark' is not defined", f"There is no ready-made spark: {SESSION}."),
+    (
+        (
+            r"^NameError: name '(?:sc|sqlContext)' is not defined|cannot import name 'SparkContext'"
+            r"|^ModuleNotFoundError: No module named 'py4j'"
+        ),
+        f"There is no SparkContext, for the engine runs no Java: {SESSION}.",
+    ),
+    (
+        (
+            r"^NameError: name '(?:dbutils|mssparkutils)' is not defined"
+            r"|No module named '(?:pyspark\.dbutils|notebookutils)'"
+        ),
+        (
+            "There are no notebook tools: the job's arguments are in sys.argv, its parameters as JSON in"
+            f" the variable {PARAMETERS_ENV}, its variables in os.environ."
+        ),
+    ),
+    (
+        r"^NameError: name 'display' is not defined",
+        "There is no display: use print(…) or .show().",
+    ),
+    (
+        r"CANNOT_CONFIGURE_SPARK_CONNECT_MASTER",
+        "The engine is there already: leave out .master(…) and spark.master.",
+    ),
+    (
+        r"JVM_ATTRIBUTE_NOT_SUPPORTED\] Attribute `(\w+)`",
+        "There is no {0}, for the engine runs no Java: use DataFrames and spark.conf.",
+    ),
+)
+
+
+def hint(kind: str, message: str) -> str:
+    """Return what a Python error means and what to do, by its type and text; "" where nothing is known.
+
+    Of what the engine refused it is the plain sentence that a statement would have got.
+    """
+    for pattern, advice in HINTS:
+        if found := re.search(pattern, f"{kind.rpartition('.')[2]}: {message}"):
+            return advice.format(*found.groups())
+    if kind.startswith("pyspark.errors.") and (told := known("", message[:MESSAGE])):
+        return told.headline
+    return ""
+
+
+def with_hint(said: str, advice: str) -> str:
+    """Return a Python error and its hint in one line; the client's own words give way to the hint."""
+    kind, _, _ = said.partition(": ")
+    if advice and kind.startswith("pyspark.errors."):
+        return first_line(f"{kind.rpartition('.')[2]}: {advice}")
+    line = first_line(said, HEADLINE - len(advice) - 2)
+    if not line or not advice:
+        return line
+    return f"{line}{'' if line[-1] in '.!?…' else '.'} {advice}"
 
 
 def of_worker(line: str, *, is_ready: bool) -> str:

@@ -561,6 +561,85 @@ def test_a_long_line_is_told_around_its_column() -> None:
     assert runner.cut_around("short", 3) == {"text": "short"}
 
 
+@pytest.mark.row("G5")
+@pytest.mark.parametrize(
+    ("said", "advice", "headline"),
+    [
+        ("", "", ""),
+        ("ValueError: no", "", "ValueError: no"),
+        ("ValueError: no\nmore", "Do.", "ValueError: no. Do."),
+        (
+            "pyspark.errors.exceptions.connect.AnalysisException: ObjectName",
+            "Do.",
+            "AnalysisException: Do.",
+        ),
+        (f"E: {'x' * 999}", "Do.", f"E: {'x' * 291}… Do."),
+    ],
+)
+def test_a_python_error_and_its_hint_are_one_line(said: str, advice: str, headline: str) -> None:
+    assert runner.with_hint(said, advice) == headline
+
+
+SPARK = "pyspark.errors.exceptions."
+
+
+@pytest.mark.row("G5")
+@pytest.mark.parametrize(
+    ("kind", "message", "said"),
+    [
+        (
+            "NameError",
+            "name 'spark' is not defined",
+            "no ready-made spark: begin with spark = Spark",
+        ),
+        ("NameError", "name 'sc' is not defined", "There is no SparkContext"),
+        (
+            "NameError",
+            "name 'dbutils' is not defined",
+            "its parameters as JSON in the variable QUARTER",
+        ),
+        ("NameError", "name 'display' is not defined", "use print(…) or .show()."),
+        ("NameError", "name 'sparkle' is not defined", ""),
+        (
+            "ImportError",
+            "cannot import name 'SparkContext' from 'pyspark' (/x)",
+            "no SparkContext",
+        ),
+        ("ModuleNotFoundError", "No module named 'py4j'", "There is no SparkContext"),
+        (
+            "ModuleNotFoundError",
+            "No module named 'pyspark.dbutils'",
+            "There are no notebook tools",
+        ),
+        ("ModuleNotFoundError", "No module named 'delta.tables'", ""),
+        (
+            f"{SPARK}base.PySparkRuntimeError",
+            "[CANNOT_CONFIGURE_SPARK_CONNECT_MASTER] Spark Connect server and Spark master cannot",
+            "leave out .master(…)",
+        ),
+        (
+            f"{SPARK}base.PySparkAttributeError",
+            "[JVM_ATTRIBUTE_NOT_SUPPORTED] Attribute `sparkContext` is not supported in Spark Connect",
+            "There is no sparkContext",
+        ),
+        (f"{SPARK}connect.AnalysisException", column("t", "x"), "There is no column t.x."),
+        (f"{SPARK}connect.AnalysisException", table("nope"), "There is no table nope."),
+        (
+            f"{SPARK}connect.UnsupportedOperationException",
+            "PlanNode::CacheTable",
+            "The engine has no CACHE TABLE.",
+        ),
+        (f"{SPARK}connect.AnalysisException", "something new", ""),
+        ("ValueError", "Table not found: x", ""),
+        ("ZeroDivisionError", "division by zero", ""),
+    ],
+)
+def test_a_python_error_has_a_hint_where_one_is_known(kind: str, message: str, said: str) -> None:
+    found = runner.hint(kind, message)
+    assert said in found
+    assert bool(said) == bool(found)
+
+
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
