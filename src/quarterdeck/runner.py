@@ -1383,38 +1383,6 @@ def read_failure(facts: Json, source: Json) -> Failed:
     return Failed(said, where | {"file": path.name, **cut_around(text, column)})
 
 
-HINTS: Final = (  # what somebody may expect of Spark elsewhere
-    (r"NameError: name 'spark'", "There is no ready-made `spark`: begin with SparkSession.builder.getOrCreate()."),
-    (r"NameError: name '(?:sc|sqlContext)'", "There is no `sc` here: use SparkSession.builder.getOrCreate()."),
-    (r"NameError: name 'dbutils'",
-     "There is no `dbutils` here: declare `parameters` in the job, and read QUARTERDECK_PARAMETERS (JSON)."),
-    (r"NameError: name 'display'", "There is no `display` here: use .show()."),
-    (r"cannot import name 'Spark(?:Context|Conf)' from 'pyspark'|No module named 'pyspark\.(?:rdd|mllib)",
-     "This engine has no JVM, so no SparkContext: use SparkSession.builder.getOrCreate()."),
-)  # fmt: skip
-
-
-def python_hint(said: str) -> str:
-    """Return what to write instead, where the error tells of something that is not here; "" for any other."""
-    return next((hint for pattern, hint in HINTS if re.search(pattern, said)), "")
-
-
-def python_headline(said: str, hint: str) -> str:
-    """Return a Python error in one line, of the engine's own what it means, with what to write instead."""
-    kind, _, text = said.strip().split("\n")[0].partition(": ")
-    if not kind:
-        return ""
-    if kind.startswith(("pyspark.", "grpc.")):
-        headline = explained("", kind.rpartition(".")[2], text).sentence
-    else:
-        name = kind.rpartition(".")[2] if re.fullmatch(r"[\w.]+", kind) else kind
-        headline = f"{name}: {text}" if text else name
-    if not hint:
-        return headline
-    short = headline if len(headline) <= HEADLINE else f"{headline[:HEADLINE]}…"
-    return f"{short}{'' if short[-1] in '.!?…' else '.'} {hint}"
-
-
 def grpc_error(error: Exception) -> tuple[str, bool]:
     """Return what a call's error says, and whether the call did not come through at all."""
     said = str(error).strip() or repr(error)
@@ -2898,9 +2866,11 @@ class Runner:
             evidence = tuple(lines[-6:])
             return failed(reason, message, code=128 - code, object="payload", evidence=evidence)
         said = failure.said or last_error(list(child.err.tail))
-        reason, hint = judge(said)
+        reason, advice = judge(said)
+        kind, _, text = said.partition(": ")
+        advice = hint(kind, text) or advice
         message = f"The code ended with exit code {code}" + (f": {said}" if said else ".")
-        headline = python_headline(said, python_hint(said) or hint)
+        headline = with_hint(said, advice)
         if not headline and lines and code == 1:  # sys.exit("words") prints them
             headline = f"The code ended with exit code 1: {lines[-1].strip()[:200]}"
         return failed(
@@ -2908,7 +2878,7 @@ class Runner:
             message,
             code=code,
             object="payload",
-            evidence=tuple(filter(None, [hint, *lines[-6:]])),
+            evidence=tuple(filter(None, [advice, *lines[-6:]])),
             headline=headline or message,
             place=failure.place,
         )

@@ -280,8 +280,8 @@ def test_python_payload_that_raises_says_the_error(attempt: Attempt) -> None:
     assert "AnalysisException" in word["message"]
     assert any("Traceback" in line for line in attempt.texts("payload", "stderr"))
     [said] = attempt.texts("runner", "stderr")  # the last line that people see
-    assert said == "failed (user_error): There is no column nope."
-    assert word["headline"] == "There is no column nope."
+    assert said == "failed (user_error): AnalysisException: There is no column nope."
+    assert word["headline"] == "AnalysisException: There is no column nope."
     assert (word["place"]["file"], word["place"]["line"]) == ("job.py", 2)
     assert [line for line in attempt.lines() if line.stream == "stderr"][-1].text == said
 
@@ -311,8 +311,8 @@ PYTHON = {
     "with what another Spark has": (
         "spark.range(3)",
         (
-            "NameError: name 'spark' is not defined. There is no ready-made `spark`: begin with "
-            "SparkSession.builder.getOrCreate()."
+            "NameError: name 'spark' is not defined. There is no ready-made spark: begin with "
+            "spark = SparkSession.builder.getOrCreate()."
         ),
         1,
     ),
