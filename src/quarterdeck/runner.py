@@ -37,6 +37,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from importlib.machinery import PathFinder
 from itertools import pairwise
 from json.encoder import encode_basestring
@@ -94,7 +95,7 @@ PIECE_S: Final = (
     0.5  # so long a text waits for the end of its line; then what there is of it is logged
 )
 HEADLINE: Final = 300  # characters
-MESSAGE: Final = 20_000  # characters of an engine's message that are read
+MESSAGE: Final = 4_000  # characters of an engine's message that are read
 QUOTED: Final = 500  # characters of a source line that are told
 SECRET_LEAST: Final = 4  # characters; a shorter value is in every text
 ASLEEP_S: Final = 5.0  # less is not worth a line
@@ -439,6 +440,7 @@ class Name(NamedTuple):
     last: int
 
 
+@lru_cache(maxsize=1)  # several rules ask of the one statement that failed
 def lexed(text: str) -> list[Piece]:
     """Return what a statement is made of, without spaces and comments."""
     found: list[Piece] = []
