@@ -60,10 +60,13 @@ async def test_the_list_says_what_happened_and_where_and_the_next_key(deck: Deck
 
 
 @pytest.mark.row("T9")
-async def test_beside_the_list_stand_the_sentence_and_the_line(deck: Deck) -> None:
+@pytest.mark.parametrize("size", [(120, 40), (200, 50)])
+async def test_beside_the_list_stand_the_sentence_and_the_line(
+    deck: Deck, size: tuple[int, int]
+) -> None:
     services, ports = deck
     fail(services, ports)
-    async with running(services, size=(200, 50)) as ui:
+    async with running(services, size=size) as ui:
         shown = await ui.until("sum(o_totalprise) AS value")
         assert SENTENCE in shown
 

@@ -86,7 +86,6 @@ def overview(job: Document, look: Look) -> Iterator[Line]:
 
 def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Line]:
     """Yield a job of a list at a glance: its standing, why the last run ended so, the last runs as marks."""
-    yield (Cell(inert.line(row["name"]), "head"),)
     yield (Cell(standing(row)), Cell(f"  {row['type']}  owner {inert.line(row['team'])}", "dim"))
     yield ()
     last = row["last_run"]
@@ -100,8 +99,9 @@ def preview(row: Document, marks: Sequence[Document], look: Look) -> Iterator[Li
             if place := failure.where(told["place"]):
                 yield (Cell(inert.line(place), "dim"),)
             yield from failure.quoted(told, None)
+            yield tuple(failure.keys(told))
         if last.get("advice"):
-            yield (Cell(inert.line(last["advice"])),)
+            yield (Cell(inert.line(last["advice"]), "dim"),)
     if marks:
         yield ()
         several = f"the last {len(marks)} runs, the newest at the right"

@@ -88,7 +88,7 @@ class QueryPage(Page):
             team = header.get("acting_as") or (teams[0] if len(teams) == 1 else "")
             self._fill({"name": "", "team": team or "", "text": ""})
             self.query_one("#name", Input).focus()
-            self._arrive()
+            self.arrive()
 
     def crumb(self) -> tuple[list[Cell], list[Cell]]:
         """Return the query, its revision, and whether there is something to save."""
@@ -141,23 +141,19 @@ class QueryPage(Page):
                 is_left=self._is_filled,
             )
 
-    def _arrive(self) -> None:
-        """Let the keys come that were held for the text."""
-        self.arrive()
-
     def _not_read(self, error: BaseException) -> None:
         self.fail(error)
         if not self._is_filled:
-            self._arrive()
+            self.arrive()
 
     def _take(self, row: Row) -> None:
         self._owner = str(row["team"])
         if not self._is_filled:
             self.row, self._began = row, int(row["rev"])
             self._fill(self._saved)
-            if isinstance(line := self.opened.more.get("line"), int):
-                self.editor.go_to(line, int(self.opened.more.get("column", 1)))
-            self._arrive()
+            more = self.opened.more
+            self.editor.go_to(int(more.get("line", 1)), int(more.get("column", 1)))
+            self.arrive()
         elif self._is_saving:
             return  # its answer says what is there
         elif self.is_dirty:

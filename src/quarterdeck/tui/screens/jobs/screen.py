@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from quarterdeck.service.windows import JobsShown
 
 Row = Mapping[str, Any]
-WIDE_FROM: Final = 160  # columns of the terminal
+WIDE_FROM: Final = (
+    120  # columns of the terminal: then the job under the cursor stands beside the list
+)
+WIDEST_FROM: Final = 160
 
 
 class JobsPage(ListPage, JobActs, RunActs):
@@ -44,9 +47,10 @@ class JobsPage(ListPage, JobActs, RunActs):
 
     DEFAULT_CSS = """
     JobsPage #beside { height: 1fr; }
-    JobsPage #preview { display: none; padding: 0 1; }
+    JobsPage #preview { display: none; padding: 0 1; border: round $border-blurred; }
     JobsPage.-wide #preview { display: block; width: 1fr; }
-    JobsPage.-wide #body { width: 90; }
+    JobsPage.-wide #body { width: 70; }
+    JobsPage.-widest #body { width: 90; }
     """
 
     def body(self) -> ComposeResult:
@@ -59,6 +63,7 @@ class JobsPage(ListPage, JobActs, RunActs):
     def on_resize(self) -> None:
         """Show the preview where there is room for it."""
         self.set_class(self.app.size.width >= WIDE_FROM, "-wide")
+        self.set_class(self.app.size.width >= WIDEST_FROM, "-widest")
         self._preview()
 
     def on_row_list_moved(self, _: RowList.Moved) -> None:
@@ -69,6 +74,7 @@ class JobsPage(ListPage, JobActs, RunActs):
         row = self.rows.current
         if self.app.size.width < WIDE_FROM:
             return
+        self.preview.border_title = inert.line(str(row["name"])).replace("[", "\\[") if row else ""
         if row is None:
             self.preview.show([])
             return
