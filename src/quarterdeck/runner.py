@@ -127,17 +127,17 @@ if WHEELS:
     site.addsitedir(WHEELS)
 
 def watch(path, pid, show):
+    import json  # not in the hook: an import there changes how an interrupt ends
     def told(kind, error, trace):
         if os.getpid() == pid:  # a child that was forked says nothing in its parent's name
             try:
-                keep(path, kind, error, trace)
+                keep(json, path, kind, error, trace)
             except Exception:
                 pass  # what Python prints is looked through then
         show(kind, error, trace)
     sys.excepthook = told
 
-def keep(path, kind, error, trace):
-    import json
+def keep(json, path, kind, error, trace):
     from itertools import islice
     facts = {"kind": name(kind), "message": words(error)}
     while trace is not None:
@@ -158,7 +158,10 @@ def name(kind):
     return within + kind.__qualname__
 
 def words(error):
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:
+        text = ""
     if isinstance(error, BaseExceptionGroup):
         text = str(error.message) + ": " + "; ".join(leaves(error, 5))
     return text[:2000]
@@ -167,7 +170,8 @@ def leaves(group, most):
     found = []
     for each in group.exceptions:
         is_group = isinstance(each, BaseExceptionGroup)
-        found += leaves(each, most) if is_group else [name(type(each)) + ": " + str(each)]
+        line = (words(each).splitlines() or [""])[0] if not is_group else ""
+        found += leaves(each, most) if is_group else [name(type(each)) + ": " + line]
     return found[:most] + (["..."] if len(found) > most else [])
 
 if path := os.environ.pop("QUARTERDECK_FAILED", ""):
@@ -195,7 +199,12 @@ value = {name}()
 if not isinstance(value, (int, type(None))) or value is True:
     import json
     is_waiting = hasattr(value, "cr_await")
-    told = "a coroutine that nobody awaited" if is_waiting else repr(value)[:200]
+    try:
+        told = " ".join(repr(value).split())[:200]
+    except Exception:
+        told = "a " + type(value).__name__
+    if is_waiting:
+        told = "a coroutine"
     with open({path!r}, "w", encoding="utf-8") as file:
         json.dump(dict(returned=told), file)
     if is_waiting:
@@ -1369,6 +1378,10 @@ def read_failure(facts: Json, source: Json) -> Failed:
     """Return what the facts mean that the payload's process left; see SITE_CODE and ENTRY_CODE."""
     if returned := facts.get("returned"):
         entry = source["entry_point"]
+        if returned == "a coroutine":
+            return Failed(
+                f"{entry} returned a coroutine, which nobody awaits. Call asyncio.run in it."
+            )
         told = f"{entry} returned {returned}"
         return Failed(f"{told}, which Python takes for a failure. Return None or 0.")
     said = f"{facts['kind']}: {facts['message']}" if facts["message"] else str(facts["kind"])
@@ -1376,7 +1389,10 @@ def read_failure(facts: Json, source: Json) -> Failed:
         return Failed(said)
     file, line, offset = facts["at"]
     path = Path(file)
-    lines = NEWLINE.split(path.read_bytes().decode(errors="replace").removeprefix(BOM))
+    import tokenize  # knows a file's own encoding
+
+    with tokenize.open(path) as opened:
+        lines = NEWLINE.split(opened.read())
     text = lines[line - 1] if line and line <= len(lines) else ""
     column = facts.get("character")
     if offset is not None:
@@ -2867,7 +2883,9 @@ class Runner:
             reason = "oom_driver" if killed else "user_error"
             evidence = tuple(lines[-6:])
             return failed(reason, message, code=128 - code, object="payload", evidence=evidence)
-        said = failure.said or last_error(list(child.err.tail))
+        said = ""
+        if code == 1:  # as Python ends for an exception; a code of one's own is no word of it
+            said = failure.said or last_error(list(child.err.tail))
         reason, advice = judge(said)
         kind, _, text = said.partition(": ")
         advice = hint(kind, text) or advice
@@ -2882,7 +2900,7 @@ class Runner:
             object="payload",
             evidence=tuple(filter(None, [advice, *lines[-6:]])),
             headline=headline or message,
-            place=failure.place,
+            place=failure.place if code == 1 else None,
         )
 
     # -- the end

@@ -349,7 +349,7 @@ def test_the_exception_that_ended_a_script_is_told_with_its_line(
         ),
         (
             "import os, sys\nif os.fork() == 0:\n    1 / 0\nos.wait()\nsys.exit(4)",
-            "ZeroDivisionError: division by zero",
+            "The code ended with exit code 4.",
         ),
     ],
 )

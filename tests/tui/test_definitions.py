@@ -169,7 +169,7 @@ async def test_a_cluster_shows_status_checks_and_what_to_do(tmp_path: Path) -> N
         assert "cluster local is inactive: namespace failed" in ui.status
         text = ui.screen_text()
         assert "status: ✗ inactive" in text
-        assert "! namespace  may not create pods" in text
+        assert "✗ namespace  may not create pods" in text
         assert "Next: Bind the role qd-runner." in text
         await ui.press("6", "exclamation_mark")
         assert names(ui) == ["local"]

@@ -30,8 +30,8 @@ async def test_the_plan_opens_from_the_job_and_from_the_palette(tmp_path: Path) 
         shown = await ui.until("PREFLIGHT")
         assert "Plan of daily" in shown
         assert "A run would be queued: there is no room for it now. Nothing" in shown
-        assert "! nodes: no known node has the label pool=compute" in shown
-        assert "x quota: exceeded quota: full" in shown
+        assert "? nodes: no known node has the label pool=compute" in shown
+        assert "✗ quota: exceeded quota: full" in shown
         assert "kind: Fake" in ui.dialog.text
         await ui.press("G")
         assert "rplan0000000 stands for the id of the run." in ui.screen
@@ -81,4 +81,4 @@ async def test_a_plan_that_is_refused_says_why_and_what_does_not_answer_too(
         await ui.press("P")
         await ui.until("Plan of daily")
         assert "A run would wait for the cluster, which does not answer." in ui.screen
-        assert "x reachable: " in ui.screen
+        assert "✗ reachable: " in ui.screen

@@ -141,7 +141,7 @@ async def test_a_log_is_saved_byte_for_byte_under_the_names_of_job_and_run(
         await ui.press("S")
         await ui.listens()
         await ui.press("enter")
-        await ui.until("is there already, and it is not replaced")
+        await ui.until("Name another file, or remove that one.")
     assert (tmp_path / f"daily-{run}.log").read_bytes() == (
         b"from Windows\r\ncaf\xe9 \x1b[31m\xc3\xbc\n\r10%\r20%\n\nno end"
     )

@@ -90,7 +90,8 @@ async def test_the_timeline_shows_claim_object_uid_hash_and_release(
         screen = await ui.until("receipt")
         chosen = attempt["receipt"]["chosen"]
         for fact in (
-            attempt["claimed_at"], attempt["released_at"], shown["frozen"]["sha256"],
+            *(f"{attempt[one][:10]} {attempt[one][11:19]}" for one in ("claimed_at", "released_at")),
+            shown["frozen"]["sha256"],
             f"{chosen['name']} uid={chosen['id']}",
         ):  # fmt: skip
             assert fact in screen

@@ -145,7 +145,7 @@ async def test_what_another_process_writes_is_drawn_within_two_seconds(services:
         other.jobs.edit("daily", {"description": "by ben"})
         other.jobs.edit("stock", {"spec": {**job("stock")["spec"], "timeout": "2h"}})
         begun = time.monotonic()
-        shown = await ui.until("v1 d", deadline_s=FRESH_S)
+        shown = await ui.until("v1 •", deadline_s=FRESH_S)
         assert time.monotonic() - begun < FRESH_S
         assert "▌ stock" in shown
         assert ui.page.place() == before

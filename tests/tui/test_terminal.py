@@ -57,7 +57,8 @@ def test_every_terminal_shows_the_list_the_log_and_quits_clean(
 ) -> None:
     deck.run("orders")
     with opened(deck, TERM=term) as terminal:
-        for words in ("✓ succeeded", "Jobs 2", ": Commands"):
+        mark = "+" if term in ("linux", "vt100") else "✓"
+        for words in (f"{mark} succeeded", "Jobs 2", ": Commands"):
             terminal.until(words)
         assert all(len(line) <= 80 for line in terminal.lines)
         terminal.press("l")
@@ -132,7 +133,7 @@ def test_killed_while_typing_at_most_a_second_is_lost_and_the_rest_is_there(
     assert deck.ok("job", "draft", "orders")["spec"]["source"]["text"] == "-- keptSELECT 1 AS v"
     with opened(deck) as terminal:
         terminal.until("-- keptSELECT 1 AS v")
-        terminal.until("> Draft")
+        terminal.until("› Draft")
         terminal.press("\x1b", "\x1b")
         terminal.until("▌ orders")
 

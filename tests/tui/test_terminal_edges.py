@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import time
@@ -19,7 +20,7 @@ __all__ = ["deck"]
 
 def unfolded(terminal: Terminal) -> str:
     """Return the screen as one line, without what frames it: where a line breaks depends on a path's length."""
-    return " ".join(terminal.text.replace("|", " ").split())
+    return " ".join(re.sub("[|│]", " ", terminal.text).split())
 
 
 def configured(deck: Quarterdeck, name: str, text: str) -> None:
@@ -289,7 +290,7 @@ def test_read_only_is_lifted_from_the_palette_after_a_question(deck: Quarterdeck
         terminal.press("w")
         terminal.until("is lifted")
         terminal.press("e")
-        terminal.until("> Draft")
+        terminal.until("› Draft")
         terminal.press("X")
         terminal.until("as draft, not live")
         assert "READ-ONLY" not in terminal.text

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quarterdeck.lifecycle import retry
-from quarterdeck.model import limits
+from quarterdeck.model import checks, limits
 from quarterdeck.model.form import FORM, SOURCE_GUIDE
 from quarterdeck.model.problems import FILES, VARIANTS, Parsed, dump, parse
 from quarterdeck.model.source import SOURCES
@@ -569,3 +569,27 @@ def test_the_guide_has_a_line_for_each_source() -> None:
 
 def test_what_is_never_retried_may_not_be_listed() -> None:
     assert set(NEVER_RETRIED) == retry.NEVER
+
+
+@pytest.mark.row("A7")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "# -*- coding: latin-1 -*-\nprint('café')",
+            "line 1 says latin-1, but a text is kept as UTF-8",
+        ),
+        ("#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\nx = 1", "line 2 says cp1252"),
+        ("\ufeff# coding=nonsense\nx = 1", "line 1 says nonsense"),
+        ("# coding: utf-8\nprint('é')", None),
+        ("# -*- coding: UTF_8 -*-\nx = 1", None),
+        ("x = 1\n# coding: latin-1\n", None),
+        ("\n\n# coding: latin-1\n", None),
+    ],
+)
+def test_a_script_that_says_another_encoding_than_its_text_has_is_refused(
+    text: str, said: str | None
+) -> None:
+    found = [one.message for one in checks._check_py_file({"kind": "py_file", "text": text})]
+    assert len(found) == (said is not None)
+    assert not found or found[0].startswith(said or "")

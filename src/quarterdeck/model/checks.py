@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -104,6 +105,26 @@ def _check_py_file(source: Mapping[str, Any]) -> list[Problem]:
         ]
     if text is not None and uri is not None:
         return [Problem("spec.source.uri", "text is given as well; give one of them")]
+    return _check_coding(text) if isinstance(text, str) else []
+
+
+_CODING: Final = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")  # as PEP 263 says
+
+
+def _check_coding(text: str) -> list[Problem]:
+    """Return that a script says another encoding than the one that its text is kept in."""
+    for number, line in enumerate(text.removeprefix("\ufeff").split("\n")[:2], 1):
+        found = _CODING.match(line)
+        if found:
+            named = found[1].lower().replace("_", "-")
+            if named not in ("utf-8", "utf8", "utf-8-sig", "utf8-sig", "u8"):
+                words = (
+                    f"line {number} says {found[1]}, but a text is kept as UTF-8: delete that line"
+                )
+                return [Problem("spec.source.text", words)]
+            break
+        if line.strip() and not line.lstrip().startswith("#"):
+            break
     return []
 
 

@@ -48,10 +48,10 @@ _ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 def encoding_of(stream: TextIO | None, environ: Mapping[str, str], *, ascii: bool) -> str:
     """Return the encoding to draw in: what the terminal reads, or ASCII where that is wanted."""
-    if glyphs.draws_utf8(environ, ascii=ascii):
-        return "utf-8"
     named = codecs.lookup(getattr(stream, "encoding", None) or "ascii").name
-    return "ascii" if ascii or named == "utf-8" else named.replace("iso8859-1", "latin-1")
+    if named == "utf-8":
+        return "utf-8" if glyphs.draws_utf8(environ, ascii=ascii) else "ascii"
+    return "ascii" if ascii else named.replace("iso8859-1", "latin-1")
 
 
 class Surroundings(NamedTuple):
