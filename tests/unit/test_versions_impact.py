@@ -31,7 +31,7 @@ def test_what_the_job_sets_itself_does_not_change_there() -> None:
         ("env.TZ", "CET", "CET"),
     ]
     assert words.brief("profile", [one._asdict() for one in found]) == (
-        "driver.disk_gib: 20 -> 40; sail_config.runtime.a: none: the job sets 32 itself; "
+        "driver.disk_gib: 20 → 40; sail_config.runtime.a: none: the job sets 32 itself; "
         "env.TZ: none: the job sets CET itself"
     )
 
