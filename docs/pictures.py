@@ -50,11 +50,7 @@ LOG = (
     "reading raw.orders of 2026-11-21",
     "reading raw.items of 2026-11-21",
     "joined 1,204,118 items with 388,015 orders",
-    "stage 4 of 5: 81 % done, 2.1 GiB spilled",
-    "Traceback (most recent call last):",
-    '  File "/work/orders.py", line 41, in write_segments',
-    "    frame.write.insertInto(target)",
-    "ValueError: 17 orders have a customer without a segment",
+    "failed (user_error): There is no column c.country. (line 2, column 26)",
 )
 _FOREIGN = re.compile(r"@font-face \{.*?\}\s*|<!--.*?-->", re.DOTALL)
 
@@ -100,18 +96,23 @@ def fill(made: tuple[Services, FakePorts]) -> str:
         run(made, name, ["1 row"], 11 * MINUTE, state="succeeded", exit_code=0)
     failed = run(
         made, "orders-daily", LOG, 12.5 * MINUTE, state="failed", reason="user_error", exit_code=1,
-        object="line 41",
+        object="statement 1 of 1", headline="There is no column c.country.",
+        place={
+            "what": "statement", "number": 1, "of": 1, "line": 2, "column": 26, "file": None,
+            "text": wider.split("\n")[1],
+        },
     )  # fmt: skip
     run(
         made, "fx-rates", ["the source does not answer"], MINUTE, state="failed", reason="user_error", exit_code=1,
-        object="line 7",
+        headline="ConnectionError: rates.example does not answer",
     )  # fmt: skip
     ports.clock.tick(2 * HOUR)
     run(made, "clicks-hourly", ["reading 40 files"], 3 * MINUTE)
     run(made, "stock-sync", ["reading the warehouse"], MINUTE)
-    rev = services.drafting.open("orders-daily")["rev"]
+    opened = services.drafting.open("orders-daily")
+    assert opened is not None  # noqa: S101  # it was made above
     draft = {**spec, "source": sql(wider.replace(":day", ":day_of")), "timeout": "90h"}
-    services.drafting.save("orders-daily", draft, expect_rev=rev)
+    services.drafting.save("orders-daily", draft, seen=opened.seen)
     return failed
 
 
