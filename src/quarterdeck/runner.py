@@ -1391,8 +1391,11 @@ def read_failure(facts: Json, source: Json) -> Failed:
     path = Path(file)
     import tokenize  # knows a file's own encoding
 
-    with tokenize.open(path) as opened:
-        lines = NEWLINE.split(opened.read())
+    try:
+        with tokenize.open(path) as opened:
+            lines = NEWLINE.split(opened.read())
+    except (OSError, SyntaxError, ValueError):  # gone, or of no encoding that there is
+        return Failed(said)
     text = lines[line - 1] if line and line <= len(lines) else ""
     column = facts.get("character")
     if offset is not None:

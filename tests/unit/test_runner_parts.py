@@ -775,3 +775,16 @@ def test_a_disk_that_takes_no_beat_ends_nothing(tmp_path: Path) -> None:
     os.close(writing)
     os.close(reading)
     assert beats.asleep_s == pytest.approx(0, abs=1)
+
+
+@pytest.mark.row("G5")
+def test_an_error_is_told_though_its_file_cannot_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "job.py"
+    facts = {"kind": "ValueError", "message": "no rows", "at": [str(file), 2, 0]}
+    assert runner.read_failure(facts, {}) == runner.Failed("ValueError: no rows")
+    file.write_text("# coding: nonsense\nraise ValueError('no rows')\n")
+    assert runner.read_failure(facts, {}) == runner.Failed("ValueError: no rows")
+    file.write_bytes(b"# coding: latin-1\nx = 'caf\xe9'; raise ValueError('no rows')\n")
+    told = runner.read_failure({**facts, "at": [str(file), 2, 12]}, {})
+    assert told.place is not None
+    assert told.place["text"] == "x = 'caf\u00e9'; raise ValueError('no rows')"
